@@ -17,6 +17,7 @@ pub fn all() -> Vec<Case> {
             custom_fields_and_the_lead_are_never_of_different_versions;
         host: a_lead_with_all_its_data_can_be_sent_back_as_it_was_read;
         web: a_form_merges_custom_fields_of_two_people,
+            a_form_has_room_for_the_longest_texts_in_any_script,
             a_form_in_a_row_keeps_the_fields_that_it_does_not_show
     ]
 }
@@ -236,6 +237,27 @@ async fn a_form_merges_custom_fields_of_two_people(environment: TestEnvironment)
     let overlap = [("version", "2"), ("base.fields.Industry", "Roofing"), ("fields.Industry", "Wind")];
     let page = save(&ann, &lead, &overlap).await.expect(409);
     assert!(page.text().contains("mine.fields.Industry"), "{}", page.text());
+}
+
+async fn a_form_has_room_for_the_longest_texts_in_any_script(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, bob) = (person(&workspace, "Ann").await, workspace.agent().await);
+    // In percent encoding, each text is three times as long.
+    let [first, second] = ["é", "ü"].map(|letter| letter.repeat(8_000));
+    let new = [("name", "Lee"), ("email", "lee@example.com"), ("leadScore", "1"), ("status", "PROSPECT")];
+    let new = [&new[..], &[("new.0.name", "Plan"), ("new.0.text", first.as_str())]].concat();
+    let made = ann.post("/leads").form(&new).send().await.expect(303);
+    let lead = json!({ "id": made.header("location").rsplit('/').next().unwrap() });
+    let form = [("version", "1"), ("base.fields.Plan", first.as_str()), ("fields.Plan", second.as_str())];
+    save(&ann, &lead, &form).await.expect(303);
+    assert_eq!(read(&bob, &lead).await["fields"]["Plan"], second);
+    let note = "🦀".repeat(10_000);
+    let notes = format!("/leads/{}/notes", lead["id"].as_str().unwrap());
+    ann.post(&notes).form(&[("key", "k1"), ("text", note.as_str())]).send().await.expect(303);
+    let listed: Value = bob.get(&format!("{}/notes", address(&lead))).send().await.expect(200).json();
+    assert_eq!(listed["items"][0]["text"], note);
+    let too_long = "x".repeat(300_000);
+    save(&ann, &lead, &[("version", "2"), ("fields.Plan", too_long.as_str())]).await.expect(413);
 }
 
 async fn a_form_in_a_row_keeps_the_fields_that_it_does_not_show(environment: TestEnvironment) {

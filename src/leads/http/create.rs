@@ -2,11 +2,13 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::handler::Handler as _;
 use http::StatusCode;
 
 use super::custom_form::{CustomForm, NewFields};
 use super::edit_form::EditErrors;
 use super::form::{LeadForm, rule_message};
+use super::form_limit;
 use super::parse::{optional, read};
 use super::parts::{Answer, RenderTarget};
 use crate::accounts::agents::AccountReference;
@@ -23,7 +25,11 @@ use crate::web::respond::{answer, html};
 use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
-    Routes::default().post("/leads", Access::Agent, create).get("/leads/new", Access::Agent, new)
+    Routes::default().post("/leads", Access::Agent, create.layer(form_limit())).get(
+        "/leads/new",
+        Access::Agent,
+        new,
+    )
 }
 
 async fn new(State(leads): State<Leads>, context: PageContext) -> Answer {

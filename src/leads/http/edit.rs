@@ -5,11 +5,13 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::handler::Handler as _;
 use http::{HeaderValue, StatusCode};
 
 use super::conflict::ConflictView;
 use super::edit_form::{Edit, EditErrors};
 use super::form::{LeadForm, owner_choices, rule_message};
+use super::form_limit;
 use super::parts::{Answer, Part, RenderTarget, idempotent};
 use crate::base::identity::SignedIn;
 use crate::base::values::Invalid;
@@ -26,7 +28,11 @@ use crate::web::respond::{Tone, html, with_toast, with_undo};
 use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
-    Routes::default().post("/leads/{id}", Access::Agent, save).get("/leads/{id}/edit", Access::Agent, edit)
+    Routes::default().post("/leads/{id}", Access::Agent, save.layer(form_limit())).get(
+        "/leads/{id}/edit",
+        Access::Agent,
+        edit,
+    )
 }
 
 async fn edit(State(leads): State<Leads>, target: RenderTarget, Path(id): Path<LeadId>) -> Answer {

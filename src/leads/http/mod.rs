@@ -19,8 +19,19 @@ mod parts;
 mod timeline;
 mod trash;
 
+use axum::extract::DefaultBodyLimit;
+
 use super::Leads;
 use crate::web::routes::Routes;
+
+/// The largest form of a lead or a note: 16 KB of custom fields, once as they were seen and once as they were typed, or
+/// 10,000 characters of a note, both three times as long in percent encoding.
+const FORM_BYTES: usize = 256 * 1024;
+
+/// Returns the limit of forms with long texts, instead of the limit of other requests.
+fn form_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(FORM_BYTES)
+}
 
 /// Returns the routes of the pages.
 pub(super) fn routes() -> Routes<Leads> {

@@ -2,8 +2,10 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::handler::Handler as _;
 use http::StatusCode;
 
+use super::form_limit;
 use super::parts::{Answer, EntryView, Part, RenderTarget};
 use crate::base::identity::SignedIn;
 use crate::base::values::Version;
@@ -20,9 +22,9 @@ use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
     Routes::default()
-        .post("/leads/{id}/notes", Access::Agent, add)
+        .post("/leads/{id}/notes", Access::Agent, add.layer(form_limit()))
         .get("/leads/{id}/notes/{note}", Access::Agent, edit)
-        .post("/leads/{id}/notes/{note}", Access::Agent, save)
+        .post("/leads/{id}/notes/{note}", Access::Agent, save.layer(form_limit()))
         .post("/leads/{id}/notes/{note}/delete", Access::Agent, delete)
 }
 
