@@ -16,6 +16,7 @@ pub fn all() -> Vec<Case> {
             notes_that_exceed_a_page_of_dynamodb_are_all_listed,
             a_repeated_note_is_written_once;
         web: the_timeline_shows_changes_and_notes_together,
+            a_refused_note_replaces_only_its_own_form,
             the_forms_of_notes_work_without_javascript
     ]
 }
@@ -165,6 +166,31 @@ async fn the_timeline_shows_changes_and_notes_together(environment: TestEnvironm
         let version = format!("<small>version {} ", number + 2);
         assert_eq!(text.matches(&version).count(), 1, "{version}");
     }
+}
+
+async fn a_refused_note_replaces_only_its_own_form(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, api) = (person(&workspace, "Ann").await, workspace.agent().await);
+    let lead = create(&api, &new_lead("Lead", "lead@example.com")).await;
+    let path = format!("/leads/{}/notes", lead["id"].as_str().unwrap());
+    let send = async |path: &str, form: &[(&str, &str)]| {
+        ann.post(path).header("hx-request", "true").form(form).send().await
+    };
+    let added = send(&path, &[("key", "k1"), ("text", "First")]).await.expect(200);
+    assert!(added.text().contains("id=\"lead-history\""), "{}", added.text());
+    let listed: Value = api.get(&format!("{}/notes", address(&lead))).send().await.expect(200).json();
+    let id = listed["items"][0]["id"].as_str().unwrap();
+    let note = format!("{path}/{id}");
+    send(&note, &[("version", "1"), ("text", "Second")]).await.expect(200);
+    for (version, text, status) in [("1", "Third", 409), ("2", " ", 422)] {
+        let refused = send(&note, &[("version", version), ("text", text)]).await.expect(status);
+        assert_eq!(refused.header("hx-retarget"), format!("#note-{id}"));
+        assert_eq!(refused.header("hx-reswap"), "innerHTML");
+        assert!(refused.text().trim_start().starts_with("<form"), "{}", refused.text());
+    }
+    let refused = send(&path, &[("key", "k2"), ("text", " ")]).await.expect(422);
+    assert_eq!(refused.header("hx-reswap"), "none", "the new note stays in its form");
+    assert!(refused.header("hx-trigger").contains("Write a note."), "{}", refused.header("hx-trigger"));
 }
 
 async fn the_forms_of_notes_work_without_javascript(environment: TestEnvironment) {

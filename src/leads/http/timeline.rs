@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::handler::Handler as _;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::form_limit;
 use super::parts::{Answer, EntryView, Part, RenderTarget};
@@ -15,9 +15,10 @@ use crate::leads::{LeadError, Leads};
 use crate::shared::forms::{Field, RawForm};
 use crate::store::idempotency::Idempotency;
 use crate::web::access::Access;
+use crate::web::error::WebError;
 use crate::web::extract::{FormData, Path, PathPair};
 use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::respond::{html, no_content};
+use crate::web::respond::{header_text, html, no_content};
 use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
@@ -106,6 +107,8 @@ async fn add(
             leads.add_note(id, text, &who, idempotency.as_ref()).await?;
             target.timeline(&leads, id, "The note was added.").await
         }
+        // The form stays in the page.
+        Err(invalid) if target.part != Part::Page => Err(WebError::field("text", &invalid).into()),
         Err(invalid) => {
             let error = Some(invalid.to_string());
             let text = Field { value: form.text("text"), base: String::new(), error };
@@ -133,8 +136,17 @@ fn note_form(
     text: Field,
 ) -> Answer {
     let fragment = target.part != Part::Page;
-    let page = NotePage { context: target.context, lead, note: Some((note.0, note.1.get())), text };
-    if fragment { html(status, &page.as_form()) } else { html(status, &page) }
+    let (id, version) = note;
+    let page = NotePage { context: target.context, lead, note: Some((id, version.get())), text };
+    if !fragment {
+        return html(status, &page);
+    }
+    // A form that is saved replaces the timeline, and one that is refused only the note.
+    let mut answer = html(status, &page.as_form())?;
+    let headers = answer.headers_mut();
+    headers.insert("hx-retarget", header_text(&format!("#note-{id}")));
+    headers.insert("hx-reswap", HeaderValue::from_static("innerHTML"));
+    Ok(answer)
 }
 
 async fn save(
