@@ -41,7 +41,8 @@ impl Leads {
         let broken_rule = |lead: &Lead| change.broken_rule(lead);
         let Some(guard) = update_guard(change)? else {
             // No stored lead allows the change, so it is not sent. The read decides between conflict and violation.
-            return Err(self.explain(id, expected, broken_rule).await?);
+            let (Ok(error) | Err(error)) = self.explain(id, expected, broken_rule).await;
+            return self.replayed_or(error, idempotency).await;
         };
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
         let (action, fields) = (Action::Updated, Some(&change.fields));
@@ -160,29 +161,9 @@ impl Leads {
     ) -> Result<Done<Lead>, LeadError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let cached = self.snapshots.get(id, expected);
-            let was_read = cached.is_none();
-            let before = match cached {
-                Some(cached) => cached,
-                None => match self.fresh(id, expected).await {
-                    Err(LeadError::Conflict(conflict)) => {
-                        return self.stale_result(conflict, idempotency).await;
-                    }
-                    before => before?,
-                },
-            };
-            if let Some(rule) = broken_rule(&before.lead) {
-                let refusal = match was_read {
-                    true => LeadError::violation(rule),
-                    false => self.explain(id, expected, broken_rule).await?,
-                };
-                if let Some(result) = self.unsent_result(refusal, idempotency).await? {
-                    return result;
-                }
-            }
-            let fields = match alteration.fields.filter(|edits| !edits.is_empty()) {
-                Some(edits) => self.edit_fields(&before.lead, edits).await?,
-                None => EditedFields::default(),
+            let (before, fields) = match self.prepare(id, expected, alteration, broken_rule).await {
+                Ok(prepared) => prepared,
+                Err(error) => return self.replayed_or(error, idempotency).await,
             };
             let after = fields.mark((alteration.apply)(&before.lead, self.clock.now()));
             let write = fields.write(alteration.write(self, &before, &after, &fields)?, &after)?;
@@ -207,6 +188,37 @@ impl Leads {
             }
             self.retry_or_explain(id, expected, &mut retries, broken_rule).await?;
         }
+    }
+
+    /// Returns the lead at the expected version, and its custom fields before and after the change.
+    async fn prepare(
+        &self,
+        id: LeadId,
+        expected: Version,
+        alteration: &Alteration<'_>,
+        broken_rule: impl Fn(&Lead) -> Option<Rule> + Copy,
+    ) -> Result<(StoredLead, EditedFields), LeadError> {
+        let cached = self.snapshots.get(id, expected);
+        let was_read = cached.is_none();
+        let before = match cached {
+            Some(cached) => cached,
+            None => self.fresh(id, expected).await?,
+        };
+        if let Some(rule) = broken_rule(&before.lead) {
+            let refusal = match was_read {
+                true => LeadError::violation(rule),
+                false => self.explain(id, expected, broken_rule).await?,
+            };
+            // Otherwise the stored lead no longer breaks the rule, for example because its order ended.
+            if matches!(refusal, LeadError::Conflict(_) | LeadError::RuleViolation(_)) {
+                return Err(refusal);
+            }
+        }
+        let fields = match alteration.fields.filter(|edits| !edits.is_empty()) {
+            Some(edits) => self.edit_fields(&before.lead, edits).await?,
+            None => EditedFields::default(),
+        };
+        Ok((before, fields))
     }
 }
 
@@ -296,33 +308,20 @@ impl Leads {
         }
     }
 
-    /// Returns the result of a change that is not sent because a write would be refused. `None` means that the stored
-    /// lead no longer breaks the rule, for example because its order ended.
-    async fn unsent_result(
+    /// Answers a request that fails before it is sent. If it repeats a request that succeeded, the idempotency record has
+    /// its answer, whatever became of the lead since.
+    pub(super) async fn replayed_or<T>(
         &self,
-        refusal: LeadError,
-        idempotency: Option<&Idempotency<'_, Lead>>,
-    ) -> Result<Option<Result<Done<Lead>, LeadError>>, LeadError> {
-        Ok(match refusal {
-            LeadError::Conflict(conflict) => Some(self.stale_result(conflict, idempotency).await),
-            LeadError::RuleViolation(_) => match Idempotency::look_up(idempotency, &self.dynamo).await? {
-                Lookup::Other => Some(Err(LeadError::KeyOfAnotherRequest)),
-                Lookup::Same(_) | Lookup::Nothing => Some(Err(refusal)),
-            },
-            _ => None,
-        })
-    }
-
-    /// Answers a stale request. If it repeats a request that succeeded, the idempotency record has its answer.
-    pub(super) async fn stale_result(
-        &self,
-        conflict: Box<Conflict>,
-        idempotency: Option<&Idempotency<'_, Lead>>,
-    ) -> Result<Done<Lead>, LeadError> {
+        error: LeadError,
+        idempotency: Option<&Idempotency<'_, T>>,
+    ) -> Result<Done<T>, LeadError> {
+        if matches!(error, LeadError::Store(_)) {
+            return Err(error);
+        }
         match Idempotency::look_up(idempotency, &self.dynamo).await? {
             Lookup::Same(answer) => Ok(Done::Replayed(answer)),
             Lookup::Other => Err(LeadError::KeyOfAnotherRequest),
-            Lookup::Nothing => Err(LeadError::Conflict(conflict)),
+            Lookup::Nothing => Err(error),
         }
     }
 

@@ -67,12 +67,10 @@ impl Leads {
         let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedIsNotMerged);
         let mut retries = self.dynamo.retries();
         loop {
-            let kept = match self.with_fields(kept_id, kept_version).await {
-                Err(LeadError::Conflict(conflict)) => return self.stale_result(conflict, idempotency).await,
-                kept => kept?,
+            let (pair, merged) = match self.plan_merge(merge, by).await {
+                Ok(planned) => planned,
+                Err(error) => return self.replayed_or(error, idempotency).await,
             };
-            let pair = Pair { kept, merged: self.with_fields(merged_id, merged_version).await? };
-            let merged = pair.merge(&merge.choices, self.clock.now(), by)?;
             let write = Idempotency::record(idempotency, merged.write(self, &pair)?, &merged.after)?;
             match self.dynamo.write(write).await {
                 Ok(()) => return Ok(Done::Now(merged.after)),
@@ -89,6 +87,14 @@ impl Leads {
             self.retry_or_explain(kept_id, kept_version, &mut retries, rule).await?;
             self.retry_or_explain(merged_id, merged_version, &mut retries, rule).await?;
         }
+    }
+
+    /// Reads both leads, and returns them with what the merge makes of them.
+    async fn plan_merge(&self, merge: &Merge, by: &Actor) -> Result<(Pair, MergedPair), LeadError> {
+        let kept = self.with_fields(merge.kept.0, merge.kept.1).await?;
+        let pair = Pair { kept, merged: self.with_fields(merge.merged.0, merge.merged.1).await? };
+        let merged = pair.merge(&merge.choices, self.clock.now(), by)?;
+        Ok((pair, merged))
     }
 
     /// Reads the lead at the expected version, with its custom fields.

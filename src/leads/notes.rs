@@ -40,7 +40,9 @@ impl Leads {
         idempotency: Option<&Idempotency<'_, Note>>,
     ) -> Result<Done<Note>, LeadError> {
         // A condition on the lead would let the note compete with changes of the lead.
-        self.find(lead).await?;
+        if let Err(error) = self.find(lead).await {
+            return self.replayed_or(error, idempotency).await;
+        }
         let now = self.clock.now();
         let id = NoteId::new(now, &self.rng.bytes());
         let (author, author_id) = (who.actor(), who.id);
@@ -64,10 +66,11 @@ impl Leads {
         who: &SignedIn,
         idempotency: Option<&Idempotency<'_, Note>>,
     ) -> Result<Done<Note>, LeadError> {
-        let note = self.note(lead, id).await?;
-        if note.author_id != who.id {
-            return Err(LeadError::NoteOfAnother);
-        }
+        let note = match self.note(lead, id).await {
+            Ok(note) if note.author_id == who.id => note,
+            Ok(_) => return self.replayed_or(LeadError::NoteOfAnother, idempotency).await,
+            Err(error) => return self.replayed_or(error, idempotency).await,
+        };
         let edited = Note { version: expected, ..note }.edited(text, self.clock.now());
         let item = to_item(&note_key(lead, id), &edited)?;
         let unchanged = Condition::is_number("version", expected.get());

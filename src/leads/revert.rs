@@ -38,6 +38,19 @@ impl Leads {
         who: &SignedIn,
         idempotency: Option<&Idempotency<'_, Lead>>,
     ) -> Result<Done<Lead>, LeadError> {
+        match self.plan_reversion(id, expected, to).await {
+            Ok((lead, change)) => self.apply_reversion(&lead, to, &change, who, idempotency).await,
+            Err(error) => self.replayed_or(error, idempotency).await,
+        }
+    }
+
+    /// Reads the lead, and returns it with the change that brings its earlier values back.
+    async fn plan_reversion(
+        &self,
+        id: LeadId,
+        expected: Version,
+        to: Version,
+    ) -> Result<(Lead, LeadChange), LeadError> {
         if to >= expected || expected.get() - to.get() > MAX_VERSIONS {
             let message = "Choose a version before the current one, at most 100 versions back.";
             return Err(LeadError::Invalid("to", Invalid::new(message)));
@@ -46,8 +59,7 @@ impl Leads {
         if lead.version != expected {
             let since =
                 entries.into_iter().filter(|entry| entry.version > expected).take(Conflict::MAX_CHANGES);
-            let conflict = Conflict { fresh: lead, since: since.collect() };
-            return self.stale_result(Box::new(conflict), idempotency).await;
+            return Err(LeadError::Conflict(Box::new(Conflict { fresh: lead, since: since.collect() })));
         }
         let change = change_back(&lead, &entries)
             .ok_or_else(|| StoreError::invariant_violation("Query", &lead_key(id)))?;
@@ -55,7 +67,7 @@ impl Leads {
             let message = format!("The lead has the values of version {to} already.");
             return Err(LeadError::Invalid("to", Invalid::new(message)));
         }
-        self.apply_reversion(&lead, to, &change, who, idempotency).await
+        Ok((lead, change))
     }
 
     async fn apply_reversion(
@@ -80,7 +92,8 @@ impl Leads {
             false => update_guard(change)?,
         };
         let Some(guard) = guard else {
-            return Err(self.explain(lead.id, lead.version, rule).await?);
+            let (Ok(error) | Err(error)) = self.explain(lead.id, lead.version, rule).await;
+            return self.replayed_or(error, idempotency).await;
         };
         let by = who.actor();
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());

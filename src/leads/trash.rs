@@ -98,11 +98,14 @@ impl Leads {
         let mut retries = self.dynamo.retries();
         loop {
             let Some(deleted) = self.in_trash(id).await? else {
-                let fresh = self.find(id).await?;
-                return self.stale_result(Box::new(Conflict { fresh, since: Vec::new() }), idempotency).await;
+                let error = match self.find(id).await {
+                    Ok(fresh) => LeadError::Conflict(Box::new(Conflict { fresh, since: Vec::new() })),
+                    Err(error) => error,
+                };
+                return self.replayed_or(error, idempotency).await;
             };
             if deleted.version != expected {
-                return Err(LeadError::Deleted(Box::new(deleted)));
+                return self.replayed_or(LeadError::Deleted(Box::new(deleted)), idempotency).await;
             }
             let after = deleted.next_version(self.clock.now(), by.clone());
             let write = Idempotency::record(idempotency, self.restoration(&deleted, &after)?, &after)?;

@@ -15,6 +15,7 @@ pub fn all() -> Vec<Case> {
         api: a_deleted_lead_is_restored_with_all_its_data,
             a_lead_whose_email_was_taken_is_not_restored,
             a_lead_is_restored_once_by_many,
+            a_repeated_request_is_answered_as_before_after_its_lead_was_deleted,
             the_trash_lists_deleted_leads_page_by_page,
             a_restored_lead_is_in_its_lists_its_queue_and_the_statistics_again,
             a_change_is_undone_with_a_version_of_its_own,
@@ -85,6 +86,42 @@ async fn a_lead_is_restored_once_by_many(environment: TestEnvironment) {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409, 409, 409, 409, 409, 409, 409]);
     assert_eq!(read(&agent, &lead).await["version"], 3);
+}
+
+async fn a_repeated_request_is_answered_as_before_after_its_lead_was_deleted(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let agent = workspace.agent().await;
+    let bob = workspace.account(Role::Agent, "Bob Roe").await;
+    let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
+    let other = create(&agent, &new_lead("Lee", "lee@example.com")).await;
+    delete(&agent, &lead, 1).await;
+    let at = |rest: &str| format!("{}{rest}", address(&lead));
+    let requests = [
+        (at("/restore"), json!({ "version": 2 }), 200),
+        (at(""), json!({ "version": 3, "leadScore": 7, "owner": bob.id }), 200),
+        (at("/revert"), json!({ "version": 4, "to": 3 }), 200),
+        (at("/merge"), json!({ "version": 5, "merged": other["id"], "mergedVersion": 1 }), 200),
+        (at("/notes"), json!({ "text": "Called." }), 201),
+    ];
+    let send = |number: usize| {
+        let (path, body, _) = &requests[number];
+        agent.post(path).header("idempotency-key", &format!("k{number}")).json(body).send()
+    };
+    let mut first: Vec<Value> = Vec::new();
+    for number in 0..requests.len() {
+        first.push(send(number).await.expect(requests[number].2).json());
+    }
+    delete(&agent, &lead, 6).await;
+    super::dead_letters::drop_item(&environment, &format!("ACCOUNT#{}", bob.id), "ACCOUNT").await;
+    for number in 0..requests.len() {
+        let again: Value = send(number).await.expect(requests[number].2).json();
+        assert_eq!(again, first[number], "{}", requests[number].0);
+    }
+    // The same key with another body is another request.
+    let reused =
+        agent.post(&requests[0].0).header("idempotency-key", "k0").json(&json!({ "version": 7 })).send();
+    let reused: Value = reused.await.expect(422).json();
+    assert_eq!(reused["type"], "urn:holdfast:problem:idempotency-key-reused", "{reused}");
 }
 
 async fn the_trash_lists_deleted_leads_page_by_page(environment: TestEnvironment) {

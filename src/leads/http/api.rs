@@ -106,8 +106,10 @@ async fn create(
         answer(StatusCode::CREATED, lead, lead.version.get(), Some(location))
     };
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-    let new = request.body.resolve(&leads).await?;
-    let done = leads.create(new, &who.actor(), idempotency.as_ref()).await?;
+    let done = match request.body.resolve(&leads).await {
+        Ok(new) => leads.create(new, &who.actor(), idempotency.as_ref()).await?,
+        Err(error) => leads.replayed_or(error, idempotency.as_ref()).await?,
+    };
     Ok(done.answer(answer))
 }
 
@@ -141,21 +143,25 @@ async fn change(
         let message = "The change is empty; send at least one of name, email, phone, company, state, leadScore, status, source, owner, fields.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
-    update(&leads, &change, &change.body.resolve(&leads).await?).await
+    update(&leads, &change, change.body.resolve(&leads).await).await
 }
 
+/// Makes a change, unless its owner was not found.
 async fn update<B>(
     leads: &Leads,
     request: &Change<LeadId, B>,
-    change: &LeadChange,
+    change: Result<LeadChange, LeadError>,
 ) -> Result<Answer, Problem> {
     let (by, idempotency) = (request.who.actor(), request.idempotency(&changed));
-    let done = leads.update(request.id, request.version, change, &by, idempotency.as_ref()).await?;
+    let done = match change {
+        Ok(change) => leads.update(request.id, request.version, &change, &by, idempotency.as_ref()).await?,
+        Err(error) => leads.replayed_or(error, idempotency.as_ref()).await?,
+    };
     Ok(done.answer(changed))
 }
 
 async fn replace(State(leads): State<Leads>, change: Change<LeadId, Replacement>) -> Result<Answer, Problem> {
-    update(&leads, &change, &change.body.change().resolve(&leads).await?).await
+    update(&leads, &change, change.body.change().resolve(&leads).await).await
 }
 
 #[derive(Debug)]
@@ -174,7 +180,7 @@ async fn change_status(
     change: Change<LeadId, StatusBody>,
 ) -> Result<Answer, Problem> {
     let status = LeadChange { status: Some(change.body.status), ..LeadChange::default() };
-    update(&leads, &change, &status).await
+    update(&leads, &change, Ok(status)).await
 }
 
 #[derive(Debug)]
@@ -220,7 +226,10 @@ async fn revert(State(leads): State<Leads>, change: Change<LeadId, RevertBody>) 
 async fn merge(State(leads): State<Leads>, change: Change<LeadId, MergeBody>) -> Result<Answer, Problem> {
     let (by, idempotency) = (change.who.actor(), change.idempotency(&changed));
     let MergeBody { merged, merged_version, choices } = &change.body;
-    let choices = choices.resolve(&leads).await?;
+    let choices = match choices.resolve(&leads).await {
+        Ok(choices) => choices,
+        Err(error) => return Ok(leads.replayed_or(error, idempotency.as_ref()).await?.answer(changed)),
+    };
     let merge = Merge { kept: (change.id, change.version), merged: (*merged, *merged_version), choices };
     Ok(leads.merge(&merge, &by, idempotency.as_ref()).await?.answer(changed))
 }
