@@ -130,7 +130,25 @@ impl Leads {
         Ok(from_item(item)?)
     }
 
-    /// Returns a page of a lead's notes, newest first, with one call. The notes of a deleted lead stay.
+    /// Returns a page of the notes of a lead, newest first. A lead that was merged into another one keeps its notes.
+    ///
+    /// # Errors
+    /// [`LeadError::NotFound`] if there is no such lead; [`LeadError::Deleted`] if it is in the trash; otherwise as
+    /// [`notes`](Self::notes).
+    pub async fn notes_of(
+        &self,
+        lead: LeadId,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<NotePage, LeadError> {
+        match self.find(lead).await {
+            Ok(_) | Err(LeadError::Merged(_)) => self.notes(lead, limit, cursor).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns a page of notes by the lead's id, newest first, with one call, whether or not there is such a lead. The
+    /// notes of a deleted lead stay.
     ///
     /// # Errors
     /// [`LeadError::Cursor`] if the cursor belongs to another list.

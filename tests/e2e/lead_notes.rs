@@ -13,6 +13,7 @@ pub fn all() -> Vec<Case> {
         api: a_note_is_written_edited_and_deleted_by_its_author,
             a_note_conflicts_with_nobody,
             notes_are_listed_page_by_page_newest_first,
+            only_an_existing_lead_has_a_list_of_notes,
             notes_that_exceed_a_page_of_dynamodb_are_all_listed,
             a_repeated_note_is_written_once;
         web: the_timeline_shows_changes_and_notes_together,
@@ -105,6 +106,21 @@ async fn notes_are_listed_page_by_page_newest_first(environment: TestEnvironment
     seen.sort();
     assert_eq!(seen, (0..5).map(|number| format!("Note {number}")).collect::<Vec<_>>());
     ann.get(&format!("{}/notes?cursor=x", address(&lead))).send().await.expect(400);
+}
+
+async fn only_an_existing_lead_has_a_list_of_notes(environment: TestEnvironment) {
+    let ann = Workspace::open(&environment).await.agent().await;
+    let unknown = format!("/api/leads/{}/notes", uuid::Uuid::nil());
+    let problem: Value = ann.get(&unknown).send().await.expect(404).json();
+    assert_eq!(problem["type"], "urn:holdfast:problem:not-found", "{problem}");
+    let lead = create(&ann, &new_lead("Lead", "lead@example.com")).await;
+    let notes = format!("{}/notes", address(&lead));
+    let empty: Value = ann.get(&notes).send().await.expect(200).json();
+    assert_eq!(empty, json!({ "items": [], "next": null }));
+    add(&ann, &lead, "Called.").await;
+    ann.delete(&format!("{}?version=1", address(&lead))).send().await.expect(204);
+    let deleted: Value = ann.get(&notes).send().await.expect(410).json();
+    assert_eq!(deleted["restore"], format!("{}/restore", address(&lead)));
 }
 
 async fn notes_that_exceed_a_page_of_dynamodb_are_all_listed(environment: TestEnvironment) {
