@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::base::values::{Invalid, UsState, text_enum};
+use crate::base::values::{Invalid, UsState, Version, text_enum};
 use crate::leads::domain::{Lead, Status, Stock};
 use crate::leads::items::LEAD;
 use crate::orders::items::{CAP, CapItem, StoredOrder, stored_order};
@@ -161,9 +161,12 @@ fn read<T>(
 fn lead_events(change: &Change) -> Result<Vec<Event>, StoreError> {
     let before = read(change.before.as_ref(), from_item::<Lead>)?;
     let Some(after) = read(change.after.as_ref(), from_item::<Lead>)? else { return Ok(Vec::new()) };
-    let became = |status| after.status == status && before.as_ref().is_none_or(|was| was.status != status);
+    // A lead that appears at a later version was restored from the trash, so nothing about it is new.
+    let is_new = before.is_none() && after.version == Version::FIRST;
+    let is_other = |status| before.as_ref().map_or(is_new, |was| was.status != status);
+    let became = |status| after.status == status && is_other(status);
     let kinds = [
-        (EventKind::LeadCreated, before.is_none()),
+        (EventKind::LeadCreated, is_new),
         (EventKind::LeadQualified, became(Status::Qualified)),
         (EventKind::LeadConverted, became(Status::Converted)),
     ];

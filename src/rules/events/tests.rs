@@ -21,10 +21,10 @@ fn change(pk: &str, sk: &str, before: Option<Value>, after: Option<Value>) -> Ch
     }
 }
 
-fn lead(status: &str) -> Value {
+fn lead(status: &str, version: u64) -> Value {
     json!({
         "id": ID, "name": "Ann Lee", "email": "ann@example.com", "state": "NY", "leadScore": 80,
-        "status": status, "stock": "UNASSIGNED", "version": 3, "createdAt": AT, "updatedAt": AT, "updatedBy": "Bob",
+        "status": status, "stock": "UNASSIGNED", "version": version, "createdAt": AT, "updatedAt": AT, "updatedBy": "Bob",
     })
 }
 
@@ -57,15 +57,25 @@ fn a_lead_event_needs_a_new_lead_or_a_new_status() {
         (Some("CONVERTED"), Some("QUALIFIED"), vec!["lead.qualified"]),
         (Some("QUALIFIED"), None, vec![]),
     ] {
-        let change = change("LEAD#1", "LEAD", before.map(lead), after.map(lead));
+        let (old, new) = (before.map(|status| lead(status, 1)), after.map(|status| lead(status, 2)));
+        let new = if old.is_none() { after.map(|status| lead(status, 1)) } else { new };
+        let change = change("LEAD#1", "LEAD", old, new);
         assert_eq!(kinds(&change), expected, "{before:?} {after:?}");
     }
-    let events = events_of(&change("LEAD#1", "LEAD", None, Some(lead("QUALIFIED")))).unwrap();
+    let events = events_of(&change("LEAD#1", "LEAD", None, Some(lead("QUALIFIED", 1)))).unwrap();
     assert_eq!((events[0].id.as_str(), events[1].id.as_str()), ("7de3.lead.created", "7de3.lead.qualified"));
     assert_eq!(
         (events[0].get("score"), events[0].get("state"), events[0].depth),
         (Some("80"), Some("NY"), 0)
     );
+}
+
+#[test]
+fn a_restored_lead_is_not_new() {
+    for status in ["PROSPECT", "QUALIFIED", "CONVERTED"] {
+        let change = change("LEAD#1", "LEAD", None, Some(lead(status, 3)));
+        assert_eq!(kinds(&change), Vec::<&str>::new(), "{status}");
+    }
 }
 
 #[test]
@@ -117,7 +127,7 @@ fn every_event_has_the_fields_of_its_kind() {
     let cap =
         |out: u32| json!({ "state": "NY", "cap": 10, "own": true, "out": out, "room": 0, "version": 1 });
     let changes = [
-        change("LEAD#1", "LEAD", None, Some(lead("CONVERTED"))),
+        change("LEAD#1", "LEAD", None, Some(lead("CONVERTED", 1))),
         change("ORDER#1", "ORDER", None, Some(order("OPEN", None))),
         change("STATE#NY", "CAP", Some(cap(9)), Some(cap(10))),
         change("STATS", "STATS", Some(json!({ "unassignedNY": 10 })), Some(json!({ "unassignedNY": 9 }))),
