@@ -1,5 +1,6 @@
 //! Moves the search words of version 0.1 into the current index.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
 use super::domain::StoredLead;
@@ -9,6 +10,9 @@ use super::list::IndexPage;
 use super::word_index::reindex;
 use crate::leads::{Filter, Leads, Sort};
 use crate::store::{Condition, Key, StoreError, Update, WriteError, to_attribute, to_item};
+
+/// How many leads are changed at once.
+const AT_ONCE: usize = 8;
 
 fn marker_key() -> Key {
     Key::new("SEARCHINDEX", "LEADS")
@@ -25,7 +29,7 @@ impl Leads {
         Ok(!gone)
     }
 
-    /// Moves the words of version 0.1 into the current index, lead by lead, while requests continue. `report` gets the
+    /// Moves the words of version 0.1 into the current index, some leads at once, while requests continue. `report` gets the
     /// number of leads so far. It reads all leads, so only a command or the start of a server calls it; once it is
     /// done, another call takes one read.
     ///
@@ -42,9 +46,11 @@ impl Leads {
         loop {
             let (ids, next) = self.index_ids(&page, cursor.as_deref()).await?;
             let keys: Vec<_> = ids.into_iter().map(lead_key).collect();
-            for item in self.dynamo.get_parts(&keys, &STORED).await? {
-                moved += u64::from(self.upgrade_words_of(&stored_lead(item)?).await?);
-            }
+            let items = self.dynamo.get_parts(&keys, &STORED).await?;
+            let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
+            let upgrades: Vec<_> = stored.iter().map(|stored| self.upgrade_words_of(stored)).collect();
+            let done: Vec<bool> = stream::iter(upgrades).buffer_unordered(AT_ONCE).try_collect().await?;
+            moved += done.into_iter().map(u64::from).sum::<u64>();
             report(moved);
             cursor = next;
             if cursor.is_none() {
