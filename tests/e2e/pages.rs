@@ -250,6 +250,7 @@ async fn an_empty_list_welcomes_and_a_search_returns_rows(environment: TestEnvir
     let kept = ann.get("/leads?q=zo%C3%AB+%22%25_&status=PROSPECT").send().await.expect(200);
     assert!(kept.text().contains("value=\"zoë &#34;%_\""), "the page keeps what was searched");
     assert!(kept.text().contains("<option value=\"PROSPECT\" selected>"));
+    assert!(kept.text().contains("Name, email, phone, company, state"), "the field says what it finds");
 }
 
 async fn a_list_keeps_its_filter_on_the_next_page(environment: TestEnvironment) {
