@@ -252,7 +252,7 @@ async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnv
     assert!(!applied.text().contains("<form") && applied.header("hx-trigger").contains("was applied"));
     for by_htmx in [true, false] {
         let late = act("big", "dismiss", "1", by_htmx).await.expect(409);
-        assert_shows(late.text(), &["Somebody was faster.", "Applied by Ann Lee"]);
+        assert_shows(late.text(), &["Someone else was faster.", "Applied by Ann Lee"]);
     }
     let there = act("lost", "dismiss", "1", false).await.expect(303);
     assert_eq!(there.header("location"), format!("/inventory/parked/{}", id("lost")));

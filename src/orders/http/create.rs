@@ -148,7 +148,7 @@ async fn create(
 }
 
 const LEADS_TAKEN: &str =
-    "Somebody was faster: some of these leads are no longer free. This is what you would get now.";
+    "Someone else was faster: some of these leads are no longer free. This is what you would get now.";
 const FIELDS_CHANGED: &str = "You changed the order after the preview. This is what you would get now.";
 
 /// For a form that already created an order with other values, for example after going back in the browser.

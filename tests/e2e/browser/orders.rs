@@ -75,7 +75,7 @@ async fn a_late_confirmation_takes_the_new_leads_with_one_click(environment: Tes
     type_an_order(&ada, "2").await;
     order(&office, "Bolt & Co", &["NY"], 1).await;
     ada.click(At::Named("Create order")).await;
-    ada.wait_for_text("#order-preview", "Somebody was faster").await;
+    ada.wait_for_text("#order-preview", "Someone else was faster").await;
     wait::until("the notice has the focus", async || {
         ada.run("return document.activeElement.matches('#order-preview .notice')", Vec::new()).await == true
     })
@@ -166,7 +166,7 @@ async fn the_order_pages_are_accessible(environment: TestEnvironment) {
     assert_accessible(&ada, "order-preview").await;
     order(&office, "Bolt & Co", &["NY"], 1).await;
     ada.click(At::Named("Create order")).await;
-    ada.wait_for_text("#order-preview", "Somebody was faster").await;
+    ada.wait_for_text("#order-preview", "Someone else was faster").await;
     assert_accessible(&ada, "order-outdated").await;
 
     ada.goto(&office.url(&format!("/orders/{id}"))).await;
