@@ -9,7 +9,7 @@ pub use serde::{Deserialize, Serialize};
 pub use crate::base::identity::SignedIn;
 pub use crate::store::idempotency::{Answer, Idempotency};
 pub use crate::web::access::Access;
-pub use crate::web::change::{Change, Deletion, NoBody};
+pub use crate::web::change::{Change, Deletion, EmptyBody};
 pub use crate::web::error::WebError;
 pub use crate::web::extract::{JsonRequest, Path, Query, WithKey};
 pub use crate::web::lists::{Listed, PageParameters, limit, parameter};

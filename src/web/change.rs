@@ -93,9 +93,9 @@ impl<T: FromFields> ChangeBody for T {
 
 /// A change that needs no body. A JSON body may contain the version.
 #[derive(Debug, Clone, Copy)]
-pub struct NoBody;
+pub struct EmptyBody;
 
-impl ChangeBody for NoBody {
+impl ChangeBody for EmptyBody {
     fn check(parts: &Parts) -> Result<(), WebError> {
         let has_body = parts.headers.contains_key(header::CONTENT_TYPE);
         if !has_body || is_json(&parts.headers) {

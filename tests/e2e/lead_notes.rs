@@ -11,7 +11,7 @@ use holdfast::base::identity::Role;
 pub fn all() -> Vec<Case> {
     cases![
         api: a_note_is_written_edited_and_deleted_by_its_author,
-            a_note_conflicts_with_nobody,
+            a_note_never_conflicts_with_a_change_of_the_lead,
             notes_are_listed_page_by_page_newest_first,
             only_an_existing_lead_has_a_list_of_notes,
             notes_that_exceed_a_page_of_dynamodb_are_all_listed,
@@ -66,7 +66,7 @@ async fn a_note_is_written_edited_and_deleted_by_its_author(environment: TestEnv
     ann.post(&nobody).json(&json!({ "text": "x" })).send().await.expect(404);
 }
 
-async fn a_note_conflicts_with_nobody(environment: TestEnvironment) {
+async fn a_note_never_conflicts_with_a_change_of_the_lead(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, bob) = (workspace.agent().await, workspace.agent().await);
     let lead = create(&ann, &new_lead("Lead", "lead@example.com")).await;

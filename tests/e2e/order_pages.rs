@@ -82,7 +82,10 @@ async fn a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones(environment
     make(&ann, &["NY"], "1").await;
     let outdated = ann.post("/orders").form(&confirming(form.clone(), html)).send().await.expect(409);
     let html = outdated.text();
-    assert!(html.contains("Someone else was faster") && html.contains("Create it with these leads"), "{html}");
+    assert!(
+        html.contains("Someone else was faster") && html.contains("Create it with these leads"),
+        "{html}"
+    );
     assert!(html.contains("Lead 1") && html.contains("Lead 2"), "{html}");
     assert!(html.contains("value=\"Acme Roofing\""), "a typed value is lost");
     let made = ann.post("/orders").form(&confirming(form, html)).send().await.expect(303);

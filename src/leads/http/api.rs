@@ -20,7 +20,7 @@ use crate::leads::search::parse_query;
 use crate::leads::{Filter, LeadError, Leads};
 use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::access::Access;
-use crate::web::change::{Change, Deletion, NoBody};
+use crate::web::change::{Change, Deletion, EmptyBody};
 use crate::web::error::WebError;
 use crate::web::extract::{JsonRequest, Path, Query};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
@@ -200,7 +200,7 @@ async fn reopen(State(leads): State<Leads>, change: Change<LeadId, ReopenBody>) 
     Ok(leads.reopen(id, version, body.reason, &by, idempotency.as_ref()).await?.answer(changed))
 }
 
-async fn restock(State(leads): State<Leads>, change: Change<LeadId, NoBody>) -> Result<Answer, Problem> {
+async fn restock(State(leads): State<Leads>, change: Change<LeadId, EmptyBody>) -> Result<Answer, Problem> {
     let (by, idempotency) = (change.who.actor(), change.idempotency(&changed));
     Ok(leads.restock(change.id, change.version, &by, idempotency.as_ref()).await?.answer(changed))
 }
@@ -212,7 +212,7 @@ async fn delete(State(leads): State<Leads>, change: Change<LeadId, Deletion>) ->
     Ok(done.answer(|()| no_content()))
 }
 
-async fn restore(State(leads): State<Leads>, change: Change<LeadId, NoBody>) -> Result<Answer, Problem> {
+async fn restore(State(leads): State<Leads>, change: Change<LeadId, EmptyBody>) -> Result<Answer, Problem> {
     let (by, idempotency) = (change.who.actor(), change.idempotency(&changed));
     Ok(leads.restore(change.id, change.version, &by, idempotency.as_ref()).await?.answer(changed))
 }

@@ -175,7 +175,10 @@ async fn history(
     Ok(Json(orders.history(id, limit, cursor.as_deref()).await?))
 }
 
-async fn fulfill(State(orders): State<Orders>, change: Change<OrderId, NoBody>) -> Result<Answer, Problem> {
+async fn fulfill(
+    State(orders): State<Orders>,
+    change: Change<OrderId, EmptyBody>,
+) -> Result<Answer, Problem> {
     let (by, idempotency) = (change.who.actor().into(), change.idempotency(&order_answer));
     let done = orders.fulfill(change.id, Some(change.version), &by, idempotency.as_ref()).await?;
     answer_of(&orders, done, order_answer).await

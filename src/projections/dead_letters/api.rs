@@ -56,7 +56,7 @@ fn letter_answer(letter: &DeadLetter) -> Answer {
 
 async fn retry_one(
     State(projections): State<Projections>,
-    change: Change<DeadLetterId, NoBody>,
+    change: Change<DeadLetterId, EmptyBody>,
 ) -> Result<Answer, Problem> {
     let (by, idempotency) = (change.who.actor(), change.idempotency(&letter_answer));
     let done = projections.retry_dead_letter(change.id, change.version, &by, idempotency.as_ref()).await?;

@@ -135,7 +135,7 @@ async fn read_run(State(rules): State<Rules>, Path(id): Path<RunId>) -> Result<A
     Ok(run_answer(&rules.find_run(id).await?))
 }
 
-async fn retry(State(rules): State<Rules>, change: Change<RunId, NoBody>) -> Result<Answer, Problem> {
+async fn retry(State(rules): State<Rules>, change: Change<RunId, EmptyBody>) -> Result<Answer, Problem> {
     let idempotency = change.idempotency(&run_answer);
     Ok(rules.retry(change.id, change.version, idempotency.as_ref()).await?.answer(run_answer))
 }

@@ -62,7 +62,7 @@ fn dead_letter_answer(dead_letter: &DeadLetter) -> Answer {
 
 async fn retry(
     State(inventory): State<Inventory>,
-    change: Change<DeadLetterId, NoBody>,
+    change: Change<DeadLetterId, EmptyBody>,
 ) -> Result<Answer, Problem> {
     let (by, idempotency) = (change.who.actor(), change.idempotency(&dead_letter_answer));
     let retry = inventory.retry(change.id, change.version, &by, idempotency.as_ref());
