@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TableDescription};
 use base64::Engine;
+use holdfast::accounts::change::Operator;
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
@@ -158,8 +159,11 @@ pub fn text(answer: &Value) -> String {
 /// Signs a new person in with a link and returns the cookie as API Gateway passes it on.
 pub async fn sign_in(workspace: &Workspace, lambda: &LambdaRuntime, role: Role) -> Value {
     let account = workspace.account(role, "Ann Lee").await;
-    let secret = workspace.app.accounts().sign_in_link(account.id).await.unwrap();
-    let answer = lambda.invoke(at(event("get-page"), &format!("/sign-in/link/{secret}"))).await;
+    let secret = workspace.app.accounts().sign_in_link(account.id, Operator::Command).await.unwrap();
+    let mut event = at(event("post-form"), &format!("/sign-in/link/{secret}"));
+    event["body"] = "".into();
+    event["isBase64Encoded"] = false.into();
+    let answer = lambda.invoke(event).await;
     assert_eq!(answer["statusCode"], 303, "{answer}");
     let cookies = answer["cookies"].as_array().expect("cookies travel in their own array");
     assert!(answer["headers"].get("set-cookie").is_none(), "{answer}");

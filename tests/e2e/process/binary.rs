@@ -270,6 +270,12 @@ fn address_in(line: Option<&str>) -> Option<String> {
     line?.strip_prefix("Holdfast is at ").map(str::to_owned)
 }
 
+/// The address of the administrator whom the tests set up.
+pub const ADMINISTRATOR: &str = "ada@example.com";
+
+/// Their password.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// How the line with the link begins.
 const LINK: &str = "This link signs the first administrator in, once: ";
 
@@ -315,8 +321,18 @@ impl Server {
     /// A browser that has opened the printed link.
     pub async fn administrator(&self) -> Client {
         let visitor = self.visitor();
-        visitor.get(&self.link).send().await.expect(303);
+        self.set_up(&visitor).await;
         visitor
+    }
+
+    /// Uses the printed link: sets up the workspace at the first start, and only signs in later.
+    pub async fn set_up(&self, visitor: &Client) {
+        let page = visitor.get(&self.link).send().await.expect(200);
+        let fields: &[(&str, &str)] = match page.text().contains("Set up Holdfast") {
+            true => &[("name", "Ada Lovelace"), ("email", ADMINISTRATOR), ("password", PASSWORD)],
+            false => &[],
+        };
+        visitor.post(&self.link).form(fields).send().await.expect(303);
     }
 
     /// A browser with this session.

@@ -53,7 +53,7 @@ async fn the_commands_work_on_a_table_on_aws(environment: TestEnvironment) {
     let add = ["account", "add", "you@example.com", "--name", "Your Name", "--role", "administrator"];
     let added = Run::start(on_aws(&[&add[..], &region].concat()), "").succeeds().await;
     let person = workspace.visitor();
-    person.get(added.lines().nth(2).expect("a link is printed")).send().await.expect(303);
+    person.use_link(added.lines().nth(2).expect("a link is printed")).await.expect(303);
     let file = format!("{FIXTURES}/contacts.csv");
     let import = ["import", "leads", &file];
     let report = Run::start(on_aws(&[&import[..], &region].concat()), "").succeeds().await;
@@ -75,13 +75,13 @@ async fn an_account_is_added_with_and_without_a_running_server(_: TestEnvironmen
 
     let server = data.serve().await;
     let ann = server.visitor();
-    ann.get(lines[2]).send().await.expect(303);
+    ann.use_link(lines[2]).await.expect(303);
     assert_eq!(ann.get("/api/me").send().await.expect(200).json::<Value>()["role"], "agent");
     // With a running server: the complete address.
     let beside = data.holdfast(&add("bob@example.com", "administrator")).succeeds().await;
     let link = beside.lines().nth(2).and_then(|line| line.strip_prefix(&server.address));
     let bob = server.visitor();
-    bob.get(link.expect("the link is the server's")).send().await.expect(303);
+    bob.use_link(link.expect("the link is the server's")).await.expect(303);
     assert_eq!(bob.get("/api/me").send().await.expect(200).json::<Value>()["role"], "administrator");
     // With a password there is no link.
     let mut words = add("pat@example.com", "participant").to_vec();

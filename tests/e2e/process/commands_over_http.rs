@@ -57,7 +57,7 @@ async fn without_a_socket_commands_run_beside_the_server_over_http(_: TestEnviro
     let added = data.holdfast(&add).succeeds().await;
     let link = added.lines().nth(2).and_then(|line| line.strip_prefix(&server.address));
     let ann = server.visitor();
-    ann.get(link.expect("the link is the server's")).send().await.expect(303);
+    ann.use_link(link.expect("the link is the server's")).await.expect(303);
     // The exit codes are those of the commands.
     let again = data.holdfast(&add).fails(1).await;
     assert!(again.starts_with("holdfast: another account has the email address"), "{again}");

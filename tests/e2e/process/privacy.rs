@@ -207,6 +207,10 @@ async fn a_page_of_another_origin_cannot_read_or_change_anything(environment: Te
     let server = data.serve().await;
     let browser = environment.browser(Look::desktop()).await;
     browser.goto(&format!("{}{}", server.address, server.link)).await;
+    browser.fill(At::Named("Name"), "Ada Lovelace").await;
+    browser.fill(At::Named("Email"), "ada@example.com").await;
+    browser.fill(At::Named("Password"), "correct horse battery").await;
+    browser.click(At::Named("Start")).await;
     let page = format!(
         "<!doctype html><title>Evil</title><output>waiting</output><script>
         const all = [

@@ -108,6 +108,11 @@ impl Client {
         self.request(Method::POST, path)
     }
 
+    /// Uses a sign-in link as the button of its page does.
+    pub async fn use_link(&self, path: &str) -> Response {
+        self.post(path).header("sec-fetch-site", "same-origin").form(&[("", ""); 0]).send().await
+    }
+
     /// PUT.
     pub fn put(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::PUT, path)

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use holdfast::accounts::auth_cache::AuthCache;
+use holdfast::accounts::change::Operator;
 use holdfast::accounts::cookies::CookiePolicy;
+use holdfast::accounts::domain::TokenDraft;
 use holdfast::accounts::hashing::{Hashing, Limits};
 use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
 use holdfast::accounts::sign_up::SignUp;
@@ -24,7 +26,7 @@ use holdfast::web::origin::OriginKeys;
 use holdfast::web::routes::Route;
 use serde_json::{Value, json};
 
-use super::browser::Browser;
+use super::browser::{At, Browser};
 use super::connector::Wire;
 use super::entry::{self, Entry};
 use super::environment::TestEnvironment;
@@ -197,7 +199,9 @@ impl Workspace {
     pub async fn token(&self, role: Role, name: &str) -> String {
         let owner = self.account(role, name).await;
         let name = "test".parse().expect("this names a token");
-        match self.app.accounts().create_token(&owner, name, None).await.expect("the token is made") {
+        let draft = TokenDraft { name, role, days: None };
+        let made = self.app.accounts().create_token(owner.id, draft, Operator::Command, None).await;
+        match made.expect("the token is made") {
             Made::Now(_, secret) => secret.reveal().to_owned(),
             Made::Replayed(_) => panic!("no token was made before"),
         }
@@ -206,17 +210,18 @@ impl Workspace {
     /// A browser in which a new person has signed in by a link.
     pub async fn session(&self, role: Role, name: &str) -> Client {
         let account = self.account(role, name).await;
-        let secret = self.app.accounts().sign_in_link(account.id).await.expect("the link is made");
+        let secret = self.app.accounts().sign_in_link(account.id, Operator::Command).await.expect("the link is made");
         let visitor = self.visitor();
-        visitor.get(&format!("/sign-in/link/{secret}")).send().await.expect(303);
+        visitor.use_link(&format!("/sign-in/link/{secret}")).await.expect(303);
         visitor
     }
 
     /// Signs a new person in at a browser, with a link to the workspace that `server` serves.
     pub async fn sign_in(&self, browser: &Browser, server: &Server, role: Role, name: &str) -> SignedIn {
         let account = self.account(role, name).await;
-        let secret = self.app.accounts().sign_in_link(account.id).await.expect("the link is made");
+        let secret = self.app.accounts().sign_in_link(account.id, Operator::Command).await.expect("the link is made");
         browser.goto(&server.url(&format!("/sign-in/link/{secret}"))).await;
+        browser.click(At::Named("Sign in")).await;
         account
     }
 
