@@ -3,6 +3,7 @@
 pub mod blocking;
 pub mod calendar;
 pub mod clock;
+pub mod display_zone;
 pub mod fields;
 pub mod identity;
 pub mod rng;

@@ -3,12 +3,13 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::convert::Infallible;
 
 use super::assets;
 use super::request::BasePath;
-use crate::base::calendar;
 use crate::base::identity::SignedIn;
+use crate::base::{calendar, display_zone};
 
 /// The data that the layout needs.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +51,8 @@ impl<S: Sync> FromRequestParts<S> for PageContext {
     }
 }
 
-/// A time on a page: in UTC for machines, and in New York with the zone for people.
+/// A time on a page: in UTC for machines, and with its zone for people. The zone is that of the person who sent the
+/// request, or New York.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisplayTime {
     /// RFC 3339 in UTC.
@@ -61,7 +63,18 @@ pub struct DisplayTime {
 
 impl From<Timestamp> for DisplayTime {
     fn from(time: Timestamp) -> Self {
-        let local = time.to_zoned(calendar::zone());
+        Self::in_zone(time, display_zone::current())
+    }
+}
+
+impl DisplayTime {
+    /// Returns the time in New York, also for a person in another zone: for a form whose times are New York's.
+    pub fn in_new_york(time: Timestamp) -> Self {
+        Self::in_zone(time, calendar::zone())
+    }
+
+    fn in_zone(time: Timestamp, zone: TimeZone) -> Self {
+        let local = time.to_zoned(zone);
         Self { iso: time.to_string(), text: local.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string() }
     }
 }
@@ -76,5 +89,24 @@ mod tests {
         assert_eq!(text("2026-11-01T05:59:00Z"), "Nov 1, 2026, 1:59 AM EDT");
         assert_eq!(text("2026-11-01T06:00:00Z"), "Nov 1, 2026, 1:00 AM EST");
         assert_eq!(text("2026-03-08T07:00:00Z"), "Mar 8, 2026, 3:00 AM EDT");
+    }
+
+    #[tokio::test]
+    async fn times_are_shown_in_the_zone_of_the_request() {
+        let time: Timestamp = "2026-03-29T01:30:00Z".parse().unwrap();
+        for (zone, text) in [
+            (None, "Mar 28, 2026, 9:30 PM EDT"),
+            (Some("Europe/Paris"), "Mar 29, 2026, 3:30 AM CEST"),
+            (Some("America/Phoenix"), "Mar 28, 2026, 6:30 PM MST"),
+            (Some("Asia/Kolkata"), "Mar 29, 2026, 7:00 AM IST"),
+            (Some("America/Sao_Paulo"), "Mar 28, 2026, 10:30 PM -03"),
+        ] {
+            let zone = zone.map(|name| name.parse().unwrap());
+            let show = async { (DisplayTime::from(time), DisplayTime::in_new_york(time)) };
+            let (shown, in_new_york) = display_zone::show_times_in(zone.as_ref(), show).await;
+            assert_eq!((shown.text.as_str(), shown.iso.as_str()), (text, "2026-03-29T01:30:00Z"));
+            assert_eq!(in_new_york.text, "Mar 28, 2026, 9:30 PM EDT");
+            assert_eq!(calendar::in_new_york(time), "2026-03-28T21:30:00-04:00", "files stay in New York");
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::context::{RequestContext, Sender};
 use super::error::WebError;
 use super::headers::refuse_cross_site;
 use super::problem::Problem;
+use crate::base::display_zone;
 use crate::base::identity::SignedIn;
 use crate::base::telemetry::metrics;
 
@@ -103,8 +104,8 @@ impl Routes {
 }
 
 /// Admits a request to its route if its sender may use it, and inserts the sender into the request's extensions. The
-/// response's extensions get the sender too, so that an error page knows them. Every answer sets the cookies of a
-/// renewed session.
+/// response's extensions get the sender too, so that an error page knows them. The handler shows times in the sender's
+/// time zone. Every answer sets the cookies of a renewed session.
 async fn admit(
     State((path, access)): State<(&'static str, Access)>,
     request: Request,
@@ -136,7 +137,7 @@ async fn admit(
 async fn pass(access: Access, mut request: Request, who: SignedIn, next: Next) -> Result<Response, Problem> {
     check(access, &request, Some(&who))?;
     request.extensions_mut().insert::<SignedIn>(who.clone());
-    let mut response = next.run(request).await;
+    let mut response = display_zone::show_times_in(who.time_zone.as_ref(), next.run(request)).await;
     response.extensions_mut().insert(who);
     Ok(response)
 }

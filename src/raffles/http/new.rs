@@ -190,7 +190,7 @@ struct NewPage {
 
 impl NewPage {
     fn new(context: PageContext, typed: RaffleTexts, wrong: RaffleMessages) -> Self {
-        let ambiguous = typed.ambiguous_moments().map(|moments| moments.map(Into::into));
+        let ambiguous = typed.ambiguous_moments().map(|moments| moments.map(DisplayTime::in_new_york));
         Self { context, typed, wrong, ambiguous }
     }
 
