@@ -12,10 +12,11 @@ use axum::{Extension, Router};
 
 use crate::accounts::auth_cache::AuthCache;
 use crate::accounts::cookies::CookiePolicy;
+use crate::accounts::data_keys::DataKeys;
 use crate::accounts::hashing::{self, Hashing};
 use crate::accounts::sessions::SessionLimits;
 use crate::accounts::sign_up::SignUp;
-use crate::accounts::{self, Accounts};
+use crate::accounts::{self, Accounts, SignInSettings};
 use crate::base::blocking::BlockingPool;
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
@@ -87,6 +88,8 @@ pub struct App {
     pub auth_cache: AuthCache,
     /// The cookie keys, and whether cookies travel only over HTTPS.
     pub cookies: CookiePolicy,
+    /// The keys that encrypt secrets in the table. Without them there is no two-factor authentication.
+    pub data_keys: Option<DataKeys>,
     /// The password hashing queue.
     pub hashing: Hashing,
     /// The number of trusted reverse proxies in front of the application.
@@ -127,6 +130,7 @@ impl App {
             state_locks: None,
             auth_cache: AuthCache::new(AUTH_CACHE),
             cookies,
+            data_keys: None,
             hashing: Hashing::new(hashing::Limits::default()),
             trusted_proxies: TrustedProxies::NONE,
             origin_keys: None,
@@ -164,9 +168,15 @@ impl App {
 
     /// Returns the service of accounts, sessions, tokens and sign-in.
     pub fn accounts(&self) -> Accounts {
-        let (cache, cookies) = (self.auth_cache.clone(), self.cookies.clone());
-        let (sign_up, limits) = (self.sign_up.clone(), self.session_limits);
-        Accounts::new(&self.services(), cache, cookies, self.hashing.clone(), sign_up, limits)
+        let settings = SignInSettings {
+            auth_cache: self.auth_cache.clone(),
+            cookies: self.cookies.clone(),
+            data_keys: self.data_keys.clone(),
+            hashing: self.hashing.clone(),
+            sign_up: self.sign_up.clone(),
+            session_limits: self.session_limits,
+        };
+        Accounts::new(&self.services(), settings)
     }
 
     /// Returns the service of leads, their history and their search.

@@ -1,5 +1,5 @@
 //! The keys of session cookies: which one signs, which ones verify, and how a new key replaces the current one without
-//! ending a session.
+//! ending a session. The keys of stored secrets ([`data_keys`](super::data_keys)) are replaced in the same way.
 //!
 //! Before a request that needs a key, an instance rereads its keys from the secret store if they are old. An instance
 //! that was frozen for hours has no other chance to do so. A new key verifies cookies as soon as it is read, but signs
@@ -22,6 +22,23 @@ use crate::base::secrets::{SecretError, SecretName, SecretStore, Versions, Watch
 /// How long after its creation a new key starts to sign. Until then every instance has read it, or failed to for
 /// minutes.
 pub const TAKES_OVER: SignedDuration = SignedDuration::from_mins(10);
+
+/// A key that is derived from a secret text.
+pub trait SecretKey: Clone + PartialEq + Send + Sync + 'static {
+    /// Derives the key. The text must have the entropy of a random key, so a fast hash is enough.
+    ///
+    /// # Errors
+    /// The rest of a message that starts with the secret's name, if the text is too short.
+    fn from_secret(text: &str) -> Result<Self, &'static str>;
+}
+
+/// Returns a secret text that is long enough for a key.
+///
+/// # Errors
+/// The rest of a message that starts with the secret's name, if the text is shorter than 64 bytes.
+pub fn long_enough(secret: &str) -> Result<&str, &'static str> {
+    if secret.len() < 64 { Err("is too short: give at least 64 bytes of random text.") } else { Ok(secret) }
+}
 
 /// A key that signs session cookies with HMAC-SHA-256 (RFC 2104). Cookies are not encrypted, because the account id in
 /// them is no secret from the browser's owner.
@@ -79,40 +96,44 @@ impl fmt::Debug for CookieKey {
 /// # Errors
 /// The rest of a message that starts with the secret's name, if the text is shorter than 64 bytes.
 pub fn cookie_key(secret: &str) -> Result<CookieKey, &'static str> {
-    if secret.len() < 64 {
-        return Err("is too short: give at least 64 bytes of random text.");
-    }
+    let secret = long_enough(secret)?;
     let digest = Sha512::new().chain_update("holdfast cookie key\n").chain_update(secret).finalize();
     Ok(CookieKey(digest.into()))
 }
 
+impl SecretKey for CookieKey {
+    fn from_secret(text: &str) -> Result<Self, &'static str> {
+        cookie_key(text)
+    }
+}
+
 /// The known keys: the newest one, and the previous one if there is one.
 #[derive(Clone, PartialEq)]
-pub struct KeyRing {
-    current: CookieKey,
-    previous: Option<CookieKey>,
+pub struct KeyRing<K = CookieKey> {
+    current: K,
+    previous: Option<K>,
     takes_over: Timestamp,
 }
 
-impl KeyRing {
+impl<K> KeyRing<K> {
     /// Creates a ring whose newest key signs at once. The previous key only verifies.
-    pub fn of(current: CookieKey, previous: Option<CookieKey>) -> Self {
+    pub fn of(current: K, previous: Option<K>) -> Self {
         Self { current, previous, takes_over: Timestamp::MIN }
     }
 
     /// Creates a ring whose newest key was created at this time. The previous key signs for the first [`TAKES_OVER`].
-    pub fn rotated(current: CookieKey, created: Timestamp, previous: Option<CookieKey>) -> Self {
+    pub fn rotated(current: K, created: Timestamp, previous: Option<K>) -> Self {
         let takes_over = created.saturating_add(TAKES_OVER).unwrap_or(Timestamp::MAX);
         Self { current, previous, takes_over }
     }
 
     /// Returns the newest key.
-    pub fn current(&self) -> &CookieKey {
+    pub fn current(&self) -> &K {
         &self.current
     }
 
     /// Returns the previous key.
-    pub fn previous(&self) -> Option<&CookieKey> {
+    pub fn previous(&self) -> Option<&K> {
         self.previous.as_ref()
     }
 
@@ -121,8 +142,8 @@ impl KeyRing {
         self.previous.is_none() || now >= self.takes_over
     }
 
-    /// Returns the key that signs.
-    pub fn signing(&self, now: Timestamp) -> &CookieKey {
+    /// Returns the key that signs or encrypts.
+    pub fn signing(&self, now: Timestamp) -> &K {
         match &self.previous {
             Some(previous) if !self.has_taken_over(now) => previous,
             _ => &self.current,
@@ -130,7 +151,7 @@ impl KeyRing {
     }
 }
 
-impl fmt::Debug for KeyRing {
+impl<K> fmt::Debug for KeyRing<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyRing(…)")
     }
@@ -138,17 +159,20 @@ impl fmt::Debug for KeyRing {
 
 /// The keys of an instance. Clones share the keys.
 #[derive(Clone)]
-pub struct CookieKeys(Source);
+pub struct Keys<K>(Source<K>);
+
+/// The keys of session cookies.
+pub type CookieKeys = Keys<CookieKey>;
 
 #[derive(Clone)]
-enum Source {
-    Fixed(Arc<KeyRing>),
-    SecretStore(Arc<Watched<KeyRing>>),
+enum Source<K> {
+    Fixed(Arc<KeyRing<K>>),
+    SecretStore(Arc<Watched<KeyRing<K>>>),
 }
 
-impl CookieKeys {
+impl<K: SecretKey> Keys<K> {
     /// Creates keys that do not change while the process runs.
-    pub fn fixed(ring: KeyRing) -> Self {
+    pub fn fixed(ring: KeyRing<K>) -> Self {
         Self(Source::Fixed(Arc::new(ring)))
     }
 
@@ -165,7 +189,7 @@ impl CookieKeys {
     }
 
     /// Returns the keys to use now. Requests that arrive during a read share its result.
-    pub async fn at(&self, now: Timestamp) -> Arc<KeyRing> {
+    pub async fn at(&self, now: Timestamp) -> Arc<KeyRing<K>> {
         match &self.0 {
             Source::Fixed(ring) => ring.clone(),
             Source::SecretStore(watched) => watched.at(now).await,
@@ -173,16 +197,17 @@ impl CookieKeys {
     }
 }
 
-impl fmt::Debug for CookieKeys {
+impl<K> fmt::Debug for Keys<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CookieKeys(…)")
+        f.write_str("Keys(…)")
     }
 }
 
-fn parse_ring(Versions { current, previous }: Versions) -> Result<KeyRing, &'static str> {
-    let key = cookie_key(&current.text)?;
-    // An invalid secret has never signed a cookie.
-    let previous = previous.and_then(|version| cookie_key(&version.text).ok()).filter(|other| *other != key);
+fn parse_ring<K: SecretKey>(Versions { current, previous }: Versions) -> Result<KeyRing<K>, &'static str> {
+    let key = K::from_secret(&current.text)?;
+    // An invalid secret has never been in use.
+    let previous =
+        previous.and_then(|version| K::from_secret(&version.text).ok()).filter(|other| *other != key);
     Ok(KeyRing::rotated(key, current.created, previous))
 }
 
@@ -251,7 +276,7 @@ mod tests {
         let ring = KeyRing::of(key(2), Some(key(1)));
         assert_eq!(
             format!("{ring:?} {:?} {:?}", key(1), CookieKeys::fixed(ring.clone())),
-            "KeyRing(…) CookieKey(…) CookieKeys(…)"
+            "KeyRing(…) CookieKey(…) Keys(…)"
         );
     }
 }

@@ -20,6 +20,7 @@ mod authenticate;
 pub mod authority;
 pub mod change;
 pub mod cookies;
+pub mod data_keys;
 pub mod device;
 mod device_name;
 pub mod domain;
@@ -49,7 +50,7 @@ pub mod view;
 pub use error::AccountError;
 pub use items::{Filter, HistoryEntry};
 pub use routes::routes;
-pub use service::Accounts;
+pub use service::{Accounts, SignInSettings};
 
 /// Returns the path of the sign-in link with this secret.
 pub fn link_path(secret: &str) -> String {

@@ -1,8 +1,12 @@
 //! The feature's struct, which holds its dependencies. Its methods are in the other files, one for each use case.
 
+use std::sync::Arc;
+
 use super::auth_cache::AuthCache;
 use super::cookies::CookiePolicy;
+use super::data_keys::{DataKey, DataKeys};
 use super::hashing::Hashing;
+use super::keys::KeyRing;
 use super::sessions::SessionLimits;
 use super::sign_up::SignUp;
 use crate::base::blocking::BlockingPool;
@@ -21,22 +25,53 @@ pub struct Accounts {
     pub(super) blocking: BlockingPool,
     pub(super) auth_cache: AuthCache,
     pub(super) cookies: CookiePolicy,
+    pub(super) data_keys: Option<DataKeys>,
     pub(super) hashing: Hashing,
     pub(super) sign_up: SignUp,
     pub(super) session_limits: SessionLimits,
 }
 
+/// How people sign in, from the configuration of the host.
+pub struct SignInSettings {
+    /// The cache of checked sessions and tokens.
+    pub auth_cache: AuthCache,
+    /// How cookies are signed and named.
+    pub cookies: CookiePolicy,
+    /// The keys that encrypt the secrets of two-factor authentication, if the host has any.
+    pub data_keys: Option<DataKeys>,
+    /// The queue of passwords.
+    pub hashing: Hashing,
+    /// Who may sign up.
+    pub sign_up: SignUp,
+    /// How long sessions last.
+    pub session_limits: SessionLimits,
+}
+
 impl Accounts {
     /// Creates the feature from its dependencies.
-    pub fn new(
-        services: &Services,
-        auth_cache: AuthCache,
-        cookies: CookiePolicy,
-        hashing: Hashing,
-        sign_up: SignUp,
-        session_limits: SessionLimits,
-    ) -> Self {
+    pub fn new(services: &Services, settings: SignInSettings) -> Self {
         let Services { dynamo, background, clock, rng, blocking, .. } = services.clone();
-        Self { dynamo, background, clock, rng, blocking, auth_cache, cookies, hashing, sign_up, session_limits }
+        let SignInSettings { auth_cache, cookies, data_keys, hashing, sign_up, session_limits } = settings;
+        Self {
+            dynamo,
+            background,
+            clock,
+            rng,
+            blocking,
+            auth_cache,
+            cookies,
+            data_keys,
+            hashing,
+            sign_up,
+            session_limits,
+        }
+    }
+
+    /// Returns the keys that encrypt the secrets of two-factor authentication, if this host has any.
+    pub async fn data_keys(&self) -> Option<Arc<KeyRing<DataKey>>> {
+        match &self.data_keys {
+            Some(keys) => Some(keys.at(self.clock.now()).await),
+            None => None,
+        }
     }
 }

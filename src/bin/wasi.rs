@@ -77,7 +77,7 @@ async fn adapt_to_host(mut request: Request, next: Next) -> Response {
 fn app() -> Result<App, StartError> {
     let lookup = |name: &str| std::env::var(name).ok();
     let config = Config::from_lookup(lookup)?;
-    let Resolved { cookies, sign_up, origin_keys } = config.resolve_inline()?;
+    let Resolved { cookies, data_keys, sign_up, origin_keys } = config.resolve_inline()?;
     let aws = AwsVariables::from_lookup(lookup)?;
     let client = Builder::new()
         .behavior_version(BehaviorVersion::latest())
@@ -103,7 +103,7 @@ fn app() -> Result<App, StartError> {
     };
     let app = App::on(platform, &config.table, cookies, sign_up);
     // A host of `wasi:http` does not expose the peer, so the client's address is known only behind a trusted proxy.
-    let app = App { trusted_proxies: config.trusted_proxies, origin_keys, ..app };
+    let app = App { data_keys, trusted_proxies: config.trusted_proxies, origin_keys, ..app };
     Ok(app.with_retries(config.retries))
 }
 

@@ -12,10 +12,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::process::{ClientError, StartError, app, sleep};
 use super::secrets;
-use crate::accounts::keys::{CookieKeys, KeyRing};
+use crate::accounts::keys::{KeyRing, Keys};
 use crate::app::App;
 use crate::base::clock::Clock;
-use crate::hosts::config::{Config, Configured, Resolved};
+use crate::hosts::config::{Config, Configured, ConfiguredKey, Resolved};
 use crate::store::line::Line;
 
 /// Returns a client of DynamoDB on AWS, or at another endpoint. The standard chain provides the credentials, and
@@ -62,21 +62,21 @@ pub async fn app_of(config: &Config) -> Result<App, StartError> {
 /// Builds the application with a given region and credentials.
 pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartError> {
     let client = dynamodb(sdk, config.dynamodb_endpoint.as_deref());
-    let Resolved { cookies, sign_up, origin_keys } = if config.names_secrets() {
+    let Resolved { cookies, data_keys, sign_up, origin_keys } = if config.names_secrets() {
         let secret_store = secrets::vault(sdk, config.secrets_endpoint.as_deref());
         config.resolve(&secret_store, Clock::of_system().now()).await?
     } else {
         config.resolve_inline()?
     };
     let app = app(Line::to_aws(client, sleep()), &config.table, cookies, sign_up);
-    let app = App { trusted_proxies: config.trusted_proxies, origin_keys, ..app };
+    let app = App { data_keys, trusted_proxies: config.trusted_proxies, origin_keys, ..app };
     Ok(app.with_retries(config.retries))
 }
 
-/// Returns the cookie keys of an environment, read from Secrets Manager if they are stored there.
-pub async fn cookie_keys(configured: &Configured<KeyRing>) -> Result<CookieKeys, StartError> {
+/// Returns the keys of an environment, read from Secrets Manager if they are stored there.
+pub async fn keys<K: ConfiguredKey>(configured: &Configured<KeyRing<K>>) -> Result<Keys<K>, StartError> {
     if let Configured::Inline(ring) = configured {
-        return Ok(CookieKeys::fixed(ring.clone()));
+        return Ok(Keys::fixed(ring.clone()));
     }
     let secret_store = secrets::vault(&sdk_config(None).await?, None);
     Ok(configured.resolve(&secret_store, Clock::of_system().now()).await?)

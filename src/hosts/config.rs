@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use http::Uri;
 
-use crate::accounts::keys::{KeyRing, cookie_key};
+use crate::accounts::data_keys::DataKey;
+use crate::accounts::keys::{CookieKey, KeyRing, SecretKey};
 use crate::accounts::sign_up::{SignUp, SignUpFaults};
 use crate::base::rng::Rng;
 use crate::base::secrets::SecretName;
@@ -23,6 +24,9 @@ use crate::web::client::TrustedProxies;
 use crate::web::origin::{OriginKey, OriginKeyPair};
 
 const TABLE: &str = "HOLDFAST_TABLE";
+const DATA_KEY: &str = "HOLDFAST_DATA_KEY";
+const DATA_KEY_PREVIOUS: &str = "HOLDFAST_DATA_KEY_PREVIOUS";
+const DATA_KEY_SECRET: &str = "HOLDFAST_DATA_KEY_SECRET";
 const COOKIE_KEY: &str = "HOLDFAST_COOKIE_KEY";
 const COOKIE_KEY_PREVIOUS: &str = "HOLDFAST_COOKIE_KEY_PREVIOUS";
 const COOKIE_KEY_SECRET: &str = "HOLDFAST_COOKIE_KEY_SECRET";
@@ -47,6 +51,8 @@ pub struct Config {
     pub table: String,
     /// The keys that sign cookies.
     pub cookie_keys: Configured<KeyRing>,
+    /// The keys that encrypt secrets in the table. Without them there is no two-factor authentication.
+    pub data_keys: Option<Configured<KeyRing<DataKey>>>,
     /// Whether cookies travel only over HTTPS.
     pub secure_cookies: bool,
     /// The key under which a custom domain maps the API: empty, or a path like `/desk`.
@@ -72,6 +78,29 @@ pub enum Configured<T> {
     Inline(T),
     /// The name of the secret in a secret store.
     InSecret(SecretName),
+}
+
+/// The variables of a key: its text, the previous text, and the name of a secret that replaces both.
+pub struct KeyVariables {
+    current: &'static str,
+    previous: &'static str,
+    secret: &'static str,
+}
+
+/// A key that the environment configures.
+pub trait ConfiguredKey: SecretKey {
+    /// Its variables.
+    const VARIABLES: KeyVariables;
+}
+
+impl ConfiguredKey for CookieKey {
+    const VARIABLES: KeyVariables =
+        KeyVariables { current: COOKIE_KEY, previous: COOKIE_KEY_PREVIOUS, secret: COOKIE_KEY_SECRET };
+}
+
+impl ConfiguredKey for DataKey {
+    const VARIABLES: KeyVariables =
+        KeyVariables { current: DATA_KEY, previous: DATA_KEY_PREVIOUS, secret: DATA_KEY_SECRET };
 }
 
 /// All faults of a configuration, as sentences that begin with the variable.
@@ -125,6 +154,7 @@ impl Config {
         let table = reader.required(TABLE, "is missing: name the DynamoDB table.");
         let table = table.and_then(|name| reader.take(TABLE, check_table(name)));
         let cookie_keys = keys(&mut reader);
+        let data_keys = optional_keys(&mut reader);
         let secure = reader.optional(SECURE_COOKIES, check_bool);
         let base_path = reader.optional(BASE_PATH, check_base_path);
         let dynamodb_endpoint = reader.optional(DYNAMODB_ENDPOINT, check_endpoint);
@@ -137,6 +167,7 @@ impl Config {
             (Some(table), Some(cookie_keys), Some(sign_up)) if reader.faults.is_empty() => Ok(Self {
                 table,
                 cookie_keys,
+                data_keys,
                 secure_cookies: secure.unwrap_or(true),
                 base_path: base_path.unwrap_or_default(),
                 sign_up,
@@ -182,38 +213,41 @@ impl Config {
         reader.finish(policy)
     }
 
-    /// Reads only the cookie keys. Returns `None` if none are configured: a local server then uses its own key.
-    pub fn cookie_keys(
+    /// Reads only the keys of one kind. Returns `None` if none are configured: a local server then uses its own key.
+    pub fn keys<K: ConfiguredKey>(
         lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Configured<KeyRing>>, ConfigError> {
+    ) -> Result<Option<Configured<KeyRing<K>>>, ConfigError> {
         let mut reader = Reader::new(&lookup);
-        if [COOKIE_KEY, COOKIE_KEY_PREVIOUS, COOKIE_KEY_SECRET].iter().all(|name| reader.get(name).is_none())
-        {
-            return Ok(None);
-        }
-        let keys = keys(&mut reader);
+        let keys = optional_keys(&mut reader);
         reader.finish(keys)
     }
 }
 
+/// Reads the keys of one kind, if one of their variables is set.
+fn optional_keys<K: ConfiguredKey>(reader: &mut Reader<'_>) -> Option<Configured<KeyRing<K>>> {
+    let KeyVariables { current, previous, secret } = K::VARIABLES;
+    let is_set = [current, previous, secret].iter().any(|name| reader.get(name).is_some());
+    if is_set { keys(reader) } else { None }
+}
+
 /// Reads the text of the key and possibly of the previous one, or the name of the secret, but not both.
-fn keys(reader: &mut Reader<'_>) -> Option<Configured<KeyRing>> {
-    const MISSING: &str =
-        "is missing: give at least 64 bytes of text, or name their secret in HOLDFAST_COOKIE_KEY_SECRET.";
-    const TWO: &str = "is set together with HOLDFAST_COOKIE_KEY: leave one of the two out.";
-    const KEPT: &str =
-        "is of no use with HOLDFAST_COOKIE_KEY_SECRET: a secret keeps its previous version. Leave it out.";
-    let mut read = |name: &str| reader.get(name).map(|text| reader.take(name, cookie_key(&text)));
-    let (current, before) = (read(COOKIE_KEY), read(COOKIE_KEY_PREVIOUS));
-    let Some(secret) = reader.get(COOKIE_KEY_SECRET) else {
+fn keys<K: ConfiguredKey>(reader: &mut Reader<'_>) -> Option<Configured<KeyRing<K>>> {
+    let KeyVariables { current: variable, previous, secret: in_secret } = K::VARIABLES;
+    let mut read = |name: &str| reader.get(name).map(|text| reader.take(name, K::from_secret(&text)));
+    let (current, before) = (read(variable), read(previous));
+    let Some(secret) = reader.get(in_secret) else {
+        let missing =
+            format!("is missing: give at least 64 bytes of text, or name their secret in {in_secret}.");
         return match current {
-            None => reader.take(COOKIE_KEY, Err(MISSING)),
+            None => reader.take(variable, Err(&missing)),
             Some(current) => Some(Configured::Inline(KeyRing::of(current?, before.flatten()))),
         };
     };
-    let name = reader.take(COOKIE_KEY_SECRET, secret_name(&secret));
-    current.and_then(|_| reader.take(COOKIE_KEY_SECRET, Err::<(), _>(TWO)));
-    before.and_then(|_| reader.take(COOKIE_KEY_PREVIOUS, Err::<(), _>(KEPT)));
+    let two = format!("is set together with {variable}: leave one of the two out.");
+    let kept = format!("is of no use with {in_secret}: a secret keeps its previous version. Leave it out.");
+    let name = reader.take(in_secret, secret_name(&secret));
+    current.and_then(|_| reader.take(in_secret, Err::<(), _>(&two)));
+    before.and_then(|_| reader.take(previous, Err::<(), _>(&kept)));
     name.map(Configured::InSecret)
 }
 

@@ -428,7 +428,12 @@ async fn the_sign_up_parameters_are_the_variables_that_the_function_reads(_: Tes
     assert_eq!(parameter["Default"].as_str(), Some("open"));
     assert_eq!(template["Parameters"]["InvitationCode"]["NoEcho"].as_bool(), Some(true));
     let variables = &template["Resources"]["WebFunction"]["Properties"]["Environment"]["Variables"];
-    for name in ["HOLDFAST_SIGN_UP", "HOLDFAST_INVITATION_CODE_SECRET", "HOLDFAST_COOKIE_KEY_SECRET"] {
+    for name in [
+        "HOLDFAST_SIGN_UP",
+        "HOLDFAST_INVITATION_CODE_SECRET",
+        "HOLDFAST_COOKIE_KEY_SECRET",
+        "HOLDFAST_DATA_KEY_SECRET",
+    ] {
         assert!(variables.get(name).is_some(), "{name}");
     }
     for function in ["StreamFunction", "SweeperFunction", "InventoryFunction"] {
@@ -441,8 +446,13 @@ async fn the_sign_up_parameters_are_the_variables_that_the_function_reads(_: Tes
     for function in FUNCTIONS {
         let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
         let text = serde_yaml_ng::to_string(variables).unwrap();
-        let secrets =
-            ["{{resolve:", "HOLDFAST_COOKIE_KEY:", "HOLDFAST_INVITATION_CODE:", "HOLDFAST_ORIGIN_KEY:"];
+        let secrets = [
+            "{{resolve:",
+            "HOLDFAST_COOKIE_KEY:",
+            "HOLDFAST_DATA_KEY:",
+            "HOLDFAST_INVITATION_CODE:",
+            "HOLDFAST_ORIGIN_KEY:",
+        ];
         assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
     }
 }

@@ -34,6 +34,8 @@ pub fn all() -> Vec<Case> {
 
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:CookieKey-a1B2c3";
 
+const DATA_SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:DataKey-d4E5f6";
+
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A clock that the case advances.
@@ -261,11 +263,12 @@ const CODE: &str = "k7-Wm2!xQ";
 
 const CODE_SECRET: &str = "holdfast/invitation";
 
-/// The built bootstrap with the names of two secrets and none of their values.
+/// The built bootstrap with the names of three secrets and none of their values.
 async fn bootstrap(environment: &TestEnvironment, secrets_manager: &SecretsManager) -> Arc<LambdaRuntime> {
     let environment = [
         ("HOLDFAST_TABLE", environment.table().to_owned()),
         ("HOLDFAST_COOKIE_KEY_SECRET", SECRET.to_owned()),
+        ("HOLDFAST_DATA_KEY_SECRET", DATA_SECRET.to_owned()),
         ("HOLDFAST_SIGN_UP", "invitation".to_owned()),
         ("HOLDFAST_INVITATION_CODE_SECRET", CODE_SECRET.to_owned()),
         ("HOLDFAST_SECRETS_ENDPOINT", secrets_manager.endpoint()),
@@ -279,6 +282,7 @@ async fn bootstrap(environment: &TestEnvironment, secrets_manager: &SecretsManag
 async fn the_bootstrap_reads_its_keys_and_code_from_secrets_manager(environment: TestEnvironment) {
     Workspace::open(&environment).await;
     let secrets_manager = secrets_manager(&TestClock::new()).await;
+    secrets_manager.put(DATA_SECRET, &text(9), Timestamp::now());
     secrets_manager.put(CODE_SECRET, CODE, Timestamp::now());
     let lambda = bootstrap(&environment, &secrets_manager).await;
     let ann = visitor(&lambda);
@@ -297,7 +301,7 @@ async fn the_bootstrap_reads_its_keys_and_code_from_secrets_manager(environment:
     let other = Client::over(build_router(other.app).0);
     let cookie = format!("__Host-holdfast={}", ann.cookie("__Host-holdfast").unwrap());
     other.get("/api/me").header("cookie", &cookie).send().await.expect(200);
-    assert_eq!(secrets_manager.calls(), 3);
+    assert_eq!(secrets_manager.calls(), 5);
 }
 
 async fn the_bootstrap_names_the_secrets_that_it_cannot_read(environment: TestEnvironment) {
@@ -311,10 +315,12 @@ async fn the_bootstrap_names_the_secrets_that_it_cannot_read(environment: TestEn
         let lambda = bootstrap(&environment, &secrets_manager).await;
         wait::until("the bootstrap says why it ends", async || lambda.output().contains("cannot run")).await;
         let output = lambda.output();
-        for (variable, name) in
-            [("HOLDFAST_COOKIE_KEY_SECRET", SECRET), ("HOLDFAST_INVITATION_CODE_SECRET", CODE_SECRET)]
-        {
-            let is_missing = refusal.is_some() || name == CODE_SECRET;
+        for (variable, name) in [
+            ("HOLDFAST_COOKIE_KEY_SECRET", SECRET),
+            ("HOLDFAST_DATA_KEY_SECRET", DATA_SECRET),
+            ("HOLDFAST_INVITATION_CODE_SECRET", CODE_SECRET),
+        ] {
+            let is_missing = refusal.is_some() || name != SECRET;
             let expected = format!("{variable} names the secret {name}, which {words}");
             assert_eq!(output.contains(&expected), is_missing, "{expected}: {output}");
         }

@@ -63,6 +63,7 @@ impl Guarded {
         let workspace = Workspace::open(environment).await;
         let secrets_manager = SecretsManager::start().await;
         secrets_manager.put("CookieKey", &"0123456789".repeat(7), Timestamp::now());
+        secrets_manager.put("DataKey", &"9876543210".repeat(7), Timestamp::now());
         secrets_manager.put("InvitationCodeSecret", CODE, Timestamp::now());
         secrets_manager.put("OriginKey", ORIGIN_KEY, Timestamp::now());
         let engine = environment.engine();

@@ -37,7 +37,7 @@ async fn a_new_account_can_deploy_and_important_resources_are_retained(_: TestEn
         let reserved = &resources[function]["Properties"]["ReservedConcurrentExecutions"];
         assert!(reserved.is_null(), "{function}: a new account has no concurrency to reserve");
     }
-    for kept in ["Table", "StreamFailures", "InventoryFailures"] {
+    for kept in ["Table", "DataKey", "StreamFailures", "InventoryFailures"] {
         let policy = |name: &str| resources[kept][name].as_str();
         assert_eq!(policy("DeletionPolicy"), Some("RetainExceptOnCreate"), "{kept}");
         assert_eq!(policy("UpdateReplacePolicy"), Some("Retain"), "{kept}");

@@ -56,7 +56,8 @@ impl Drop for Temporary {
     }
 }
 
-/// Restores a backup into a data directory without data. The directory gets a new cookie key, so all sessions end.
+/// Restores a backup into a data directory without data. The directory gets a new cookie key, so all sessions
+/// end. It keeps a data key that is there already.
 pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Failure> {
     let data = DataDirectory::at(&options.data.data_dir);
     let lock = data.lock_alone()?;
@@ -77,6 +78,9 @@ pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Fail
     drop(lock);
     console
         .print(&format!("Restored {items} items to {}. Everyone must sign in again.", data.path().display()));
+    if !data.data_key().exists() {
+        console.print("If people use two-factor sign-in, copy data.key of the former directory there.");
+    }
     Ok(())
 }
 

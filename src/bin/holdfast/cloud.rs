@@ -9,7 +9,7 @@ use std::time::Instant;
 use axum::{Extension, Router};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, build_router};
-pub use holdfast::hosts::aws::cookie_keys;
+pub use holdfast::hosts::aws::keys;
 use holdfast::hosts::config::Config;
 use holdfast::hosts::process::StartError;
 use holdfast::hosts::{aws, process, table};

@@ -1,6 +1,6 @@
 //! Stubs for tables and secrets on AWS in builds without the AWS clients.
 
-use holdfast::accounts::keys::{CookieKeys, KeyRing};
+use holdfast::accounts::keys::{KeyRing, Keys, SecretKey};
 use holdfast::app::App;
 use holdfast::hosts::config::Configured;
 
@@ -21,11 +21,11 @@ pub async fn open(_: &TableOptions, _: &str) -> Result<App, Failure> {
     Err(not_built("COMMAND --table"))
 }
 
-/// Returns the cookie keys that the environment gives as text.
+/// Returns the keys that the environment gives as text.
 #[expect(clippy::unused_async, reason = "the real function is async")]
-pub async fn cookie_keys(keys: &Configured<KeyRing>) -> Result<CookieKeys, Failure> {
+pub async fn keys<K: SecretKey>(keys: &Configured<KeyRing<K>>) -> Result<Keys<K>, Failure> {
     match keys {
-        Configured::Inline(ring) => Ok(CookieKeys::fixed(ring.clone())),
+        Configured::Inline(ring) => Ok(Keys::fixed(ring.clone())),
         Configured::InSecret(_) => Err(not_built("serve")),
     }
 }

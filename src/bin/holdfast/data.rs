@@ -1,4 +1,4 @@
-//! The data directory: the engine's file, the session cookie key, and the lock. Only its owner can read it.
+//! The data directory: the engine's file, the keys of session cookies and of stored secrets, and the lock. Only its owner can read it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing, cookie_key};
+use holdfast::accounts::data_keys::DataKeys;
+use holdfast::accounts::keys::{CookieKeys, KeyRing, Keys, SecretKey};
 use holdfast::base::rng::Rng;
 
 use crate::failure::Failure;
@@ -39,7 +40,8 @@ impl DataDirectory {
         self.0.join("holdfast.db")
     }
 
-    /// Returns all files that contain data or keys.
+    /// Returns all files that contain data or belong to it, except the data key: a copy of that may be here before a
+    /// backup is restored.
     pub fn files(&self) -> [PathBuf; 4] {
         [self.database(), self.database_log(), self.former_database(), self.cookie_key()]
     }
@@ -61,6 +63,11 @@ impl DataDirectory {
 
     fn cookie_key(&self) -> PathBuf {
         self.0.join("cookie.key")
+    }
+
+    /// Returns the file with the key that encrypts secrets in the data.
+    pub fn data_key(&self) -> PathBuf {
+        self.0.join("data.key")
     }
 
     /// Returns a new path for a temporary copy of the data.
@@ -151,25 +158,35 @@ impl DataDirectory {
 
     /// Returns the session cookie keys from `cookie.key`, which is created if it is missing.
     pub fn cookie_keys(&self, _held: &Lock, rng: &Rng) -> Result<CookieKeys, Failure> {
-        let path = self.cookie_key();
-        let key = read_key(&path).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => make_key(&path, rng),
-            _ => Err(error),
-        });
-        let key = key.map_err(Failure::file("use the cookie key", path))?;
-        Ok(CookieKeys::fixed(KeyRing::of(key, None)))
+        let keys = keys(&self.cookie_key(), "Remove it to get a new one", rng);
+        keys.map_err(Failure::file("use the cookie key", self.cookie_key()))
+    }
+
+    /// Returns the keys of secrets in the data from `data.key`, which is created if it is missing.
+    pub fn data_keys(&self, _held: &Lock, rng: &Rng) -> Result<DataKeys, Failure> {
+        let remedy = "Put a copy of it there; only with a new one, everyone sets up two-factor sign-in again";
+        let keys = keys(&self.data_key(), remedy, rng);
+        keys.map_err(Failure::file("use the data key", self.data_key()))
     }
 }
 
-fn read_key(path: &Path) -> io::Result<CookieKey> {
-    let secret = fs::read_to_string(path)?;
-    cookie_key(secret.trim_end()).map_err(|fault| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("it {fault} Remove it to get a new one"))
-    })
+/// Returns the key in a file, which is created if it is missing.
+fn keys<K: SecretKey>(path: &Path, remedy: &str, rng: &Rng) -> io::Result<Keys<K>> {
+    let key = read_key(path, remedy).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => make_key(path, remedy, rng),
+        _ => Err(error),
+    });
+    Ok(Keys::fixed(KeyRing::of(key?, None)))
 }
 
-fn make_key(path: &Path, rng: &Rng) -> io::Result<CookieKey> {
+fn read_key<K: SecretKey>(path: &Path, remedy: &str) -> io::Result<K> {
+    let secret = fs::read_to_string(path)?;
+    K::from_secret(secret.trim_end())
+        .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, format!("it {fault} {remedy}")))
+}
+
+fn make_key<K: SecretKey>(path: &Path, remedy: &str, rng: &Rng) -> io::Result<K> {
     let secret = STANDARD_NO_PAD.encode(rng.bytes::<64>());
     write_private(path, &secret)?;
-    read_key(path)
+    read_key(path, remedy)
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use holdfast::accounts::cookies::CookiePolicy;
-use holdfast::accounts::keys::KeyRing;
+use holdfast::accounts::data_keys::{DataKey, DataKeys};
+use holdfast::accounts::keys::{CookieKey, KeyRing};
 use holdfast::accounts::{self, AccountError};
 use holdfast::app::{App, build_router};
 use holdfast::base::rng::Rng;
@@ -51,8 +52,10 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     }
     let start = Instant::now();
     let sign_up = options.sign_up()?;
-    let configured = Config::cookie_keys(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
-    let retries = Config::retries(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
+    let lookup = |name: &str| std::env::var(name).ok();
+    let configured = Config::keys::<CookieKey>(lookup).map_err(StartError::Config)?;
+    let data_keys = Config::keys::<DataKey>(lookup).map_err(StartError::Config)?;
+    let retries = Config::retries(lookup).map_err(StartError::Config)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let data = DataDirectory::at(&options.data.data_dir);
     let (listener, address) = listen(options.port, &data).await?;
@@ -62,6 +65,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let port = listener.local_addr().ok().map(|local| local.port());
     let cookies = CookiePolicy { port, ..cookies(configured, &data, &lock).await? };
     let mut app = process::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
+    app.data_keys = Some(self::data_keys(data_keys, &data, &lock).await?);
     app.state_locks = Some(StateLocks::default());
     app.trusted_proxies = options.trusted_proxies;
     app.free_disk = Some(free_disk(data.path().to_owned()));
@@ -148,10 +152,22 @@ async fn cookies(
     lock: &Lock,
 ) -> Result<CookiePolicy, Failure> {
     let keys = match configured {
-        Some(configured) => cloud::cookie_keys(&configured).await?,
+        Some(configured) => cloud::keys(&configured).await?,
         None => data.cookie_keys(lock, &Rng::of_system())?,
     };
     Ok(CookiePolicy { keys, secure: false, port: None })
+}
+
+/// Returns the keys of secrets in the table, from the environment or from the data directory.
+async fn data_keys(
+    configured: Option<Configured<KeyRing<DataKey>>>,
+    data: &DataDirectory,
+    lock: &Lock,
+) -> Result<DataKeys, Failure> {
+    match configured {
+        Some(configured) => Ok(cloud::keys(&configured).await?),
+        None => data.data_keys(lock, &Rng::of_system()),
+    }
 }
 
 /// Binds the port of the loopback address. Returns the socket and the address to open in a browser.

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
-    COOKIE_KEY, COOKIE_KEY_SECRET, Config, Configured, INVITATION_CODE, INVITATION_CODE_SECRET, ORIGIN_KEY,
-    ORIGIN_KEY_SECRET,
+    Config, Configured, ConfiguredKey, INVITATION_CODE, INVITATION_CODE_SECRET, ORIGIN_KEY, ORIGIN_KEY_SECRET,
 };
 use crate::accounts::cookies::CookiePolicy;
-use crate::accounts::keys::{CookieKeys, KeyRing};
+use crate::accounts::data_keys::DataKeys;
+use crate::accounts::keys::{CookieKeys, KeyRing, Keys};
 use crate::accounts::sign_up::{InvitationCode, SignUp};
 use crate::base::secrets::{SecretName, SecretStore, SecretStoreError};
 use crate::web::origin::OriginKeys;
@@ -22,6 +22,8 @@ pub struct SecretsError(Vec<String>);
 pub struct Resolved {
     /// What signs cookies, and whether they travel only over HTTPS.
     pub cookies: CookiePolicy,
+    /// The keys that encrypt secrets in the table, if there are any.
+    pub data_keys: Option<DataKeys>,
     /// Who may sign up.
     pub sign_up: SignUp,
     /// The keys that prove that a request came through the proxy in front, if that is required.
@@ -32,6 +34,7 @@ impl Config {
     /// Returns whether the configuration names secrets in a secret store.
     pub fn names_secrets(&self) -> bool {
         matches!(self.cookie_keys, Configured::InSecret(_))
+            || matches!(self.data_keys, Some(Configured::InSecret(_)))
             || matches!(self.sign_up, Configured::InSecret(_))
             || matches!(self.origin_keys, Some(Configured::InSecret(_)))
     }
@@ -41,12 +44,12 @@ impl Config {
     /// # Errors
     /// [`SecretsError`] with every secret that is given by name.
     pub fn resolve_inline(&self) -> Result<Resolved, SecretsError> {
-        let ring = self.cookie_keys.inline(COOKIE_KEY_SECRET, COOKIE_KEY);
-        let keys = ring.map(|ring| CookieKeys::fixed(ring.clone()));
+        let keys = self.cookie_keys.resolve_inline();
+        let data_keys = self.data_keys.as_ref().map(Configured::resolve_inline).transpose();
         let sign_up = self.sign_up.inline(INVITATION_CODE_SECRET, INVITATION_CODE).cloned();
         let origin_keys = self.origin_keys.as_ref().map(|keys| keys.inline(ORIGIN_KEY_SECRET, ORIGIN_KEY));
         let origin_keys = origin_keys.map(|pair| pair.map(|pair| OriginKeys::fixed(pair.clone())));
-        self.resolved(keys, sign_up, origin_keys.transpose())
+        self.resolved(keys, data_keys, sign_up, origin_keys.transpose())
     }
 
     /// Resolves the configuration, and reads the secrets that it names.
@@ -55,23 +58,28 @@ impl Config {
     /// [`SecretsError`] with every secret that cannot be read.
     pub async fn resolve(&self, secrets: &SecretStore, now: Timestamp) -> Result<Resolved, SecretsError> {
         let keys = self.cookie_keys.resolve(secrets, now).await;
+        let data_keys = match &self.data_keys {
+            None => Ok(None),
+            Some(keys) => keys.resolve(secrets, now).await.map(Some),
+        };
         let sign_up = resolve_sign_up(&self.sign_up, secrets).await;
-        self.resolved(keys, sign_up, self.resolve_origin_keys(secrets, now).await)
+        self.resolved(keys, data_keys, sign_up, self.resolve_origin_keys(secrets, now).await)
     }
 
     fn resolved(
         &self,
         keys: Result<CookieKeys, SecretsError>,
+        data_keys: Result<Option<DataKeys>, SecretsError>,
         sign_up: Result<SignUp, SecretsError>,
         origin_keys: Result<Option<OriginKeys>, SecretsError>,
     ) -> Result<Resolved, SecretsError> {
-        match (keys, sign_up, origin_keys) {
-            (Ok(keys), Ok(sign_up), Ok(origin_keys)) => {
+        match (keys, data_keys, sign_up, origin_keys) {
+            (Ok(keys), Ok(data_keys), Ok(sign_up), Ok(origin_keys)) => {
                 let cookies = CookiePolicy { keys, secure: self.secure_cookies, port: None };
-                Ok(Resolved { cookies, sign_up, origin_keys })
+                Ok(Resolved { cookies, data_keys, sign_up, origin_keys })
             }
-            (keys, sign_up, origin_keys) => {
-                let faults = [keys.err(), sign_up.err(), origin_keys.err()];
+            (keys, data_keys, sign_up, origin_keys) => {
+                let faults = [keys.err(), data_keys.err(), sign_up.err(), origin_keys.err()];
                 Err(SecretsError(faults.into_iter().flatten().flat_map(|fault| fault.0).collect()))
             }
         }
@@ -107,14 +115,20 @@ impl<T> Configured<T> {
     }
 }
 
-impl Configured<KeyRing> {
+impl<K: ConfiguredKey> Configured<KeyRing<K>> {
+    /// Returns the keys, unless they are stored in a secret store.
+    fn resolve_inline(&self) -> Result<Keys<K>, SecretsError> {
+        let ring = self.inline(K::VARIABLES.secret, K::VARIABLES.current);
+        ring.map(|ring| Keys::fixed(ring.clone()))
+    }
+
     /// Returns the keys, read from the secret store if they are stored there.
-    pub async fn resolve(&self, secrets: &SecretStore, now: Timestamp) -> Result<CookieKeys, SecretsError> {
+    pub async fn resolve(&self, secrets: &SecretStore, now: Timestamp) -> Result<Keys<K>, SecretsError> {
         match self {
-            Self::Inline(ring) => Ok(CookieKeys::fixed(ring.clone())),
+            Self::Inline(ring) => Ok(Keys::fixed(ring.clone())),
             Self::InSecret(name) => {
-                let keys = CookieKeys::in_secret_store(secrets.clone(), name.clone(), now).await;
-                keys.map_err(|fault| fault_of(COOKIE_KEY_SECRET, name, &fault.to_string()))
+                let keys = Keys::in_secret_store(secrets.clone(), name.clone(), now).await;
+                keys.map_err(|fault| fault_of(K::VARIABLES.secret, name, &fault.to_string()))
             }
         }
     }

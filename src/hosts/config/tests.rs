@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use super::*;
-use crate::accounts::keys::{CookieKey, CookieKeys};
+use crate::accounts::keys::{CookieKey, CookieKeys, cookie_key};
 use crate::base::secrets::{SecretStore, SecretStoreError, SecretVersion, Stage};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -90,6 +90,8 @@ fn an_invalid_value_is_named() {
         (COOKIE_KEY_PREVIOUS, "short", "is too short"),
         (COOKIE_KEY_SECRET, NAME, "is set together with HOLDFAST_COOKIE_KEY"),
         (COOKIE_KEY_SECRET, "my key", "does not name a secret"),
+        (DATA_KEY, &SECRET[1..], "is too short"),
+        (DATA_KEY_SECRET, "my key", "does not name a secret"),
         (SECURE_COOKIES, "yes", "is neither true nor false"),
         (BASE_PATH, "desk", "is not a path"),
         (BASE_PATH, "/", "is not a path"),
@@ -312,6 +314,59 @@ fn origin_keys_are_given_by_value_or_by_name_but_not_both() {
 }
 
 #[test]
+fn data_keys_are_optional_and_given_by_value_or_by_name_but_not_both() {
+    let none = read(&[]).unwrap();
+    assert!(none.data_keys.is_none() && none.resolve_inline().unwrap().data_keys.is_none());
+    let inline = read(&[(DATA_KEY, SECRET), (DATA_KEY_PREVIOUS, OTHER)]).unwrap();
+    let Some(Configured::Inline(ring)) = &inline.data_keys else { panic!("the keys are inline") };
+    let key = |text| DataKey::from_secret(text).unwrap();
+    assert_eq!(*ring, KeyRing::of(key(SECRET), Some(key(OTHER))));
+    assert!(!inline.names_secrets() && !format!("{inline:?}").contains("0123456789"));
+    assert!(inline.resolve_inline().unwrap().data_keys.is_some());
+
+    let alone = read(&[(DATA_KEY_PREVIOUS, OTHER)]).unwrap_err().to_string();
+    assert!(alone.contains("HOLDFAST_DATA_KEY is missing"), "{alone}");
+    let two = read(&[(DATA_KEY_SECRET, NAME), (DATA_KEY, SECRET)]).unwrap_err().to_string();
+    assert!(two.contains("HOLDFAST_DATA_KEY_SECRET is set together with HOLDFAST_DATA_KEY:"), "{two}");
+    let kept = read(&[(DATA_KEY_SECRET, NAME), (DATA_KEY_PREVIOUS, OTHER)]).unwrap_err().to_string();
+    assert!(kept.contains("HOLDFAST_DATA_KEY_PREVIOUS is of no use with HOLDFAST_DATA_KEY_SECRET"), "{kept}");
+
+    let named = [(DATA_KEY_SECRET, "data")];
+    assert!(read(&named).unwrap().names_secrets());
+    assert!(resolve(&named, Some(&secret_store(&[("data", SECRET)]))).unwrap().data_keys.is_some());
+    for (secret_store, fault) in [
+        (Some(secret_store(&[])), "names the secret data, which cannot be read: no entry."),
+        (Some(secret_store(&[("data", "sesame")])), "names the secret data, which is too short"),
+        (None, "cannot be used here, because this host reads no secrets: set HOLDFAST_DATA_KEY instead."),
+    ] {
+        let error = resolve(&named, secret_store.as_ref()).unwrap_err().to_string();
+        assert!(error.contains(&format!("HOLDFAST_DATA_KEY_SECRET {fault}")), "{error}");
+        assert!(!error.contains("sesame"), "{error}");
+    }
+}
+
+#[test]
+fn a_function_without_pages_reads_no_data_key() {
+    let lookup = |name: &str| match name {
+        TABLE => Some("holdfast".to_owned()),
+        DATA_KEY => Some("short".to_owned()),
+        _ => None,
+    };
+    assert!(Config::without_pages(lookup, &Rng::of_system()).unwrap().data_keys.is_none());
+}
+
+#[test]
+fn a_local_server_reads_the_keys_that_are_set() {
+    let lookup = |name: &str| (name == DATA_KEY).then(|| SECRET.to_owned());
+    assert!(Config::keys::<CookieKey>(lookup).unwrap().is_none());
+    assert!(matches!(Config::keys::<DataKey>(lookup), Ok(Some(Configured::Inline(_)))));
+    let short = |name: &str| (name == DATA_KEY).then(|| "short".to_owned());
+    assert!(
+        Config::keys::<DataKey>(short).unwrap_err().to_string().contains("HOLDFAST_DATA_KEY is too short")
+    );
+}
+
+#[test]
 fn behind_api_gateway_proxies_are_trusted_only_with_a_key() {
     let gateway = |variables: &[(&str, &str)]| read(variables).unwrap().behind_gateway();
     assert!(gateway(&[]).is_ok() && gateway(&[(TRUSTED_PROXIES, "0")]).is_ok());
@@ -328,6 +383,9 @@ fn the_readme_lists_every_variable() {
         COOKIE_KEY,
         COOKIE_KEY_PREVIOUS,
         COOKIE_KEY_SECRET,
+        DATA_KEY,
+        DATA_KEY_PREVIOUS,
+        DATA_KEY_SECRET,
         SECURE_COOKIES,
         BASE_PATH,
         SIGN_UP,

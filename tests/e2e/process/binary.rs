@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
 
 /// Variables that a developer may have set and that the cases must not see.
-const DEVELOPER_VARIABLES: [&str; 23] = [
+const DEVELOPER_VARIABLES: [&str; 26] = [
     "HOLDFAST_HOSTS",
     "HOLDFAST_MAX_REQUESTS",
     "HOLDFAST_MAX_CONNECTIONS",
@@ -33,6 +33,9 @@ const DEVELOPER_VARIABLES: [&str; 23] = [
     "HOLDFAST_COOKIE_KEY",
     "HOLDFAST_COOKIE_KEY_PREVIOUS",
     "HOLDFAST_COOKIE_KEY_SECRET",
+    "HOLDFAST_DATA_KEY",
+    "HOLDFAST_DATA_KEY_PREVIOUS",
+    "HOLDFAST_DATA_KEY_SECRET",
     "HOLDFAST_DYNAMODB_ENDPOINT",
     "HOLDFAST_LISTEN",
     "HOLDFAST_LOG",

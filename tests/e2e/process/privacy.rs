@@ -191,7 +191,7 @@ async fn another_user_of_the_computer_has_no_access(environment: TestEnvironment
         return environment.report_missing(missing_tool);
     }
     let shown = |path: &Path| path.display().to_string();
-    for file in ["holdfast.store", "holdfast.store-wal", "cookie.key", "holdfast.lock"] {
+    for file in ["holdfast.store", "holdfast.store-wal", "cookie.key", "data.key", "holdfast.lock"] {
         let output = as_nobody(&format!("cat '{}'", shown(&data.path().join(file)))).unwrap();
         assert!(output.contains("Permission denied"), "{file}: {output}");
     }

@@ -29,7 +29,7 @@ use super::http::Server;
 use super::missing_tool::MissingTool;
 use super::process::{self, Process};
 use super::wait;
-use super::workspace::COOKIE_SECRET;
+use super::workspace::{COOKIE_SECRET, DATA_SECRET};
 
 /// How requests reach the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,6 +125,7 @@ async fn component(environment: &TestEnvironment) -> Authority {
     for (name, value) in [
         ("HOLDFAST_TABLE", environment.table()),
         ("HOLDFAST_COOKIE_KEY", COOKIE_SECRET),
+        ("HOLDFAST_DATA_KEY", DATA_SECRET),
         ("HOLDFAST_SECURE_COOKIES", "false"),
         // A loaded machine may take longer than a person should wait.
         ("HOLDFAST_REQUEST_SECONDS", "28"),

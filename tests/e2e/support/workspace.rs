@@ -6,8 +6,9 @@ use holdfast::accounts::auth_cache::AuthCache;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::cookies::CookiePolicy;
 use holdfast::accounts::domain::TokenDraft;
+use holdfast::accounts::data_keys::{DataKey, DataKeys};
 use holdfast::accounts::hashing::{Hashing, Limits};
-use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
+use holdfast::accounts::keys::{CookieKeys, KeyRing, SecretKey as _, cookie_key};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::accounts::tokens::Made;
 use holdfast::app::{App, build_router};
@@ -48,6 +49,9 @@ pub struct Workspace {
 /// The secret of the cookie key, wherever the application runs.
 pub const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/// The secret of the data key, wherever the application runs.
+pub const DATA_SECRET: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
+
 /// Long enough for a loaded machine.
 pub const PATIENCE: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(10),
@@ -82,6 +86,7 @@ impl Workspace {
         let rng = Rng::of_system();
         let key = cookie_key(COOKIE_SECRET).expect("the secret is long enough");
         let keys = CookieKeys::fixed(KeyRing::of(key, None));
+        let data_key = DataKey::from_secret(DATA_SECRET).expect("the secret is long enough");
         let dynamo = Dynamo::new(line, environment.table(), sleep, Clock::of_system(), rng.clone(), patience);
         let app = App {
             background: dynamo.clone(),
@@ -97,6 +102,7 @@ impl Workspace {
             trusted_proxies: TrustedProxies::NONE,
             origin_keys: None,
             cookies: CookiePolicy { keys, secure: false, port: None },
+            data_keys: Some(DataKeys::fixed(KeyRing::of(data_key, None))),
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
             heartbeats: Heartbeats::default(),

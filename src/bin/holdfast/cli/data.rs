@@ -157,7 +157,7 @@ Examples:
   holdfast --data-dir restored
 
 The whole backup is checked before it is used. Everyone must sign in again, because the session cookie key is new. API
-tokens stay valid.";
+tokens stay valid. For two-factor sign-in, the directory needs data.key of the former directory.";
 
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE_EXAMPLES)]
