@@ -44,6 +44,7 @@ mod sign_in;
 pub mod sign_up;
 mod store;
 pub mod tokens;
+pub mod two_factor;
 mod upgrade;
 pub mod view;
 
