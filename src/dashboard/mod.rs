@@ -4,6 +4,7 @@
 mod page;
 mod routes;
 mod service;
+mod welcome;
 
 pub use routes::routes;
 pub use service::Dashboard;

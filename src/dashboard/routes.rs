@@ -2,10 +2,14 @@
 
 use super::page::start_page;
 use super::service::Dashboard;
+use super::welcome::welcome_page;
 use crate::web::access::Access;
 use crate::web::routes::Routes;
 
-/// Returns the route of the start page.
+/// Returns the routes of the start page and of the first steps.
 pub fn routes(dashboard: Dashboard) -> Routes {
-    Routes::default().get("/", Access::SignedIn, start_page).with_state(dashboard)
+    Routes::default()
+        .get("/", Access::SignedIn, start_page)
+        .get("/welcome", Access::Administrator, welcome_page)
+        .with_state(dashboard)
 }

@@ -20,8 +20,8 @@ use crate::imports::Imports;
 use crate::imports::domain::Phase;
 use crate::imports::limits::MAX_COLUMNS;
 use crate::leads::LeadError;
-use crate::leads::domain::{NewLead, Owner};
-use crate::leads::import::{ImportRow, Imported, KnownEmails};
+use crate::leads::domain::Owner;
+use crate::leads::import::{ImportRow, KnownEmails};
 
 /// The most rows in one step.
 pub const STEP_ROWS: usize = 200;
@@ -171,23 +171,6 @@ impl Imports {
                 return Ok(report);
             }
         }
-    }
-
-    /// Creates leads, several at the same time, each with its source. Known leads stay as they are.
-    ///
-    /// # Errors
-    /// The first failure. Repeating the call with the same sources gives the same counts.
-    pub async fn create_all(&self, by: &Actor, leads: Vec<(String, NewLead)>) -> Result<Counts, LeadError> {
-        let row =
-            |(source, new)| ImportRow { new, has_name: true, has_status: true, has_score: true, source };
-        let creations: Vec<_> = leads
-            .into_iter()
-            .map(row)
-            .map(|row| async move { self.leads.import(row, KnownEmails::Skip, by).await })
-            .collect();
-        let outcomes: Vec<Imported> =
-            stream::iter(creations).buffer_unordered(CONCURRENCY).try_collect().await?;
-        Ok(outcomes.into_iter().map(|imported| RowOutcome::of(0, imported, Vec::new())).collect())
     }
 }
 

@@ -1,14 +1,16 @@
-//! Sample leads: 200 fictional people, the same on every run.
+//! Sample leads: a file with 200 fictional people, the same on every run, which is imported like any other.
 //!
 //! Invariants: the samples include every state and every status. Every email address uses a domain reserved
-//! for examples (RFC 2606), so no email reaches a real person.
+//! for examples (RFC 2606) and every phone number is one of 555-0100 to 555-0199, which are reserved for fiction, so
+//! nothing reaches a real person. The source of all of them is [`SOURCE`].
 
-use crate::base::identity::Actor;
-use crate::base::values::{Invalid, UsState};
+use super::ImportError;
+use super::domain::{Import, Start};
+use super::mapping::Mapping;
+use crate::base::identity::SignedIn;
+use crate::base::values::UsState;
 use crate::imports::Imports;
-use crate::imports::outcome::Counts;
-use crate::leads::LeadError;
-use crate::leads::domain::{NewLead, Score, Status};
+use crate::leads::domain::Status;
 
 /// The number of sample leads.
 pub const COUNT: usize = 200;
@@ -71,17 +73,24 @@ const COMPANIES: [&str; 8] = [
     "Harbor Solar",
 ];
 
-const SOURCES: [&str; 4] = ["Web form", "Referral", "Trade show", "Phone call"];
+/// The source of every sample lead, by which they can be found.
+pub const SOURCE: &str = "Sample";
+
+/// The name of the imported file.
+const FILE_NAME: &str = "sample-leads.csv";
+
+const HEADERS: [&str; 8] = ["Name", "Email", "Phone", "Company", "State", "Lead score", "Status", "Source"];
 
 const DOMAINS: [&str; 3] = ["example.com", "example.org", "example.net"];
 
-/// Returns the sample leads. A test shows that all of them are valid.
-pub fn leads() -> Vec<NewLead> {
-    (0..COUNT).filter_map(|number| lead(number).ok()).collect()
+/// Returns the file of the sample leads. None of its cells needs quotation marks.
+pub fn csv() -> String {
+    let rows = (0..COUNT).map(|number| row(number).join(","));
+    std::iter::once(HEADERS.join(",")).chain(rows).map(|line| line + "\r\n").collect()
 }
 
 /// The strides share no factor with the lengths of the lists, so no two of the 200 people have the same name.
-fn lead(number: usize) -> Result<NewLead, Invalid> {
+fn row(number: usize) -> [String; HEADERS.len()] {
     let first = pick(&FIRST_NAMES, number * 7);
     let last = pick(&LAST_NAMES, number * 5);
     let score = number * 37 % 101;
@@ -91,16 +100,17 @@ fn lead(number: usize) -> Result<NewLead, Invalid> {
         _ => Status::Prospect,
     };
     let states: Vec<UsState> = UsState::all().collect();
-    let email = format!("{}.{}@{}", ascii(first), ascii(last), pick(&DOMAINS, number));
-    Ok(NewLead {
-        phone: Some(format!("({}) 555-{:04}", 201 + number, number).parse()?),
-        company: Some(pick(&COMPANIES, number * 3).parse()?),
-        source: Some(pick(&SOURCES, number).parse()?),
-        state: states.get(number * 20 % states.len().max(1)).copied(),
-        lead_score: Score::try_from(i64::try_from(score).unwrap_or_default())?,
-        status,
-        ..NewLead::named(format!("{first} {last}").parse()?, email.parse()?)
-    })
+    let state = states.get(number * 20 % states.len().max(1)).map(UsState::as_str);
+    [
+        format!("{first} {last}"),
+        format!("{}.{}@{}", ascii(first), ascii(last), pick(&DOMAINS, number)),
+        format!("({}) 555-{:04}", 201 + number, 100 + number % 100),
+        pick(&COMPANIES, number * 3).to_owned(),
+        state.unwrap_or_default().to_owned(),
+        score.to_string(),
+        status.as_str().to_owned(),
+        SOURCE.to_owned(),
+    ]
 }
 
 fn pick<'a>(list: &[&'a str], number: usize) -> &'a str {
@@ -114,13 +124,17 @@ fn ascii(name: &str) -> String {
 }
 
 impl Imports {
-    /// Creates the sample leads that do not exist yet.
+    /// Imports the sample leads, and returns the import after its first step. Leads that exist already are skipped, so
+    /// loading them twice creates them once, and undoing the import moves them to the trash.
     ///
     /// # Errors
-    /// [`LeadError::Store`] if the store failed. It is safe to repeat the call.
-    pub async fn load_samples(&self, by: &Actor) -> Result<Counts, LeadError> {
-        let numbered = (1_usize..).zip(leads());
-        self.create_all(by, numbered.map(|(number, new)| (format!("sample:{number}"), new)).collect()).await
+    /// [`ImportError::Store`] if the store failed. It is safe to repeat the call.
+    pub async fn load_samples(&self, who: &SignedIn) -> Result<Import, ImportError> {
+        let import = self.receive(who, FILE_NAME, csv().as_bytes()).await?;
+        let headers = HEADERS.map(str::to_owned);
+        let slugs = Mapping::guess(&headers).slugs().into_iter().map(str::to_owned).collect();
+        let import = self.start(&import, &Start { slugs, ..Start::default() }).await?;
+        self.step(&import, &who.actor()).await
     }
 }
 
@@ -129,24 +143,51 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::imports::file::{Head, Limits, read_rows};
+    use crate::imports::mapping::is_known_header;
+    use crate::imports::rows::{ParsedRow, lead_of};
+    use crate::leads::domain::Score;
+
+    fn parsed() -> Vec<ParsedRow> {
+        let csv = csv();
+        let head = Head::detect(csv.as_bytes(), true, &is_known_header).unwrap();
+        assert_eq!(head.headers, HEADERS);
+        let mapping = Mapping::guess(&head.headers);
+        mapping.check().unwrap();
+        let start = usize::try_from(head.data.offset).unwrap();
+        let all = Limits { rows: usize::MAX, bytes: usize::MAX };
+        let batch = read_rows(&head.dialect, head.data, &csv.as_bytes()[start..], true, all);
+        batch.rows.iter().map(|row| lead_of(row, &mapping).unwrap()).collect()
+    }
 
     #[test]
     fn the_sample_has_200_valid_people_of_all_states_and_statuses() {
-        let sample = leads();
-        assert_eq!((sample.len(), &sample), (COUNT, &leads()));
-        let emails: HashSet<String> = sample.iter().map(|new| new.email.key()).collect();
+        let sample = parsed();
+        assert_eq!((sample.len(), csv()), (COUNT, csv()));
+        for row in &sample {
+            assert!(row.warnings.is_empty(), "{:?}: {:?}", row.lead, row.warnings);
+            assert!(row.has_name && row.lead.fields.iter().next().is_none(), "{:?}", row.lead);
+            let source = row.lead.source.as_ref().map(ToString::to_string);
+            assert_eq!(source.as_deref(), Some(SOURCE));
+            assert!(row.lead.state.is_some() && row.lead.company.is_some(), "{:?}", row.lead);
+        }
+        let emails: HashSet<String> = sample.iter().map(|row| row.lead.email.key()).collect();
         assert_eq!(emails.len(), COUNT);
         assert!(
             emails.iter().all(|email| DOMAINS.iter().any(|domain| email.ends_with(&format!("@{domain}"))))
         );
-        let states: HashSet<_> = sample.iter().map(|new| new.state).collect();
+        let phones: HashSet<String> =
+            sample.iter().map(|row| row.lead.phone.as_ref().unwrap().to_string()).collect();
+        assert_eq!(phones.len(), COUNT);
+        assert!(phones.iter().all(|phone| phone.contains("555-01")), "{phones:?}");
+        let states: HashSet<_> = sample.iter().map(|row| row.lead.state).collect();
         assert_eq!(states.len(), UsState::all().count());
         for status in Status::ALL {
-            let of_status = sample.iter().filter(|new| new.status == status);
+            let of_status = sample.iter().filter(|row| row.lead.status == status);
             assert!(of_status.clone().count() >= 20, "{status}");
             assert!(
                 status != Status::Converted
-                    || of_status.clone().all(|new| new.lead_score >= Score::TO_CONVERT)
+                    || of_status.clone().all(|row| row.lead.lead_score >= Score::TO_CONVERT)
             );
         }
     }

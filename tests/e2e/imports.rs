@@ -15,10 +15,10 @@ use holdfast::imports::outcome::Counts;
 use holdfast::imports::run::FileOptions;
 use holdfast::store::RetryPolicy;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{PATIENCE, Workspace, change};
 use crate::support::{Case, Entry, Fault, TestEnvironment, cases, wait};
 
 /// The cases of this module.
@@ -28,6 +28,7 @@ pub fn all() -> Vec<Case> {
         web: files_of_every_kind_become_leads_and_a_repetition_creates_nothing,
             a_long_file_is_sent_in_parts_and_imported_in_steps,
             sample_leads_are_loaded_once,
+            sample_leads_are_taken_back_by_undoing_their_import,
             columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
             rejected_rows_are_offered_as_a_file_to_correct,
             bad_files_are_refused_with_a_reason,
@@ -478,12 +479,35 @@ async fn an_interrupted_and_repeated_import_from_the_shell_happens_once(environm
 }
 
 async fn sample_leads_are_loaded_once(environment: TestEnvironment) {
-    let agent = Workspace::open(&environment).await.agent().await;
+    let agent = timeless(Workspace::open(&environment).await).agent().await;
+    let load = async || {
+        let import = agent.post("/leads/sample").send().await.expect(303).header("location").to_owned();
+        row_counts(agent.get(&import).send().await.expect(200).text())
+    };
+    // Two clicks at once, and one later: each sample exists once.
+    let (first, second) = futures_util::future::join(load(), load()).await;
+    let sums: Vec<u64> = first.iter().zip(&second).map(|(first, second)| first + second).collect();
+    assert_eq!(sums, [200, 200, 0], "created, skipped, rejected: {first:?} {second:?}");
+    assert_eq!(load().await, [0, 200, 0]);
+    let samples = leads(&agent).await;
+    assert_eq!(samples.len(), 200);
+    assert!(samples.iter().all(|lead| lead["source"] == "Sample" && lead["state"].is_string()));
+}
+
+async fn sample_leads_are_taken_back_by_undoing_their_import(environment: TestEnvironment) {
+    let agent = timeless(Workspace::open(&environment).await).agent().await;
+    let import = agent.post("/leads/sample").send().await.expect(303).header("location").to_owned();
+    let changed = leads(&agent).await.remove(0);
+    change(&agent, &changed, 1, json!({ "company": "Ours" })).await.expect(200);
+    agent.post(&format!("{import}/undo")).send().await.expect(303);
     for _ in 0..2 {
-        let answer = agent.post("/leads/sample").send().await.expect(303);
-        assert_eq!(answer.header("location"), "/leads");
-        assert_eq!(leads(&agent).await.len(), 200);
+        agent.post(&format!("{import}/step")).send().await.expect(303);
     }
+    let page = agent.get(&import).send().await.expect(200);
+    assert!(page.text().contains("This import was taken back."), "{}", page.text());
+    let left = leads(&agent).await;
+    assert_eq!(left.len(), 1, "a lead that was changed since stays");
+    assert_eq!(left[0]["id"], changed["id"]);
 }
 
 async fn htmx_gets_only_the_progress_until_the_import_is_done(environment: TestEnvironment) {

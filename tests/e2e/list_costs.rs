@@ -69,7 +69,7 @@ const LISTS: [&str; 32] = [
 ];
 
 /// Routes that answer with one record, with a form, with the cost of one step, or with a list that never grows.
-const NO_LISTS: [&str; 57] = [
+const NO_LISTS: [&str; 58] = [
     "/",
     "/account",
     "/api/automation/dead-letters/{id}",
@@ -127,6 +127,7 @@ const NO_LISTS: [&str; 57] = [
     "/sign-in/link/{secret}",
     "/sign-up",
     "/sign-out",
+    "/welcome",
 ];
 
 /// A path without its query, with the same name for all parameters.

@@ -21,7 +21,7 @@ use crate::web::extract::{PathPair, Query};
 use crate::web::pages::PageContext;
 use crate::web::problem::Problem;
 use crate::web::request::{Form, WantsFragment};
-use crate::web::respond::{Tone, header_text, html, see_other, with_toast};
+use crate::web::respond::{header_text, html, see_other};
 use crate::web::routes::Routes;
 
 /// The bytes of a form in addition to its file: boundaries and field names.
@@ -116,16 +116,15 @@ async fn receive_part(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Imports the sample leads. The page of the import offers to undo it.
 async fn load_sample(
     State(imports): State<Imports>,
     who: SignedIn,
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
 ) -> Answer {
-    let counts = imports.load_samples(&who.actor()).await?;
-    let response = see_other(&context, "/leads", fragment);
-    let words = format!("{} sample leads are here.", counts.total());
-    Ok(if fragment { with_toast(response, Tone::Success, &words) } else { response })
+    let import = imports.load_samples(&who).await?;
+    Ok(see_other(&context, &address_of(&import), fragment))
 }
 
 /// The query parameters that announce a file to be sent in parts.

@@ -57,7 +57,7 @@ async fn the_account_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.environment.browser(Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
-    ada.wait_for("#password").await;
+    ada.wait_for("#sign-in-password").await;
     assert_accessible(&ada, "sign-in").await;
     ada.fill(At::Named("Email"), "nobody@example.com").await;
     ada.fill(At::Named("Password"), "a wrong password").await;
@@ -67,6 +67,9 @@ async fn the_account_pages_are_accessible(environment: TestEnvironment) {
 
     office.workspace.sign_in(&ada, &office.server, Role::Administrator, "Ada Lovelace").await;
     ada.wait_for_text("main", "No leads yet").await;
+    assert_accessible(&ada, "no-leads").await;
+    ada.click(At::Named("First steps for administrators")).await;
+    ada.wait_for_text("h1", "Welcome to Holdfast").await;
     assert_accessible(&ada, "welcome").await;
     ada.goto(&office.url("/account")).await;
     ada.fill(At::Named("New password"), "a sentence is easy to remember").await;
@@ -113,6 +116,7 @@ async fn the_lead_pages_are_accessible(environment: TestEnvironment) {
     let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("Load sample leads")).await;
+    ada.click(At::Named("See the leads")).await;
     ada.wait_for("#lead-rows tr").await;
     assert_accessible(&ada, "list").await;
     ada.fill(At::Named("Search leads"), "nobody at all").await;
@@ -147,6 +151,7 @@ async fn the_conflict_pages_are_accessible(environment: TestEnvironment) {
     let ada = office.agent("Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("Load sample leads")).await;
+    ada.click(At::Named("See the leads")).await;
     ada.wait_for("#lead-rows tr").await;
     let ann =
         office.workspace.session(Role::Agent, "Ann Baker").await.always("origin", "http://holdfast.test");
