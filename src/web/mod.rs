@@ -22,3 +22,4 @@ pub mod request;
 pub mod respond;
 pub mod routes;
 pub mod time_limit;
+pub mod unsent;

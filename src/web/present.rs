@@ -12,8 +12,9 @@ use crate::base::identity::SignedIn;
 use crate::base::telemetry::RequestId;
 use crate::web::error::WebError;
 use crate::web::pages::PageContext;
-use crate::web::request::{Form, Htmx};
+use crate::web::request::Form;
 use crate::web::respond::{Tone, header_text, html, see_other, with_toast};
+use crate::web::unsent::{Unsent, UnsentForm};
 
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -39,9 +40,14 @@ pub async fn present(request: Request, next: Next) -> Response {
     let context = PageContext { account, ..context };
     let mut rendered = match Form::of(&uri, &headers) {
         Form::Json => document(&problem, reference),
-        form if problem.status() == StatusCode::UNAUTHORIZED => {
-            to_sign_in(&context, form, &method, &uri, &headers)
+        // The script of the page opens a dialog to sign in, and sends the request again.
+        Form::Fragment if problem.status() == StatusCode::UNAUTHORIZED => {
+            (problem.status(), [("hx-reswap", "none")]).into_response()
         }
+        Form::Page if problem.status() == StatusCode::UNAUTHORIZED => match method.is_safe() {
+            true => to_sign_in(&context, &method, &uri),
+            false => sign_in_again(context, &mut response, &headers),
+        },
         Form::Fragment => {
             let response = (problem.status(), [("hx-reswap", "none")]).into_response();
             let quote = reference.map(|id| format!(" To ask about it, quote {id}.")).unwrap_or_default();
@@ -100,21 +106,46 @@ fn document(problem: &Problem, reference: Option<String>) -> Response {
     response
 }
 
-/// Redirects to the sign-in page, which later returns to the requested page. For a request other than GET, and for
-/// htmx, it returns to the page that sent it, because a POST cannot be repeated.
-fn to_sign_in(
-    context: &PageContext,
-    form: Form,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-) -> Response {
+/// Redirects to the sign-in page, which later returns to the requested page.
+fn to_sign_in(context: &PageContext, method: &Method, uri: &Uri) -> Response {
     let requested = uri.path_and_query().map(|path| context.url(path.as_str()));
-    let page = Htmx::of(headers).and_then(|htmx| htmx.current_path());
-    let next = if form == Form::Fragment { page } else { requested.filter(|_| method == Method::GET) };
-    let next = next.unwrap_or_else(|| context.url("/"));
+    let next = requested.filter(|_| method == Method::GET).unwrap_or_else(|| context.url("/"));
     let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
-    see_other(context, &format!("/sign-in?{query}"), form == Form::Fragment)
+    see_other(context, &format!("/sign-in?{query}"), false)
+}
+
+/// The sign-in page that answers a form without a session.
+#[derive(Template)]
+#[template(path = "accounts/sign_in_again.html")]
+struct SignInAgain {
+    context: PageContext,
+    /// The address of the page that sent the form.
+    next: String,
+    email: &'static str,
+    error: Option<&'static str>,
+    has_file: bool,
+    /// The form, if it can be sent again.
+    unsent: Option<UnsentForm>,
+}
+
+fn sign_in_again(context: PageContext, response: &mut Response, headers: &HeaderMap) -> Response {
+    let next = page_before(headers).unwrap_or_else(|| context.url("/"));
+    let (has_file, unsent) = match response.extensions_mut().remove::<Unsent>() {
+        Some(Unsent::Form(form)) => (false, Some(form)),
+        Some(Unsent::File) => (true, None),
+        Some(Unsent::Lost) | None => (false, None),
+    };
+    let page = SignInAgain { context, next, email: "", error: None, has_file, unsent };
+    let status = StatusCode::UNAUTHORIZED;
+    html(status, &page).unwrap_or_else(|_| status.into_response())
+}
+
+/// Returns the path and query of the page that sent a form, if it is ours.
+fn page_before(headers: &HeaderMap) -> Option<String> {
+    let uri: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let is_ours = uri.authority().is_some_and(|authority| authority.as_str().eq_ignore_ascii_case(host));
+    uri.path_and_query().filter(|_| is_ours).map(ToString::to_string)
 }
 
 fn page(problem: &Problem, context: PageContext, reference: Option<String>) -> Response {

@@ -42,8 +42,6 @@ impl Form {
 pub struct Htmx {
     /// The id of the element that the answer replaces.
     pub target: Option<String>,
-    /// The URL of the page that sent the request.
-    pub current_url: Option<String>,
     /// Whether htmx restores a page from the history and needs the whole page.
     pub restores_history: bool,
 }
@@ -54,15 +52,8 @@ impl Htmx {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         (text("hx-request").as_deref() == Some("true")).then(|| Self {
             target: text("hx-target"),
-            current_url: text("hx-current-url"),
             restores_history: text("hx-history-restore-request").as_deref() == Some("true"),
         })
-    }
-
-    /// Returns the path and query of the page that sent the request, for returning to it.
-    pub fn current_path(&self) -> Option<String> {
-        let uri: Uri = self.current_url.as_ref()?.parse().ok()?;
-        uri.path_and_query().map(|path| path.as_str().to_owned())
     }
 }
 

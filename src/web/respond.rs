@@ -51,6 +51,13 @@ pub fn with_toast(mut response: Response, tone: Tone, text: &str) -> Response {
     response
 }
 
+/// Adds an event that the script of the page receives.
+pub fn with_event(mut response: Response, name: &str, detail: &serde_json::Value) -> Response {
+    let event = json!({ name: detail });
+    response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
+    response
+}
+
 /// The form in a toast that undoes what the toast reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undo {

@@ -13,6 +13,7 @@ use super::context::{RequestContext, Sender};
 use super::error::WebError;
 use super::headers::refuse_cross_site;
 use super::problem::Problem;
+use super::unsent;
 use crate::base::display_zone;
 use crate::base::identity::SignedIn;
 use crate::base::telemetry::metrics;
@@ -123,8 +124,11 @@ async fn admit(
         }
     };
     let Some(Sender { who, renewal }) = sender else {
-        check(access, &request, None)?;
-        return Ok(next.run(request).await);
+        return match check(access, &request, None) {
+            Ok(()) => Ok(next.run(request).await),
+            Err(WebError::SignInNeeded) => Ok(unsent::refuse(request).await),
+            Err(error) => Err(error.into()),
+        };
     };
     metrics::role(who.role);
     let response = pass(access, request, who, next).await.into_response();

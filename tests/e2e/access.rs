@@ -22,6 +22,9 @@ pub fn all() -> Vec<Case> {
         host: every_route_admits_its_roles_and_no_other,
             a_write_from_another_site_is_refused,
             a_visitor_is_redirected_to_sign_in_and_back,
+            the_dialog_to_sign_in_again_gets_only_the_form,
+            a_form_without_a_session_is_carried_and_sent_after_signing_in,
+            a_form_that_cannot_be_carried_says_so,
             every_answer_has_the_security_headers,
             assets_are_served_without_the_store,
             a_head_request_is_answered_without_a_body,
@@ -204,14 +207,132 @@ async fn a_visitor_is_redirected_to_sign_in_and_back(environment: TestEnvironmen
     assert_eq!(page.header("location"), "/sign-in?next=%2Fleads%3Fstatus%3DQUALIFIED");
     let sign_in = visitor.get(page.header("location")).send().await.expect(200);
     assert!(sign_in.text().contains("/leads?status=QUALIFIED"), "the form has the target");
-    let fragment = visitor.get("/leads?q=ann").header("hx-request", "true");
-    let fragment = fragment.header("hx-current-url", "http://holdfast.test/leads?state=CA").send().await;
-    assert_eq!(fragment.header("hx-redirect"), "/sign-in?next=%2Fleads%3Fstate%3DCA");
+    // The script of the page signs in and sends a part of a page, or a form, again.
+    for (method, path) in
+        [(Method::GET, "/leads?q=ann"), (Method::POST, "/leads/1"), (Method::DELETE, "/api/leads/1")]
+    {
+        let fragment = visitor.request(method, path).header("hx-request", "true").send().await.expect(401);
+        assert_eq!((fragment.header("hx-redirect"), fragment.header("location")), ("", ""), "{path}");
+    }
     let json = visitor.get("/api/leads").send().await.expect(401);
     assert_eq!(json.header("www-authenticate"), "Bearer");
     assert_eq!(json.json::<Value>()["status"], 401);
     visitor.get("/api/leads").header("authorization", "Bearer hf_nonsense").send().await.expect(401);
     visitor.get("/api/leads").header("cookie", "holdfast=nonsense").send().await.expect(401);
+}
+
+/// A person with a password: the address and the account's id.
+async fn with_password(workspace: &Workspace, name: &str) -> (String, String) {
+    let email = format!("{}@holdfast.test", name.to_lowercase());
+    let (name, address) = (name.parse().expect("a name"), email.parse().expect("an address"));
+    let password = PASSWORD.parse().expect("a password");
+    let account = workspace.app.accounts().add(name, address, Role::Agent, Some(password)).await;
+    (email, account.expect("the account is added").to_string())
+}
+
+const PASSWORD: &str = "correct horse battery";
+
+async fn the_dialog_to_sign_in_again_gets_only_the_form(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (email, id) = with_password(&workspace, "Zoë").await;
+    let visitor = workspace.visitor().always("sec-fetch-site", "same-origin");
+    let get = async || visitor.get("/sign-in").header("hx-request", "true").send().await;
+    let sign_in = async |password: &str| {
+        let form = [("email", email.as_str()), ("password", password), ("next", "/leads")];
+        visitor.post("/sign-in").header("hx-request", "true").form(&form).send().await
+    };
+    let is_form = |text: &str| !text.contains("<html") && text.matches("<form").count() == 1;
+    assert!(is_form(get().await.expect(200).text()));
+    let wrong = sign_in("not the right one").await.expect(422);
+    assert!(is_form(wrong.text()) && wrong.text().contains("is not right"), "{}", wrong.text());
+    let signed_in = sign_in(PASSWORD).await.expect(204);
+    let event: Value = serde_json::from_str(signed_in.header("hx-trigger")).unwrap();
+    let account = json!({ "id": id, "name": "Zoë", "email": email, "role": "agent" });
+    assert_eq!(event, json!({ "signed-in": account }));
+    assert_eq!(signed_in.header("hx-redirect"), "");
+    // A page asks in the same way whether its person is still signed in.
+    let still = get().await.expect(204);
+    assert_eq!(still.header("hx-trigger"), signed_in.header("hx-trigger"));
+    // Another site can neither sign in nor read the answer.
+    let cross = visitor.post("/sign-in").header("sec-fetch-site", "cross-site").header("hx-request", "true");
+    cross.form(&[("email", &*email), ("password", PASSWORD)]).send().await.expect(403);
+}
+
+/// The value of a hidden field of a page, as the browser sends it.
+fn hidden(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the page has the field");
+    let value = rest.split('"').next().unwrap();
+    let escapes = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+    escapes.iter().fold(value.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
+}
+
+async fn a_form_without_a_session_is_carried_and_sent_after_signing_in(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (email, _) = with_password(&workspace, "Ann").await;
+    let visitor = workspace.visitor().always("sec-fetch-site", "same-origin").always("accept", "text/html");
+    let lead = [
+        ("name", "Zoë \"O'Brien\" & <Co>"),
+        ("email", "zoe@example.com"),
+        ("state", "NY"),
+        ("status", "PROSPECT"),
+        ("leadScore", "50"),
+    ];
+    let sent = visitor.post("/leads").header("referer", "http://holdfast.test/leads/new").form(&lead);
+    let page = sent.send().await.expect(401);
+    assert!(!page.text().contains("<Co>"), "{}", page.text());
+    let (to, fields) = (hidden(page.text(), "unsent_to"), hidden(page.text(), "unsent"));
+    assert_eq!(to, "/leads");
+    let next = hidden(page.text(), "next");
+    assert_eq!(next, "/leads/new");
+    let sign_in = async |password: &str, to: &str| {
+        let form = [
+            ("email", email.as_str()),
+            ("password", password),
+            ("next", &next),
+            ("unsent_to", to),
+            ("unsent", &fields),
+        ];
+        visitor.post("/sign-in").form(&form).send().await
+    };
+    let wrong = sign_in("not the right one", &to).await.expect(422);
+    assert_eq!(hidden(wrong.text(), "unsent"), fields, "it is carried through a wrong password");
+    // It can only be sent to this site.
+    for elsewhere in
+        ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", ""]
+    {
+        let refused = sign_in("not the right one", elsewhere).await.expect(422);
+        assert!(!refused.text().contains("name=\"unsent\""), "{elsewhere}");
+    }
+    let offer = sign_in(PASSWORD, &to).await.expect(200);
+    assert!(
+        offer.text().contains("action=\"/leads\"") && offer.text().contains("Send it now"),
+        "{}",
+        offer.text()
+    );
+    let again: Vec<(&str, String)> =
+        lead.iter().map(|(name, _)| (*name, hidden(offer.text(), name))).collect();
+    assert!(again.iter().zip(&lead).all(|((_, carried), (_, typed))| carried == typed), "{again:?}");
+    let list = async || -> Value { visitor.get("/api/leads").send().await.expect(200).json() };
+    assert_eq!(list().await["items"], json!([]), "nothing is sent without a click");
+    visitor.post("/leads").form(&again).send().await.expect(303);
+    assert_eq!(list().await["items"][0]["name"], lead[0].1);
+}
+
+async fn a_form_that_cannot_be_carried_says_so(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let visitor = workspace.visitor().always("sec-fetch-site", "same-origin").always("accept", "text/html");
+    let password = [("current", "my old secret"), ("new", "my new secret"), ("again", "my new secret")];
+    let page = visitor.post("/account/password").form(&password).send().await.expect(401);
+    assert!(!page.text().contains("secret") && page.text().contains("Nothing was saved"), "{}", page.text());
+    let long = visitor.post("/leads").form(&[("name", "x".repeat(20_000))]).send().await.expect(401);
+    assert!(!long.text().contains("xxx") && long.text().contains("Nothing was saved"));
+    let file = visitor.post("/leads/imports").upload(&[], ("file", "a.csv", b"email\na@b.example\n"));
+    assert!(file.send().await.expect(401).text().contains("choose the file again"));
+    // A page that another site names is not returned to, and a write of another site is not carried.
+    let referer = visitor.post("/leads").header("referer", "https://evil.example/x").form(&[("a", "b")]);
+    assert_eq!(hidden(referer.send().await.expect(401).text(), "next"), "/");
+    let cross = visitor.post("/leads").header("sec-fetch-site", "cross-site").form(&[("name", "Planted")]);
+    assert!(!cross.send().await.expect(403).text().contains("Planted"));
 }
 
 async fn every_answer_has_the_security_headers(environment: TestEnvironment) {

@@ -14,6 +14,7 @@ mod plain;
 mod raffles;
 mod refusals;
 mod search;
+mod sign_in_dialog;
 
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Case> {
         raffles::all(),
         refusals::all(),
         search::all(),
+        sign_in_dialog::all(),
     ]
     .concat()
 }

@@ -27,7 +27,7 @@ pub(super) fn redirect_to_next(context: &PageContext, next: &str, fragment: bool
 
 /// Returns the part of a local path after our prefix, or `None` if a browser could resolve the address to another host.
 /// Browsers treat `//host` and `/\host` as other hosts, and drop control characters before they parse an address.
-fn local_path<'a>(base: &str, next: &'a str) -> Option<&'a str> {
+pub(super) fn local_path<'a>(base: &str, next: &'a str) -> Option<&'a str> {
     let path = next.strip_prefix(base)?;
     let plain = next.len() <= 2_000 && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let local = path.starts_with('/') && !path.starts_with("//") && !next.starts_with("//");

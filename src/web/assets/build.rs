@@ -27,11 +27,12 @@ const SCRIPT_FOLDER: &str = "app";
 /// A constant can be used at the top level only after its file. Listeners of the same event run in this order too, so
 /// `live.js` is before `failures.js`, which shows a panel even if an update of the page has to wait, and before
 /// `focus.js`, which acts after old toasts are removed.
-const SCRIPTS: [&str; 14] = [
+const SCRIPTS: [&str; 15] = [
     "shared.js",
     "toast.js",
     "live.js",
     "failures.js",
+    "session.js",
     "requests.js",
     "focus.js",
     "search.js",

@@ -1,6 +1,7 @@
 // Failed requests of htmx: their messages, and the retries of an import.
 
 const MESSAGES = {
+  401: "You are not signed in.",
   403: "You may not do that.",
   404: "That is no longer there.",
   410: "That was deleted.",
@@ -17,7 +18,10 @@ const unanswered = (element, otherwise) => element.closest("[data-unanswered]")?
 
 document.addEventListener("htmx:responseError", (event) => {
   const xhr = event.detail.xhr;
-  if (isPoll(event.detail.elt)) return notLive("Not live: too busy right now. Trying again…");
+  if (isPoll(event.detail.elt)) {
+    const signedOut = "Not live: you are not signed in. Reload the page to sign in.";
+    return notLive(xhr.status === 401 ? signedOut : "Not live: too busy right now. Trying again…");
+  }
   if (!/"toast"/.test(xhr.getResponseHeader("HX-Trigger") || "")) toast("error", messageFor(xhr.status));
   retryLater(event.detail.elt);
 });
@@ -34,7 +38,11 @@ document.addEventListener("htmx:timeout", (event) => {
 
 // A 404 or 410 with HX-Reswap is a panel for the page ("this lead was deleted"), not a failure.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { xhr } = event.detail;
+  const { requestConfig, xhr } = event.detail;
+  if (xhr.status === 401 && dialog && !isPoll(requestConfig.elt)) {
+    event.detail.isError = false;
+    sendAfterSignIn(event.detail);
+  }
   if ([404, 410].includes(xhr.status) && xhr.getResponseHeader("HX-Reswap")) {
     event.detail.shouldSwap = true;
     event.detail.isError = false;

@@ -1,10 +1,28 @@
-// An ordinary form is sent once, even if its button is pressed several times.
+// An ordinary form is sent once, even if its button is pressed several times, and only while its person is signed in.
+// A form with data-anyone needs no session.
+let checked = null;
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form === checked) return (checked = null);
   if (form.ariaBusy === "true") return event.preventDefault();
+  if (dialog && !form.hasAttribute("data-anyone")) {
+    event.preventDefault();
+    sendSignedIn(form, event.submitter, document.activeElement);
+  }
   setBusy(form, true);
 });
+async function sendSignedIn(form, submitter, holder) {
+  const isSignedIn = await isStillSignedIn(holder);
+  setBusy(form, false);
+  if (!isSignedIn) return holder?.isConnected && holder.focus({ preventScroll: true });
+  checked = form;
+  form.requestSubmit(submitter);
+  // The button that was pressed is part of the form, so it is disabled after the form is sent. A form with an invalid
+  // field is not sent.
+  if (checked === null) setBusy(form, true);
+  checked = null;
+}
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[aria-busy]")) setBusy(form, false);
 });

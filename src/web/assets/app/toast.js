@@ -20,7 +20,8 @@ function toast(kind, text, undo) {
   region.append(box);
   while (region.children.length > 3) region.firstChild.remove();
   if (kind === "error") return;
-  const leave = () => (box.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : box.remove());
+  const stays = () => box.matches(":hover, :focus-within") || dialog?.open;
+  const leave = () => (stays() ? setTimeout(leave, 2000) : box.remove());
   setTimeout(leave, undo ? 12000 : 6000);
 }
 
@@ -43,7 +44,8 @@ function undoForm({ action, target, fields }, box) {
     form.setAttribute("hx-post", action);
     form.setAttribute("hx-target", target);
     form.setAttribute("hx-swap", "outerHTML");
-    form.addEventListener("htmx:afterRequest", () => box.remove());
+    // A form that was refused without a session is sent again later.
+    form.addEventListener("htmx:afterRequest", ({ detail }) => detail.xhr.status !== 401 && box.remove());
     htmx.process(form);
   }
   return form;

@@ -1,0 +1,140 @@
+// A session that ends while a page is open. A request that is refused with 401 opens a dialog to sign in, and is sent
+// again once the same person has signed in. Everything that was typed stays on the page.
+//
+// The sign-in page answers as a fragment: its form, or no content and the event "signed-in" with the account.
+
+const dialog = byId("sign-in-again");
+const signInForm = dialog?.querySelector("[data-sign-in]");
+const askSignIn = (options) => fetch(dialog.dataset.url, { ...options, headers: { "HX-Request": "true" } });
+
+// The events that the server sends with an answer.
+function eventsOf(answer) {
+  try {
+    return JSON.parse(answer.headers.get("HX-Trigger")) || {};
+  } catch {
+    return {};
+  }
+}
+
+// Opens the dialog, with an answer of the sign-in page if there is one already. Resolves to whether the same person has
+// signed in. All requests that are refused at the same time wait for the same dialog.
+let signingIn = null;
+// Why nothing is sent when the dialog closes.
+let notSent = null;
+function signInAgain(holder = document.activeElement, answer = null) {
+  signingIn ||= new Promise((done) => {
+    notSent = "You are not signed in. Nothing was sent, and what you typed is still here.";
+    const finish = () => {
+      signInForm.replaceChildren();
+      signingIn = null;
+      if (notSent) toast("info", notSent);
+      if (holder?.isConnected) holder.focus({ preventScroll: true });
+      done(!notSent);
+    };
+    dialog.addEventListener("close", finish, { once: true });
+    dialog.showModal();
+    showSignIn(async () => answer || askSignIn());
+  });
+  return signingIn;
+}
+
+async function showSignIn(ask) {
+  let answer;
+  try {
+    answer = await ask();
+    const { "signed-in": account, toast: message } = eventsOf(answer);
+    if (!dialog.open) return;
+    if (account) return welcome(account);
+    const html = await answer.text();
+    if (!html.includes("<form")) return complain(message?.text || messageFor(answer.status));
+    signInForm.innerHTML = html;
+  } catch {
+    return complain("No connection. Please try again.");
+  }
+  const email = signInForm.querySelector("[name=email]");
+  if (email && !email.value) email.value = dialog.dataset.email;
+  const fields = [...signInForm.querySelectorAll("input:not([type=hidden])")];
+  (fields.find((field) => !field.value) || fields[0])?.focus();
+}
+
+function complain(words) {
+  let line = signInForm.querySelector("[role=alert]");
+  if (!line) {
+    line = document.createElement("p");
+    line.className = "notice bad";
+    line.role = "alert";
+    signInForm.prepend(line);
+  }
+  line.textContent = words;
+}
+
+// If another person signs in, nothing is sent: they may not want to save what the first one typed.
+function welcome({ id, name, email, role }) {
+  const before = dialog.dataset.name;
+  if (id === dialog.dataset.id) {
+    notSent = null;
+    return dialog.close();
+  }
+  Object.assign(dialog.dataset, { id, name, email });
+  for (const element of document.querySelectorAll("[data-account-name]")) element.textContent = name;
+  for (const element of document.querySelectorAll("[data-account-role]")) element.textContent = role;
+  notSent = `You are signed in as ${name}, not ${before}. Nothing was sent.`;
+  signInForm.replaceChildren();
+  complain(notSent);
+  const reload = document.createElement("button");
+  reload.type = "button";
+  reload.textContent = "Reload the page";
+  reload.addEventListener("click", () => location.reload());
+  const hint = document.createElement("p");
+  hint.className = "hint";
+  hint.textContent = "Reloading discards what was typed. To copy it first, choose “Not now”.";
+  signInForm.append(hint, reload);
+  reload.focus();
+}
+
+dialog?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  if (form.ariaBusy === "true") return;
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  setBusy(form, true);
+  await showSignIn(() => askSignIn({ method: "POST", body }));
+  setBusy(form, false);
+  if (form.isConnected) form.querySelector("[type=password]")?.focus();
+});
+dialog?.querySelector("[data-not-now]").addEventListener("click", () => dialog.close());
+
+// Requests of htmx that wait for the dialog: the latest of each element, as it was sent.
+const refused = new Map();
+async function sendAfterSignIn({ requestConfig, xhr }) {
+  const isWaiting = refused.size > 0;
+  refused.set(requestConfig.elt, requestConfig);
+  if (isWaiting) return;
+  const isSame = await signInAgain(holders.get(xhr));
+  const requests = [...refused.values()];
+  refused.clear();
+  if (!isSame) return;
+  // A search that is repeated is not a key event that repeats.
+  lastSearch.at = 0;
+  for (const { elt, verb, path, formData } of requests) {
+    if (elt.isConnected) htmx.ajax(verb, path, { source: elt, values: formData }).catch(() => {});
+    else toast("error", "This part of the page has changed. Nothing was sent; please try again.");
+  }
+}
+
+// Whether a form can be sent as a page: the same person is still signed in, or signs in again. The page is left with the
+// form, so this is asked before.
+async function isStillSignedIn(holder) {
+  let answer;
+  try {
+    answer = await askSignIn({ signal: AbortSignal.timeout(8000) });
+  } catch (error) {
+    if (!(error instanceof TypeError)) return true;
+    toast("error", "No connection. What you typed is still here; please try again.");
+    return false;
+  }
+  if (eventsOf(answer)["signed-in"]?.id === dialog.dataset.id) return true;
+  // The server is too busy to say. If the session is over, its answer to the form is a page that carries the form.
+  if (!answer.ok) return true;
+  return signInAgain(holder, answer);
+}
