@@ -32,6 +32,7 @@ function signInAgain(holder = document.activeElement, answer = null) {
       done(!notSent);
     };
     dialog.addEventListener("close", finish, { once: true });
+    byId("sign-in-again-why").hidden = false;
     dialog.showModal();
     showSignIn(async () => answer || askSignIn());
   });
@@ -79,6 +80,7 @@ function welcome({ id, name, email, role }) {
   for (const element of document.querySelectorAll("[data-account-name]")) element.textContent = name;
   for (const element of document.querySelectorAll("[data-account-role]")) element.textContent = role;
   notSent = `You are signed in as ${name}, not ${before}. Nothing was sent.`;
+  byId("sign-in-again-why").hidden = true;
   signInForm.replaceChildren();
   complain(notSent);
   const reload = document.createElement("button");
