@@ -69,8 +69,7 @@ impl Accounts {
         let role = account.role;
         let (account, write, secret) = match account.kind {
             AccountKind::Service => {
-                let what =
-                    Description::new(AuditKind::AccountCreated, format!("Service added as {role}."));
+                let what = Description::new(AuditKind::AccountCreated, format!("Service added as {role}."));
                 let write = self.creation_write(&account, operator, &what)?;
                 (account, write, None)
             }

@@ -8,8 +8,8 @@ use super::AccountError;
 use super::authority::{AUTHORITY, is_active_with};
 use super::domain::Account;
 use super::items::{
-    ADMINISTRATORS, HistoryEntry, LISTED, LoginItem, account_item, account_key, administrators_key, history_key,
-    is_active_administrator, is_listed, login_key, reindex,
+    ADMINISTRATORS, HistoryEntry, LISTED, LoginItem, account_item, account_key, administrators_key,
+    history_key, is_active_administrator, is_listed, login_key, reindex,
 };
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn};
@@ -200,8 +200,7 @@ fn move_login(
     before: Option<&Account>,
     after: Option<&Account>,
 ) -> Result<GuardedWrite, StoreError> {
-    let (old, new) =
-        (before.map(|account| account.email.key()), after.map(|account| account.email.key()));
+    let (old, new) = (before.map(|account| account.email.key()), after.map(|account| account.email.key()));
     if old == new {
         return Ok(write);
     }
@@ -221,8 +220,7 @@ fn count_administrators(
     before: Option<&Account>,
     after: Option<&Account>,
 ) -> Result<GuardedWrite, StoreError> {
-    let (was, is) =
-        (before.is_some_and(is_active_administrator), after.is_some_and(is_active_administrator));
+    let (was, is) = (before.is_some_and(is_active_administrator), after.is_some_and(is_active_administrator));
     let key = administrators_key();
     Ok(match (was, is) {
         (false, true) => write.update_derived(LAST, &key, &Update::default().add(ADMINISTRATORS, 1)),

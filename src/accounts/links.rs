@@ -80,11 +80,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::NoSuchAccount`]; [`AccountError::NotActive`].
-    pub async fn sign_in_link(
-        &self,
-        id: AccountId,
-        operator: Operator<'_>,
-    ) -> Result<String, AccountError> {
+    pub async fn sign_in_link(&self, id: AccountId, operator: Operator<'_>) -> Result<String, AccountError> {
         let account = self.find(id).await?;
         if !account.is_active() || account.kind == AccountKind::Service {
             return Err(AccountError::NotActive);
@@ -94,8 +90,7 @@ impl Accounts {
         let write = self.dynamo.guarded_write();
         let write = add_link(write, &account, LinkPurpose::SignIn, &secret, expires_at)?;
         let (kind, detail) = (AuditKind::LinkChanged, "Sign-in link created.");
-        let entry =
-            AuditEntry::new(&self.rng, now, &operator.actor(), kind, account.label(), detail);
+        let entry = AuditEntry::new(&self.rng, now, &operator.actor(), kind, account.label(), detail);
         let write = operator.authorize(write.audit(&entry.at_path(format!("/people/{id}")))?, None);
         if self.dynamo.try_write(write).await? {
             Ok(secret.reveal().to_owned())

@@ -72,8 +72,7 @@ impl Accounts {
         cursor: Option<&str>,
     ) -> Result<(Vec<AccountId>, Option<String>), AccountError> {
         let filter = search_filter(filter)?;
-        let (found, next) =
-            WORDS.find::<AccountError>(&self.dynamo, query, filter, limit, cursor).await?;
+        let (found, next) = WORDS.find::<AccountError>(&self.dynamo, query, filter, limit, cursor).await?;
         let ids = found.into_iter().map(from_item::<SearchItem>).collect::<Result<Vec<_>, _>>()?;
         Ok((ids.into_iter().map(|found| found.account_id).collect(), next))
     }

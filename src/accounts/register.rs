@@ -49,8 +49,7 @@ impl Accounts {
         let hash = Some(self.hash(&permit, password).await?);
         let now = self.clock.now();
         let id = AccountId::new(now, &self.rng.bytes());
-        let actor =
-            AuditActor { by: Actor::new(name.as_str()), account: Some(id), address: from.address };
+        let actor = AuditActor { by: Actor::new(name.as_str()), account: Some(id), address: from.address };
         let account = Account::new(id, name, email, Role::Participant, hash, now);
         let what = Description::new(AuditKind::AccountCreated, "Signed up as a participant.");
         let write = self.creation_write(&account, Operator::Link(&actor), &what)?;

@@ -62,11 +62,7 @@ impl FromRequestParts<Accounts> for Requester {
 
 impl Requester {
     /// Returns the origin of a request with these headers and this address.
-    pub(super) async fn of(
-        accounts: &Accounts,
-        headers: &HeaderMap,
-        address: Option<ClientAddress>,
-    ) -> Self {
+    pub(super) async fn of(accounts: &Accounts, headers: &HeaderMap, address: Option<ClientAddress>) -> Self {
         let (now, address) = (accounts.clock.now(), address.map(|address| address.0));
         let keys = accounts.cookies.keys.at(now).await;
         let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());

@@ -244,8 +244,7 @@ impl Accounts {
         cursor: Option<&str>,
     ) -> Result<Listed<ListedSession>, AccountError> {
         const LIST: &str = "sessions";
-        let mut range =
-            Select::partition(account_key(account.id).pk, i32::from(limit)).begins_with(SESSIONS);
+        let mut range = Select::partition(account_key(account.id).pk, i32::from(limit)).begins_with(SESSIONS);
         if let Some(id) = start_after::<SessionId>(LIST, cursor)? {
             let key = session_key(account.id, id.as_str());
             range = range.after(&key.sk, &key);
@@ -310,8 +309,7 @@ mod tests {
         let hours = SignedDuration::from_hours;
         let second = SignedDuration::from_secs(1);
         let used_at = |at: Timestamp| Session { last_seen_at: at, ..session.clone() };
-        let is_current =
-            |session: &Session, now: Timestamp| session.is_current(&account(), limits, now);
+        let is_current = |session: &Session, now: Timestamp| session.is_current(&account(), limits, now);
         assert!(is_current(&session, NOW + hours(12) - second));
         assert!(!is_current(&session, NOW + hours(12)));
         let late = NOW + hours(7 * 24) - second;

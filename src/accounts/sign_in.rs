@@ -121,8 +121,7 @@ impl Accounts {
             address: from.address,
         };
         let detail = format!("{how} {}.", from.device_name);
-        let entry =
-            AuditEntry::new(&self.rng, now, &actor, AuditKind::SignedIn, account.label(), detail);
+        let entry = AuditEntry::new(&self.rng, now, &actor, AuditKind::SignedIn, account.label(), detail);
         write.audit(&entry.at_path(format!("/people/{}", account.id)))
     }
 

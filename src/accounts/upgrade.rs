@@ -31,8 +31,8 @@ impl Accounts {
         while let Some(start) = position {
             let (items, next) = self.background.scan_without("ACCOUNT", LISTED, start).await?;
             let accounts = items.into_iter().map(from_item).collect::<Result<Vec<Account>, _>>()?;
-            let adding = accounts.iter().map(|account| self.add_to_lists(account));
-            let done: Vec<bool> = stream::iter(adding).buffer_unordered(AT_ONCE).try_collect().await?;
+            let adding = stream::iter(accounts).map(async |account| self.add_to_lists(&account).await);
+            let done: Vec<bool> = adding.buffer_unordered(AT_ONCE).try_collect().await?;
             added += done.into_iter().filter(|added| *added).count() as u64;
             position = next;
         }

@@ -618,8 +618,8 @@ async fn cookies_of_other_applications_sign_nobody_out(environment: TestEnvironm
     let link = workspace.app.accounts().first_administrator_link().await.unwrap().unwrap();
     let path = link_path(&link);
     let form = [("name", "Ada"), ("email", "ada@example.com"), ("password", PASSWORD)];
-    let there = browser(&workspace).post(&path).header("cookie", "city=Zürich").form(&form);
-    let there = there.send().await.expect(303);
+    let visitor = browser(&workspace);
+    let there = visitor.post(&path).header("cookie", "city=Zürich").form(&form).send().await.expect(303);
     let cookie = there.header("set-cookie").split(';').next().unwrap().to_owned();
     let both = format!("city=Zürich; {cookie}");
     workspace.visitor().get("/api/me").header("cookie", &both).send().await.expect(200);

@@ -105,7 +105,10 @@ impl FromStr for TokenDays {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        text.trim().parse().map_err(|_| Invalid::new("A token lasts 1 to 3650 days.")).and_then(|days: u64| days.try_into())
+        text.trim()
+            .parse()
+            .map_err(|_| Invalid::new("A token lasts 1 to 3650 days."))
+            .and_then(|days: u64| days.try_into())
     }
 }
 

@@ -118,9 +118,7 @@ async fn change_profile(
 }
 
 /// Returns the status and messages for a refused change of the name or the address, and how many seconds to wait.
-fn profile_rejection(
-    error: AccountError,
-) -> Result<(StatusCode, ProfileErrors, Option<u64>), AccountError> {
+fn profile_rejection(error: AccountError) -> Result<(StatusCode, ProfileErrors, Option<u64>), AccountError> {
     let none = ProfileErrors::default;
     let invalid = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(match error {
@@ -265,7 +263,9 @@ async fn create_token(
     require_session(&who)?;
     let created = match form.draft(who.role) {
         Ok(draft) => match accounts.create_token(who.id, draft, Operator::Owner(&who), None).await {
-            Err(AccountError::RoleTooHigh(role)) => Err(format!("Your role is {role}: choose it or a lower one.")),
+            Err(AccountError::RoleTooHigh(role)) => {
+                Err(format!("Your role is {role}: choose it or a lower one."))
+            }
             created => Ok(created?),
         },
         Err(invalid) => Err(invalid.to_string()),
@@ -280,7 +280,8 @@ async fn create_token(
         Ok(Made::Replayed(answer)) => Ok(answer.into_response()),
         Err(error) => {
             let TokenForm { name, role, days } = form;
-            let page = AccountPage { token: TokenFields { name, role, days }, token_error: Some(error), ..page };
+            let page =
+                AccountPage { token: TokenFields { name, role, days }, token_error: Some(error), ..page };
             html(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }

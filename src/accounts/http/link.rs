@@ -43,7 +43,11 @@ async fn use_link(
     FormData(form): FormData<LinkForm>,
 ) -> PageAnswer {
     let Some(link) = open(&accounts, &secret).await? else { return gone(context) };
-    let page = LinkPage { name: form.name.clone(), email: form.email.clone(), ..LinkPage::of(context.clone(), secret.clone(), &link) };
+    let page = LinkPage {
+        name: form.name.clone(),
+        email: form.email.clone(),
+        ..LinkPage::of(context.clone(), secret.clone(), &link)
+    };
     let input = match read(&link, &form) {
         Ok(input) => input,
         Err(errors) => return html(StatusCode::UNPROCESSABLE_ENTITY, &LinkPage { errors, ..page }),

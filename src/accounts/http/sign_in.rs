@@ -147,7 +147,15 @@ struct SignInPage {
 impl SignInPage {
     fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
         let sign_up_offered = !sign_up.is_off();
-        Self { context, next, email: String::new(), error: None, unsent: None, signed_up: false, sign_up_offered }
+        Self {
+            context,
+            next,
+            email: String::new(),
+            error: None,
+            unsent: None,
+            signed_up: false,
+            sign_up_offered,
+        }
     }
 
     /// Renders the page, or only its form for the dialog in which a page signs in again.

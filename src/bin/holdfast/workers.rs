@@ -101,7 +101,9 @@ async fn upgrade_accounts(app: App, stopped: watch::Receiver<bool>) {
     match added {
         Ok(0) => {}
         Ok(added) => tracing::info!(accounts = added, "added accounts of an earlier version to the lists"),
-        Err(error) => tracing::warn!(%error, "accounts were not added to the lists; the next start continues"),
+        Err(error) => {
+            tracing::warn!(%error, "accounts were not added to the lists; the next start continues")
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use holdfast::base::identity::Role;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::binary::Data;
+use super::binary::{ADMINISTRATOR, Data};
 use crate::support::http::{Server, plain_client};
 use crate::support::lambda::LambdaRuntime;
 use crate::support::store::Store;
@@ -60,11 +60,9 @@ async fn the_server_logs_no_names_and_no_secrets_whatever_fails(_: TestEnvironme
     program.post("/api/leads").json(&new_lead(NAME, EMAIL)).send().await.expect(422);
     program.get("/api/leads?q=Zebulon%20Quackenbush").send().await.expect(200);
     server.program(&format!("{token}x")).get("/api/leads").send().await.expect(401);
-    for (email, password, status) in [
-        (EMAIL, PASSWORD, 422),
-        (ADMINISTRATOR, "not the right one", 422),
-        (ADMINISTRATOR, PASSWORD, 303),
-    ] {
+    for (email, password, status) in
+        [(EMAIL, PASSWORD, 422), (ADMINISTRATOR, "not the right one", 422), (ADMINISTRATOR, PASSWORD, 303)]
+    {
         let form = [("email", email), ("password", password)];
         server.visitor().post("/sign-in").form(&form).send().await.expect(status);
     }

@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::binary::Data;
-use crate::support::browser::Look;
+use crate::support::browser::{At, Look};
 use crate::support::http::Server;
 use crate::support::missing_tool::MissingTool;
 use crate::support::workspace::{create, new_lead};

@@ -5,10 +5,11 @@ use std::time::Duration;
 use holdfast::accounts::auth_cache::AuthCache;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::cookies::CookiePolicy;
-use holdfast::accounts::domain::TokenDraft;
 use holdfast::accounts::data_keys::{DataKey, DataKeys};
+use holdfast::accounts::domain::TokenDraft;
 use holdfast::accounts::hashing::{Hashing, Limits};
 use holdfast::accounts::keys::{CookieKeys, KeyRing, SecretKey as _, cookie_key};
+use holdfast::accounts::sessions::SessionLimits;
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::accounts::tokens::Made;
 use holdfast::app::{App, build_router};
@@ -104,6 +105,7 @@ impl Workspace {
             cookies: CookiePolicy { keys, secure: false, port: None },
             data_keys: Some(DataKeys::fixed(KeyRing::of(data_key, None))),
             sign_up: SignUp::Open,
+            session_limits: SessionLimits::default(),
             telemetry: Telemetry::silent(),
             heartbeats: Heartbeats::default(),
             free_disk: None,
@@ -216,7 +218,8 @@ impl Workspace {
     /// A browser in which a new person has signed in by a link.
     pub async fn session(&self, role: Role, name: &str) -> Client {
         let account = self.account(role, name).await;
-        let secret = self.app.accounts().sign_in_link(account.id, Operator::Command).await.expect("the link is made");
+        let secret =
+            self.app.accounts().sign_in_link(account.id, Operator::Command).await.expect("the link is made");
         let visitor = self.visitor();
         visitor.use_link(&format!("/sign-in/link/{secret}")).await.expect(303);
         visitor
@@ -225,7 +228,8 @@ impl Workspace {
     /// Signs a new person in at a browser, with a link to the workspace that `server` serves.
     pub async fn sign_in(&self, browser: &Browser, server: &Server, role: Role, name: &str) -> SignedIn {
         let account = self.account(role, name).await;
-        let secret = self.app.accounts().sign_in_link(account.id, Operator::Command).await.expect("the link is made");
+        let secret =
+            self.app.accounts().sign_in_link(account.id, Operator::Command).await.expect("the link is made");
         browser.goto(&server.url(&format!("/sign-in/link/{secret}"))).await;
         browser.click(At::Named("Sign in")).await;
         account
