@@ -195,7 +195,7 @@ fn a_secret_given_by_value_and_by_name_is_refused() {
 #[test]
 fn a_server_with_its_own_key_prefers_a_configured_one() {
     let keys = |variables: &[(&str, &str)]| {
-        Config::cookie_keys(|name| {
+        Config::keys::<CookieKey>(|name| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     };
