@@ -102,8 +102,8 @@ impl Rules {
             Err(invalid) => return Ok(AttemptResult { result: Err(invalid.to_string()), command: None }),
         };
         let by = Author {
-            actor: Actor::new(format!("Rule {}", rule.settings.name)),
             cause: Some(Cause { rule: rule.id.to_string(), depth: event.depth + 1 }),
+            ..Actor::new(format!("Rule {}", rule.settings.name)).into()
         };
         // A future with all commands is large, and this one is part of many.
         let executed = Box::pin(self.commands.execute(&command, &by, Some(self.once(rule, id))));

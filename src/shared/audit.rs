@@ -1,9 +1,11 @@
 //! Audit data of a change: who, when, and by which rule.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::base::identity::Actor;
+use crate::base::identity::{AccountId, Actor, SignedIn};
 use crate::store::{Item, StoreError, from_item};
 
 /// The rule that caused a change, and its depth in a chain of rules.
@@ -37,12 +39,49 @@ pub struct Author {
     pub actor: Actor,
     /// The rule, if a rule made the change.
     pub cause: Option<Cause>,
+    /// The account, if there is one.
+    pub account: Option<AccountId>,
+    /// The address that the request came from, if the host knows it.
+    pub address: Option<IpAddr>,
+    /// How the audit log records what it does.
+    pub audited: Audited,
+}
+
+impl Author {
+    /// Returns this author with another way to record what it does.
+    #[must_use]
+    pub fn audited(self, audited: Audited) -> Self {
+        Self { audited, ..self }
+    }
 }
 
 impl From<Actor> for Author {
     fn from(actor: Actor) -> Self {
-        Self { actor, cause: None }
+        Self { actor, cause: None, account: None, address: None, audited: Audited::Each }
     }
+}
+
+impl From<&SignedIn> for Author {
+    fn from(who: &SignedIn) -> Self {
+        Self { account: Some(who.id), address: who.address, ..who.actor().into() }
+    }
+}
+
+/// How the audit log records the actions of an author.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Audited {
+    /// Each action has its own entry.
+    #[default]
+    Each,
+    /// The action is the first one of a bulk action. Its entry describes all of them.
+    Bulk {
+        /// What they change, for people: `3 orders`.
+        subject: String,
+        /// What happens, in one sentence.
+        detail: String,
+    },
+    /// The entry of the bulk action exists already.
+    Covered,
 }
 
 /// The audit data that one change adds to everything it writes.

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::identity::{AccountId, Actor, SignedIn};
 use crate::base::rng::Rng;
 use crate::base::values::{Invalid, text_enum, time_ordered_id};
-use crate::store::{Condition, GuardedWrite, Key, StoreError, to_item};
+use crate::shared::audit::{Audited, Author};
+use crate::store::{Condition, Dynamo, GuardedWrite, Key, StoreError, to_item};
 
 /// How long an entry is kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -29,6 +30,19 @@ time_ordered_id!(
     AuditId,
     "an audit entry"
 );
+
+impl AuditId {
+    /// Returns the smallest id of this time: the entries before the time have smaller ids.
+    pub fn first_at(time: Timestamp) -> Self {
+        Self::new(time, &[0; 10])
+    }
+
+    /// Returns the time of the entry, in whole milliseconds.
+    pub fn time(self) -> Timestamp {
+        let millis = i64::try_from(self.0.as_u128() >> 80).unwrap_or_default();
+        Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
+    }
+}
 
 text_enum! {
     /// What happened.
@@ -61,7 +75,7 @@ text_enum! {
     CapChanged = "cap-changed",
     /// A rule was created, changed or deleted.
     RuleChanged = "rule-changed",
-    /// A raffle was drawn or canceled.
+    /// A raffle was drawn.
     RaffleClosed = "raffle-closed",
     /// Leads were imported, or an import was undone.
     Import = "import",
@@ -69,6 +83,32 @@ text_enum! {
     Export = "export",
     /// Records were deleted, restored or merged.
     Deletion = "deletion",
+}
+
+impl AuditKind {
+    /// Returns the name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SignedIn => "Signed in",
+            Self::SignInFailed => "Sign-in failed",
+            Self::SessionsEnded => "Sessions ended",
+            Self::AccountCreated => "Account created",
+            Self::AccountChanged => "Account changed",
+            Self::AccountDeleted => "Account deleted",
+            Self::PasswordChanged => "Password changed",
+            Self::TwoFactorChanged => "Two-factor changed",
+            Self::LinkChanged => "Link changed",
+            Self::TokenCreated => "Token created",
+            Self::TokenRevoked => "Token revoked",
+            Self::SettingChanged => "Setting changed",
+            Self::CapChanged => "Cap changed",
+            Self::RuleChanged => "Rule changed",
+            Self::RaffleClosed => "Raffle closed",
+            Self::Import => "Import",
+            Self::Export => "Export",
+            Self::Deletion => "Deletion",
+        }
+    }
 }
 
 /// An audit entry.
@@ -115,6 +155,12 @@ impl From<&SignedIn> for AuditActor {
     }
 }
 
+impl From<&Author> for AuditActor {
+    fn from(author: &Author) -> Self {
+        Self { by: author.actor.clone(), account: author.account, address: author.address }
+    }
+}
+
 impl AuditActor {
     /// Returns a command of the `holdfast` program, which needs no account.
     pub fn command() -> Self {
@@ -135,6 +181,11 @@ impl AuditEntry {
         let AuditActor { by, account, address } = actor.clone();
         let (id, subject, detail) = (AuditId::new(now, &rng.bytes()), subject.into(), detail.into());
         Self { id, at: now, kind, by, account, address, subject, path: None, detail }
+    }
+
+    /// Returns when the entry expires. DynamoDB may remove it later.
+    pub fn expires_at(&self) -> Timestamp {
+        self.at.saturating_add(KEPT).unwrap_or(Timestamp::MAX)
     }
 
     /// Adds the path of the page of what was changed.
@@ -170,7 +221,68 @@ impl GuardedWrite {
     /// # Errors
     /// [`StoreError`] if the entry cannot be written as an item.
     pub fn audit(self, entry: &AuditEntry) -> Result<Self, StoreError> {
-        let expires_at = entry.at.saturating_add(KEPT).unwrap_or(Timestamp::MAX).as_second();
+        let expires_at = entry.expires_at().as_second();
         Ok(self.put("audit", to_item(&key(entry), &StoredEntry { entry, expires_at })?, Condition::Absent))
+    }
+
+    /// Adds the audit entry of an author's action, unless the entry of a bulk action covers it.
+    ///
+    /// # Errors
+    /// As [`audit`](Self::audit).
+    pub fn audit_by(self, author: &Author, entry: AuditEntry) -> Result<Self, StoreError> {
+        match &author.audited {
+            Audited::Each => self.audit(&entry),
+            Audited::Covered => Ok(self),
+            Audited::Bulk { subject, detail } => {
+                let (subject, detail) = (subject.clone(), detail.clone());
+                self.audit(&AuditEntry { subject, detail, path: None, ..entry })
+            }
+        }
+    }
+}
+
+impl Dynamo {
+    /// Writes an audit entry alone, for an action that writes nothing else, such as an export.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn write_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        match self.try_write(self.guarded_write().audit(entry)?).await? {
+            true => Ok(()),
+            false => Err(StoreError::invariant_violation("TransactWriteItems", &key(entry))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(at: &str, random: [u8; 10]) -> AuditEntry {
+        let (now, actor) = (at.parse().unwrap(), AuditActor::command());
+        let entry = AuditEntry::new(&Rng::of_system(), now, &actor, AuditKind::Export, "Orders", "Exported.");
+        AuditEntry { id: AuditId::new(now, &random), ..entry }
+    }
+
+    #[test]
+    fn an_entry_is_in_the_partition_of_its_day_and_last_digit() {
+        let key = key(&entry("2026-11-29T23:59:59.999Z", [0x0f; 10]));
+        assert_eq!(key.pk, "AUDIT#2026-11-29#15");
+        assert!(key.sk.ends_with('f'), "{}", key.sk);
+    }
+
+    #[test]
+    fn an_id_has_its_time_and_the_first_id_of_a_time_is_the_smallest() {
+        let at: Timestamp = "2026-11-29T00:00:00Z".parse().unwrap();
+        let before = AuditId::new("2026-11-28T23:59:59.999Z".parse().unwrap(), &[0xff; 10]);
+        let first = AuditId::first_at(at);
+        assert_eq!((first.time(), first <= AuditId::new(at, &[0; 10])), (at, true));
+        assert!(before < first && before.to_string() < first.to_string());
+        assert!(first < AuditId::new(at, &[1; 10]));
+    }
+
+    #[test]
+    fn an_entry_expires_after_four_hundred_days() {
+        assert_eq!(entry("2026-01-01T00:00:00Z", [0; 10]).expires_at().to_string(), "2027-02-05T00:00:00Z");
     }
 }

@@ -9,6 +9,7 @@ use axum::routing::{MethodFilter, on};
 use http::Method;
 
 use super::access::Access;
+use super::client::ClientAddress;
 use super::context::{RequestContext, Sender};
 use super::error::WebError;
 use super::headers::refuse_cross_site;
@@ -123,13 +124,15 @@ async fn admit(
             context.authenticator.clone().authenticate(request.headers()).await?
         }
     };
-    let Some(Sender { who, renewal }) = sender else {
+    let Some(Sender { mut who, renewal }) = sender else {
         return match check(access, &request, None) {
             Ok(()) => Ok(next.run(request).await),
             Err(WebError::SignInNeeded) => Ok(unsent::refuse(request).await),
             Err(error) => Err(error.into()),
         };
     };
+    // A sender may be cached, but each request has its own address.
+    who.address = request.extensions().get::<ClientAddress>().map(|address| address.0);
     metrics::role(who.role);
     let response = pass(access, request, who, next).await.into_response();
     Ok(match renewal {
