@@ -1,22 +1,24 @@
 //! Runs a text of commands line by line, and renders the results as text.
 //!
-//! Invariants: lines run in order; a failed line does not stop the others; each line has its own result.
+//! Invariants: lines run in order; a failed line does not stop the others; each line has its own result. A text that
+//! deletes several orders has one entry in the audit log, written with the first of them.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::domain::{Command, OneTimeAction};
 use super::error::AutomationError;
 use super::execute::{Items, OrderSummary, Outcome};
 use super::grammar::{Instruction, Line};
 use super::help;
 use crate::base::calendar::in_new_york;
-use crate::base::values::UsState;
+use crate::base::values::{OrderId, UsState};
 use crate::commands::Commands;
 use crate::inventory::groups::{Decided, RefusedRetry};
 use crate::leads::domain::Lead;
 use crate::orders::OrderError;
 use crate::orders::domain::{Given, Order};
-use crate::shared::audit::Author;
+use crate::shared::audit::{Audited, Author};
 use crate::shared::idempotency::replayed_answer;
 use crate::store::idempotency::{Answer, IdempotentRequest};
 use crate::web::problem::Problem;
@@ -86,6 +88,7 @@ impl Commands {
         until: Option<Timestamp>,
     ) -> Vec<LineResult> {
         let mut results = Vec::with_capacity(lines.len());
+        let mut by = by.clone().audited(audited(lines));
         for line in lines {
             let name = line.instruction.name();
             let done = match &line.instruction {
@@ -101,7 +104,11 @@ impl Commands {
                 }
                 Instruction::Run(command) => {
                     let part = idempotency.map(|idempotency| idempotency.part(line.number));
-                    self.execute(command, by, part).await
+                    let done = self.execute(command, &by, part).await;
+                    if done.is_ok() && deleted_by(command).is_some() && by.audited != Audited::Each {
+                        by = by.audited(Audited::Covered);
+                    }
+                    done
                 }
             };
             results.push(match done {
@@ -111,6 +118,30 @@ impl Commands {
         }
         results
     }
+}
+
+/// Returns the order that a command deletes, if it deletes one.
+fn deleted_by(command: &Command) -> Option<OrderId> {
+    match command {
+        Command::DeleteOrder { order_id }
+        | Command::OneTimeRule { order_id, action: OneTimeAction::DeleteOrder } => Some(*order_id),
+        _ => None,
+    }
+}
+
+/// Returns how the audit log records the deletions of a text.
+fn audited(lines: &[Line]) -> Audited {
+    let orders = lines.iter().filter_map(|line| match &line.instruction {
+        Instruction::Run(command) => deleted_by(command),
+        Instruction::Help(_) => None,
+    });
+    let orders: Vec<String> = orders.map(|order| order.to_string()).collect();
+    if orders.len() < 2 {
+        return Audited::Each;
+    }
+    let subject = format!("{} orders", orders.len());
+    let detail = format!("A run of commands deletes {subject}: {}.", orders.join(", "));
+    Audited::Bulk { subject, detail }
 }
 
 fn failed(line: usize, name: &str, error: AutomationError) -> LineResult {

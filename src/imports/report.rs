@@ -1,7 +1,11 @@
 //! The report of an import as a file.
 
+use super::ImportError;
+use super::domain::Import;
 use super::outcome::RowOutcome;
+use crate::imports::Imports;
 use crate::leads::domain::LeadId;
+use crate::shared::audit_log::{AuditActor, AuditKind};
 use crate::web::csv::escape_formula;
 
 /// Writes what became of each row as CSV: its number, the result, the address of its lead, and the notes. No cell of the
@@ -22,4 +26,20 @@ pub fn report_csv(outcomes: &[RowOutcome], address: impl Fn(LeadId) -> String) -
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl Imports {
+    /// Writes the audit entry of an export of an import's rows, before the file is answered.
+    ///
+    /// # Errors
+    /// [`ImportError::Store`] if the store failed.
+    pub async fn record_export(
+        &self,
+        import: &Import,
+        by: &AuditActor,
+        detail: &'static str,
+    ) -> Result<(), ImportError> {
+        let entry = self.import_entry(import, AuditKind::Export, by, detail);
+        Ok(self.dynamo.write_audit(&entry).await?)
+    }
 }

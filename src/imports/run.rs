@@ -22,6 +22,7 @@ use crate::imports::limits::MAX_COLUMNS;
 use crate::leads::LeadError;
 use crate::leads::domain::Owner;
 use crate::leads::import::{ImportRow, KnownEmails};
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 
 /// The most rows in one step.
 pub const STEP_ROWS: usize = 200;
@@ -114,11 +115,13 @@ pub struct FileOptions<'a> {
     pub no_header: bool,
     /// Whether the rows are only read.
     pub dry_run: bool,
+    /// The file's name, for the audit log.
+    pub file_name: &'a str,
 }
 
 impl Default for FileOptions<'_> {
     fn default() -> Self {
-        Self { map: &Ok, known: KnownEmails::Skip, no_header: false, dry_run: false }
+        Self { map: &Ok, known: KnownEmails::Skip, no_header: false, dry_run: false, file_name: "A file" }
     }
 }
 
@@ -139,6 +142,9 @@ impl Imports {
         let head = head_of(&csv, options)?;
         let mapping = (options.map)(Mapping::guess(&head.headers))?;
         mapping.check()?;
+        if !options.dry_run {
+            self.record_file(options.file_name, csv.len()).await?;
+        }
         let source = format!("file:{}", self.rng.uuid());
         let runner = StepRunner {
             imports: self,
@@ -171,6 +177,14 @@ impl Imports {
                 return Ok(report);
             }
         }
+    }
+
+    /// Writes the audit entry of the import of a file from a shell, before the first row is written.
+    async fn record_file(&self, name: &str, bytes: usize) -> Result<(), ImportError> {
+        let (by, kind) = (AuditActor::command(), AuditKind::Import);
+        let detail = format!("Import of a file of {bytes} bytes started from the command line.");
+        let entry = AuditEntry::new(&self.rng, self.clock.now(), &by, kind, name, detail);
+        Ok(self.dynamo.write_audit(&entry).await?)
     }
 }
 

@@ -14,6 +14,7 @@ use super::file::{Batch, Cursor, Dialect, Head, Limits, Row, WINDOW_BYTES, csv_o
 use super::outcome::RowOutcome;
 use crate::base::identity::SignedIn;
 use crate::imports::Imports;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::schema::TTL;
 use crate::store::{
     Condition, GuardedWrite, Item, Key, Select, StoreError, WriteError, from_item, to_attribute, to_item,
@@ -198,9 +199,33 @@ impl Imports {
     ///
     /// # Errors
     /// The same as [`Import::started`].
-    pub async fn start(&self, import: &Import, start: &Start) -> Result<Import, ImportError> {
+    pub async fn start(
+        &self,
+        import: &Import,
+        start: &Start,
+        by: &AuditActor,
+    ) -> Result<Import, ImportError> {
         let after = import.started(start)?;
-        if after == *import { Ok(after) } else { self.replace(import, after).await }
+        if after == *import {
+            return Ok(after);
+        }
+        let about = if after.is_estimated() { "about " } else { "" };
+        let detail = format!("Import of {about}{} rows started.", after.all_rows());
+        let entry = self.import_entry(import, AuditKind::Import, by, detail);
+        self.replace_audited(import, after, Some(&entry)).await
+    }
+
+    /// Returns an audit entry about an import.
+    pub(super) fn import_entry(
+        &self,
+        import: &Import,
+        kind: AuditKind,
+        by: &AuditActor,
+        detail: impl Into<String>,
+    ) -> AuditEntry {
+        let now = self.clock.now();
+        let entry = AuditEntry::new(&self.rng, now, by, kind, import.file_name.as_str(), detail);
+        entry.at_path(format!("/leads/imports/{}", import.id))
     }
 
     /// Stores the result of a step. If another process stored the same step first, its result is kept,
@@ -271,8 +296,21 @@ impl Imports {
 
     /// Replaces `before` with `after`. Returns the stored import if it is no longer `before`.
     pub(super) async fn replace(&self, before: &Import, after: Import) -> Result<Import, ImportError> {
+        self.replace_audited(before, after, None).await
+    }
+
+    /// Replaces `before` with `after` like [`replace`](Self::replace), together with an audit entry.
+    pub(super) async fn replace_audited(
+        &self,
+        before: &Import,
+        after: Import,
+        entry: Option<&AuditEntry>,
+    ) -> Result<Import, ImportError> {
         let unchanged = Condition::is_number("version", before.version.get());
-        let write = self.dynamo.guarded_write().put("import", import_item(&after)?, unchanged);
+        let mut write = self.dynamo.guarded_write().put("import", import_item(&after)?, unchanged);
+        if let Some(entry) = entry {
+            write = write.audit(entry)?;
+        }
         match self.dynamo.write(write).await {
             Ok(()) => Ok(after),
             Err(WriteError::Refused(_)) => self.read(before.id).await,

@@ -14,6 +14,8 @@ use crate::base::values::Version;
 use crate::imports::Imports;
 use crate::leads::LeadError;
 use crate::leads::domain::LeadId;
+use crate::shared::audit::{Audited, Author};
+use crate::shared::audit_log::{AuditActor, AuditKind};
 
 /// The number of leads that are taken back at the same time.
 const CONCURRENCY: usize = 8;
@@ -31,9 +33,17 @@ impl Imports {
     ///
     /// # Errors
     /// [`ImportError::NotDone`] if rows are still processed.
-    pub async fn start_undo(&self, import: &Import) -> Result<Import, ImportError> {
+    pub async fn start_undo(&self, import: &Import, by: &AuditActor) -> Result<Import, ImportError> {
         let after = import.undoing()?;
-        if after == *import { Ok(after) } else { self.replace(import, after).await }
+        if after == *import {
+            return Ok(after);
+        }
+        let (created, changed) = (import.counts.created, import.counts.filled + import.counts.updated);
+        let detail = format!(
+            "Undo of the import started: {created} created leads are deleted, and {changed} get their earlier values."
+        );
+        let entry = self.import_entry(import, AuditKind::Import, by, detail);
+        self.replace_audited(import, after, Some(&entry)).await
     }
 
     /// Takes back the leads of one step of the import. Does nothing if it is taken back already.
@@ -76,7 +86,9 @@ impl Imports {
         let (Some(lead), Some(version)) = (outcome.lead, outcome.version) else { return Ok(None) };
         let (done, result) = match outcome.result {
             RowResult::Created => {
-                (TakenBack::Deleted, self.leads.delete(lead, version, &who.actor(), None).await)
+                // The start of the undo has the audit entry for all leads.
+                let by = Author::from(who).audited(Audited::Covered);
+                (TakenBack::Deleted, self.leads.delete(lead, version, &by, None).await)
             }
             _ => (TakenBack::Reverted, self.revert(lead, version, who).await),
         };

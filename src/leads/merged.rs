@@ -22,6 +22,7 @@ use crate::base::identity::Actor;
 use crate::base::values::{Invalid, Version};
 use crate::leads::Leads;
 use crate::leads::list::ListRequest;
+use crate::shared::audit::Author;
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, StoreError, Update, WriteError, to_attribute, to_item};
 
@@ -57,7 +58,7 @@ impl Leads {
     pub async fn merge(
         &self,
         merge: &Merge,
-        by: &Actor,
+        by: &Author,
         idempotency: Option<&Idempotency<'_, Lead>>,
     ) -> Result<Done<Lead>, LeadError> {
         let ((kept_id, kept_version), (merged_id, merged_version)) = (merge.kept, merge.merged);
@@ -67,11 +68,15 @@ impl Leads {
         let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedIsNotMerged);
         let mut retries = self.dynamo.retries();
         loop {
-            let (pair, merged) = match self.plan_merge(merge, by).await {
+            let (pair, merged) = match self.plan_merge(merge, &by.actor).await {
                 Ok(planned) => planned,
                 Err(error) => return self.replayed_or(error, idempotency).await,
             };
-            let write = Idempotency::record(idempotency, merged.write(self, &pair)?, &merged.after)?;
+            let other = &pair.merged.0.lead.name;
+            let detail = format!("Lead {other} ({merged_id}) merged into this one.");
+            let entry = self.deletion_entry(&merged.after, by, detail);
+            let write = merged.write(self, &pair)?.audit_by(by, entry)?;
+            let write = Idempotency::record(idempotency, write, &merged.after)?;
             match self.dynamo.write(write).await {
                 Ok(()) => return Ok(Done::Now(merged.after)),
                 Err(WriteError::Store(error)) => return Err(error.into()),

@@ -16,9 +16,10 @@ use super::list::{IndexPage, LeadPage};
 use super::merged::MergedItem;
 use super::store::replayed_answer;
 use super::word_index::reindex;
-use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
+use crate::shared::audit::Author;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::{self, TTL};
 use crate::store::{
@@ -42,7 +43,7 @@ impl Leads {
         &self,
         id: LeadId,
         expected: Version,
-        by: &Actor,
+        by: &Author,
         idempotency: Option<&Idempotency<'_, ()>>,
     ) -> Result<(), LeadError> {
         let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedStays);
@@ -60,9 +61,9 @@ impl Leads {
         }
     }
 
-    fn deletion(&self, stored: &StoredLead, by: &Actor) -> Result<GuardedWrite, StoreError> {
+    fn deletion(&self, stored: &StoredLead, by: &Author) -> Result<GuardedWrite, StoreError> {
         let before = &stored.lead;
-        let gone = before.next_version(self.clock.now(), by.clone());
+        let gone = before.next_version(self.clock.now(), by.actor.clone());
         let entry = HistoryEntry::of_change(before, &gone, Action::Deleted, None);
         let guard = Condition::is_number("version", before.version.get())
             .and(Condition::is_not("stock", Stock::Assigned.as_str()));
@@ -80,7 +81,15 @@ impl Leads {
                 write.update_derived("fields", &fields_key(before.id), &expiry)
             }
         };
+        let write = write.audit_by(by, self.deletion_entry(&gone, by, "Lead deleted."))?;
         reindex(requeue(write, Some(before), None)?, Some(stored), None)
+    }
+
+    /// Returns the audit entry of a lead that was deleted, restored or merged.
+    pub(super) fn deletion_entry(&self, lead: &Lead, by: &Author, detail: impl Into<String>) -> AuditEntry {
+        let (by, kind, subject) = (AuditActor::from(by), AuditKind::Deletion, lead.name.to_string());
+        let entry = AuditEntry::new(&self.rng, lead.updated_at, &by, kind, subject, detail);
+        entry.at_path(format!("/leads/{}", lead.id))
     }
 
     /// Restores a deleted lead at the version after its deletion.
@@ -92,7 +101,7 @@ impl Leads {
         &self,
         id: LeadId,
         expected: Version,
-        by: &Actor,
+        by: &Author,
         idempotency: Option<&Idempotency<'_, Lead>>,
     ) -> Result<Done<Lead>, LeadError> {
         let mut retries = self.dynamo.retries();
@@ -107,8 +116,8 @@ impl Leads {
             if deleted.version != expected {
                 return self.replayed_or(LeadError::Deleted(Box::new(deleted)), idempotency).await;
             }
-            let after = deleted.next_version(self.clock.now(), by.clone());
-            let write = Idempotency::record(idempotency, self.restoration(&deleted, &after)?, &after)?;
+            let after = deleted.next_version(self.clock.now(), by.actor.clone());
+            let write = Idempotency::record(idempotency, self.restoration(&deleted, &after, by)?, &after)?;
             match self.dynamo.write(write).await {
                 Ok(()) => return Ok(Done::Now(after)),
                 Err(WriteError::Store(error)) => return Err(error.into()),
@@ -127,7 +136,7 @@ impl Leads {
         }
     }
 
-    fn restoration(&self, deleted: &Lead, after: &Lead) -> Result<GuardedWrite, StoreError> {
+    fn restoration(&self, deleted: &Lead, after: &Lead, by: &Author) -> Result<GuardedWrite, StoreError> {
         let entry = HistoryEntry::of_change(deleted, after, Action::Restored, None);
         let email = to_item(&email_key(&after.email.key()), &EmailItem { lead_id: after.id, source: None })?;
         let write = self
@@ -141,6 +150,7 @@ impl Leads {
             None => write,
             Some(_) => write.update_derived("fields", &fields_key(after.id), &Update::default().remove(TTL)),
         };
+        let write = write.audit_by(by, self.deletion_entry(after, by, "Lead restored."))?;
         reindex(requeue(write, None, Some(after))?, None, Some(after))
     }
 

@@ -11,6 +11,7 @@ use super::error::OrderError;
 use super::items::{CapItem, cap_key, default_cap_key, text_attribute};
 use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::stats::Stats;
 use crate::store::idempotency::Idempotency;
 use crate::store::schema::PK;
@@ -78,6 +79,7 @@ impl Orders {
         state: UsState,
         expected: Version,
         cap: Option<Cap>,
+        by: &AuditActor,
         idempotency: Option<&Idempotency<'_, StateCap>>,
     ) -> Result<StateCap, OrderError> {
         let mut retries = self.dynamo.retries();
@@ -95,6 +97,8 @@ impl Orders {
             }
             let after = with_cap(&before, cap.unwrap_or(read.default.cap), cap.is_some());
             let write = write_cap(write, &before, &after, stored)?;
+            let (subject, words) = (format!("Cap of {state}"), cap_words(&before, &after));
+            let write = write.audit(&self.cap_entry(by, subject, words))?;
             let after = StateCap::from(after);
             if self.dynamo.try_write(Idempotency::record(idempotency, write, &after)?).await? {
                 return Ok(after);
@@ -111,6 +115,7 @@ impl Orders {
         &self,
         expected: Version,
         cap: Cap,
+        by: &AuditActor,
         idempotency: Option<&Idempotency<'_, DefaultCap>>,
     ) -> Result<DefaultCap, OrderError> {
         let mut retries = self.dynamo.retries();
@@ -125,12 +130,25 @@ impl Orders {
             for (before, stored) in read.states.iter().filter(|(before, _)| !before.own) {
                 write = write_cap(write, before, &with_cap(before, cap, false), *stored)?;
             }
+            let words = format!("Default cap changed from {} to {cap}.", read.default.cap);
+            let write = write.audit(&self.cap_entry(by, "Default cap".to_owned(), words))?;
             if self.dynamo.try_write(Idempotency::record(idempotency, write, &after)?).await? {
                 return Ok(after);
             }
             retries.backoff().await?;
         }
     }
+
+    fn cap_entry(&self, by: &AuditActor, subject: String, words: String) -> AuditEntry {
+        let kind = AuditKind::CapChanged;
+        AuditEntry::new(&self.rng, self.clock.now(), by, kind, subject, words).at_path("/orders/caps")
+    }
+}
+
+/// Describes the change of a state's cap.
+fn cap_words(before: &CapItem, after: &CapItem) -> String {
+    let to = if after.own { "" } else { "the default, " };
+    format!("Cap of {} changed from {} to {to}{}.", before.state, before.cap, after.cap)
 }
 
 fn with_cap(before: &CapItem, cap: Cap, own: bool) -> CapItem {

@@ -16,6 +16,7 @@ use crate::leads::items::{lead_key, stored_lead};
 use crate::orders::Orders;
 use crate::reservations::{PHASE, Phase, order_key};
 use crate::shared::audit::{AuditStamp, Author};
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::shared::idempotency::{refuse, replayed_answer, write_once};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, Refusal, StoreError};
@@ -48,7 +49,7 @@ impl Orders {
             }
             let end = End::read(self, current, self.stamp(by), Phase::Fulfilled).await?;
             let detail = end.detail(self).await?;
-            if let Ok(done) = end.write(self, detail, idempotency).await? {
+            if let Ok(done) = end.write(self, detail, None, idempotency).await? {
                 return Ok(done);
             }
             retries.backoff().await?;
@@ -84,7 +85,7 @@ impl Orders {
                 return Err(OrderError::violation(OrderRule::FulfilledStays));
             }
             let end = End::read(self, current, self.stamp(by), Phase::Deleted).await?;
-            if let Ok(done) = end.write(self, order, idempotency).await? {
+            if let Ok(done) = end.write(self, order, Some(by), idempotency).await? {
                 return Ok(done);
             }
             retries.backoff().await?;
@@ -154,16 +155,22 @@ impl End {
         Ok(OrderDetail { leads, leads_next: None, order })
     }
 
-    /// Writes the end of the order with its idempotency record. Returns the refusal if another request was first.
+    /// Writes the end of the order with its idempotency record, and with an audit entry if it is deleted by an author.
+    /// Returns the refusal if another request was first.
     async fn write<T>(
         &self,
         orders: &Orders,
         made: T,
+        deleted_by: Option<&Author>,
         idempotency: Option<&Idempotency<'_, T>>,
     ) -> Result<Result<Done<T>, Refusal>, OrderError> {
         let large = self.current.stored.progress.large;
         let write = self.order_write(orders)?;
         let write = if large { self.with_pending_item(write)? } else { self.with_leads(write)? };
+        let write = match deleted_by {
+            Some(by) => write.audit_by(by, self.deletion_entry(orders, by))?,
+            None => write,
+        };
         let ended = write_once::<_, OrderError>(&orders.dynamo, write, made, idempotency).await?;
         if large
             && let Ok(Done::Now(_)) = ended
@@ -173,6 +180,16 @@ impl End {
             tracing::warn!(%error, "failed to write all leads of a large order");
         }
         Ok(ended)
+    }
+
+    fn deletion_entry(&self, orders: &Orders, by: &Author) -> AuditEntry {
+        let order = &self.after.order;
+        let leads = if order.lead_count == 1 { "lead" } else { "leads" };
+        let detail =
+            format!("Order {} deleted; its {} {leads} returned to stock.", order.id, order.lead_count);
+        let (by, subject) = (AuditActor::from(by), format!("Order of {}", order.customer_name));
+        AuditEntry::new(&orders.rng, self.stamp.at, &by, AuditKind::Deletion, subject, detail)
+            .at_path(format!("/orders/{}", order.id))
     }
 
     /// Writes the order, its history entry and the counters of its states.

@@ -17,6 +17,7 @@ use crate::base::values::OrderId;
 use crate::leads::domain::Lead;
 use crate::orders::Orders;
 use crate::reservations::order_key;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::{Cursor, CursorError, Select, StoreError, schema};
 use crate::web::csv::escape_formula;
 
@@ -93,6 +94,22 @@ impl Position {
 }
 
 impl Orders {
+    /// Writes the audit entry of an export, before its first part is answered.
+    ///
+    /// # Errors
+    /// [`OrderError::Store`] if the store failed.
+    pub async fn record_export(&self, period: &Period, by: &AuditActor) -> Result<(), OrderError> {
+        let detail = match (period.from, period.to) {
+            (None, None) => "All fulfilled orders exported.".to_owned(),
+            (Some(from), None) => format!("Fulfilled orders from {from} exported."),
+            (None, Some(to)) => format!("Fulfilled orders to {to} exported."),
+            (Some(from), Some(to)) => format!("Fulfilled orders from {from} to {to} exported."),
+        };
+        let now = self.clock.now();
+        let entry = AuditEntry::new(&self.rng, now, by, AuditKind::Export, "Orders", detail);
+        Ok(self.dynamo.write_audit(&entry.at_path("/orders/export")).await?)
+    }
+
     /// Returns one part of the orders that were fulfilled in a period.
     ///
     /// # Errors

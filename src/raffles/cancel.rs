@@ -12,6 +12,7 @@ use super::store::{at_version, minute, unchanged};
 use crate::base::identity::SignedIn;
 use crate::base::values::Version;
 use crate::raffles::Raffles;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::idempotency::Idempotency;
 use crate::store::{Condition, GuardedWrite, from_item};
 
@@ -97,12 +98,25 @@ impl Change<'_> {
         let event = RaffleEvent::Cancelled { number, name: ticket.name.clone() };
         let entry = RaffleEntry { at: raffles.clock.now(), by: who.actor(), event };
         let left = holding.without(number);
-        Ok(raffles
+        let write = raffles
             .dynamo
             .guarded_write()
             .put("block", block_item(id, after)?, at_version(before.version))
             .put("holding", holding_item(id, ticket.holder, &left)?, unchanged(holding))
             .delete("ticket", &ticket_key(id, number), at_version(ticket.version))
-            .put("history", entry_item(id, &entry, raffles.random_start())?, Condition::Absent))
+            .put("history", entry_item(id, &entry, raffles.random_start())?, Condition::Absent);
+        // A person who returns their own ticket is in the raffle's history.
+        match ticket.holder == who.id {
+            true => Ok(write),
+            false => Ok(write.audit(&self.audit_entry(raffles, who))?),
+        }
+    }
+
+    fn audit_entry(&self, raffles: &Raffles, who: &SignedIn) -> AuditEntry {
+        let (Ticket { number, name, .. }, raffle) = (self.ticket, &self.stored.raffle);
+        let (now, by, kind) = (raffles.clock.now(), AuditActor::from(who), AuditKind::Deletion);
+        let detail = format!("Ticket {number} of {name} canceled.");
+        AuditEntry::new(&raffles.rng, now, &by, kind, raffle.title.to_string(), detail)
+            .at_path(format!("/raffles/{}/tickets", raffle.id))
     }
 }

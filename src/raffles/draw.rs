@@ -19,6 +19,7 @@ use super::items::{
 use super::store::at_version;
 use crate::base::identity::SignedIn;
 use crate::raffles::Raffles;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::shared::idempotency::{refuse, write_once};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, from_item, to_item};
@@ -52,6 +53,7 @@ impl Raffles {
             if let Some(closed) = self.close(&stored, who, now).await? {
                 let state = RaffleState::of(&closed, &stored.pool.frozen(), &holding, who, now);
                 let write = self.closing(&stored, &closed)?;
+                let write = write.audit(&self.draw_entry(&closed, stored.pool.sold(), who))?;
                 let written = write_once::<_, RaffleError>(&self.dynamo, write, state, idempotency);
                 if let Ok(done) = written.await? {
                     return Ok(done);
@@ -101,6 +103,14 @@ impl Raffles {
             write = write.put("history", entry_item(id, &entry, self.random_start())?, Condition::Absent);
         }
         Ok(write)
+    }
+
+    fn draw_entry(&self, closed: &Raffle, sold: u32, who: &SignedIn) -> AuditEntry {
+        let winner = closed.drawn.as_ref().map(|drawn| drawn.winner.number.to_string()).unwrap_or_default();
+        let detail = format!("Winner drawn: ticket {winner} of {sold} sold.");
+        let (now, by, kind) = (self.clock.now(), AuditActor::from(who), AuditKind::RaffleClosed);
+        AuditEntry::new(&self.rng, now, &by, kind, closed.title.to_string(), detail)
+            .at_path(format!("/raffles/{}", closed.id))
     }
 
     /// Announces the draw, so that purchases wait for it.

@@ -107,6 +107,32 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Describes the change to these settings in one sentence.
+    pub fn change_words(&self, after: &Self) -> String {
+        let fields = [
+            ("name", self.name != after.name),
+            ("trigger", self.on != after.on),
+            ("conditions", self.conditions != after.conditions),
+            ("command", self.command != after.command),
+            ("repetition", self.repeat != after.repeat),
+        ];
+        let changed: Vec<&str> =
+            fields.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
+        let switched = match (self.enabled, after.enabled) {
+            (false, true) => Some("Rule switched on"),
+            (true, false) => Some("Rule switched off"),
+            _ => None,
+        };
+        match (switched, changed.is_empty()) {
+            (None, true) => "Rule saved without a change.".to_owned(),
+            (None, false) => format!("Rule changed: {}.", changed.join(", ")),
+            (Some(switched), true) => format!("{switched}."),
+            (Some(switched), false) => format!("{switched} and changed: {}.", changed.join(", ")),
+        }
+    }
+}
+
 /// A partial change of a rule's settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleChange {

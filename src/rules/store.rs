@@ -4,9 +4,9 @@
 
 use super::domain::{Rule, RuleChange, RuleId, Settings};
 use super::error::RuleError;
-use crate::base::identity::Actor;
 use crate::base::values::{Invalid, Version};
 use crate::rules::Rules;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::shared::idempotency::write_once;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
@@ -85,12 +85,12 @@ impl Rules {
     pub async fn create(
         &self,
         settings: Settings,
-        by: &Actor,
+        by: &AuditActor,
         idempotency: Option<&Idempotency<'_, Rule>>,
     ) -> Result<Done<Rule>, RuleError> {
         let settings = settings.validated().map_err(validation_error)?;
         let now = self.clock.now();
-        let rule = Rule::new(RuleId::new(now, &self.rng.bytes()), settings, now, by.clone());
+        let rule = Rule::new(RuleId::new(now, &self.rng.bytes()), settings, now, by.by.clone());
         let below_maximum = Condition::Any(vec![
             Condition::Absent,
             Condition::LessThan("number", to_attribute(Rule::MAX_COUNT)?),
@@ -99,7 +99,8 @@ impl Rules {
             .dynamo
             .guarded_write()
             .put("rule", to_item(&rule_key(rule.id), &rule)?, Condition::Absent)
-            .update("count", &count_key(), &Update::default().add("number", 1), below_maximum);
+            .update("count", &count_key(), &Update::default().add("number", 1), below_maximum)
+            .audit(&self.rule_entry(&rule, by, "Rule created.".to_owned()))?;
         let done = write_once::<_, RuleError>(&self.dynamo, write, rule, idempotency).await?;
         done.map_err(|_| RuleError::TooMany)
     }
@@ -113,16 +114,18 @@ impl Rules {
         id: RuleId,
         expected: Version,
         change: &RuleChange,
-        by: &Actor,
+        by: &AuditActor,
         idempotency: Option<&Idempotency<'_, Rule>>,
     ) -> Result<Rule, RuleError> {
         let before = self.find(id).await?;
         if before.version != expected {
             return Err(RuleError::Conflict(Box::new(before)));
         }
-        let after = before.changed(change, self.clock.now(), by.clone()).map_err(validation_error)?;
+        let after = before.changed(change, self.clock.now(), by.by.clone()).map_err(validation_error)?;
         let same = Condition::is_number("version", expected.get());
+        let entry = self.rule_entry(&after, by, before.settings.change_words(&after.settings));
         let write = self.dynamo.guarded_write().put("rule", to_item(&rule_key(id), &after)?, same);
+        let write = write.audit(&entry)?;
         self.write_or_conflict(id, Idempotency::record(idempotency, write, &after)?).await?;
         Ok(after)
     }
@@ -135,8 +138,13 @@ impl Rules {
         &self,
         id: RuleId,
         expected: Version,
+        by: &AuditActor,
         idempotency: Option<&Idempotency<'_, ()>>,
     ) -> Result<(), RuleError> {
+        let before = self.find(id).await?;
+        if before.version != expected {
+            return Err(RuleError::Conflict(Box::new(before)));
+        }
         let same = Condition::is_number("version", expected.get());
         let write = self.dynamo.guarded_write().delete("rule", &rule_key(id), same).update(
             "count",
@@ -144,7 +152,14 @@ impl Rules {
             &Update::default().add("number", -1),
             Condition::Exists,
         );
+        let write = write.audit(&self.rule_entry(&before, by, "Rule deleted.".to_owned()))?;
         self.write_or_conflict(id, Idempotency::record(idempotency, write, &())?).await
+    }
+
+    fn rule_entry(&self, rule: &Rule, by: &AuditActor, detail: String) -> AuditEntry {
+        let (kind, subject) = (AuditKind::RuleChanged, rule.settings.name.to_string());
+        AuditEntry::new(&self.rng, self.clock.now(), by, kind, subject, detail)
+            .at_path(format!("/automation/rules/{}", rule.id))
     }
 
     async fn write_or_conflict(&self, id: RuleId, write: GuardedWrite) -> Result<(), RuleError> {

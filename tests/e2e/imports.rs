@@ -13,6 +13,7 @@ use holdfast::imports::domain::Phase;
 use holdfast::imports::domain::{Import, PART_BYTES, Start};
 use holdfast::imports::outcome::Counts;
 use holdfast::imports::run::FileOptions;
+use holdfast::shared::audit_log::AuditActor;
 use holdfast::store::RetryPolicy;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ fn timeless(workspace: Workspace) -> Workspace {
 type RowCounts = [u64; 3];
 
 /// Uploads a file with the form and returns the address of its import.
-async fn send(agent: &Client, file: &[u8]) -> String {
+pub async fn send(agent: &Client, file: &[u8]) -> String {
     let answer = agent.post("/leads/imports").upload(&[], ("file", "file.csv", file)).send().await;
     answer.expect(303).header("location").to_owned()
 }
@@ -83,7 +84,7 @@ fn chosen(page: &str) -> Vec<(String, String)> {
 }
 
 /// Starts an import with the proposed mapping.
-async fn start(agent: &Client, import: &str) {
+pub async fn start(agent: &Client, import: &str) {
     let preview = agent.get(import).send().await.expect(200);
     let form = chosen(preview.text());
     agent.post(import).form(&form).send().await.expect(303);
@@ -97,7 +98,7 @@ fn row_counts(page: &str) -> RowCounts {
 }
 
 /// Presses "Continue" until the report appears.
-async fn finish(agent: &Client, import: &str) -> Response {
+pub async fn finish(agent: &Client, import: &str) -> Response {
     for _ in 0..200 {
         let page = agent.get(import).send().await.expect(200);
         if page.text().contains("Done.") {
@@ -129,7 +130,7 @@ async fn leads(agent: &Client) -> Vec<Value> {
 }
 
 /// A file with this many different people.
-fn people(count: usize) -> Vec<u8> {
+pub fn people(count: usize) -> Vec<u8> {
     let row = |n| format!("Person{n},Number{n},person{n}@example.com,TX,{}\r\n", n % 101);
     let rows: String = (0..count).map(row).collect();
     format!("First name,Last name,Email,State,Score\r\n{rows}").into_bytes()
@@ -405,7 +406,7 @@ async fn running(workspace: &Workspace, file: &[u8]) -> Import {
     workspace
         .app
         .imports()
-        .start(&import, &Start { slugs: slugs.to_vec(), ..Start::default() })
+        .start(&import, &Start { slugs: slugs.to_vec(), ..Start::default() }, &AuditActor::from(&who))
         .await
         .expect("the mapping fits")
 }

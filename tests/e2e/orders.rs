@@ -15,6 +15,7 @@ use holdfast::leads::{Filter, LeadError};
 use holdfast::orders::OrderError;
 use holdfast::orders::domain::{NewOrder, OrderStatus, Release, ReleaseReason};
 use holdfast::shared::audit::Author;
+use holdfast::shared::audit_log::AuditActor;
 use holdfast::store::idempotency::Done;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -105,7 +106,8 @@ async fn with_all_leads(workspace: &Workspace, mut detail: OrderDetail) -> Resul
 pub async fn set_cap(workspace: &Workspace, code: &str, cap: u32) {
     let caps = workspace.app.orders().caps().await.unwrap();
     let version = caps.states.iter().find(|cap| cap.state == state(code)).unwrap().version;
-    workspace.app.orders().set_cap(state(code), version, Some(cap.try_into().unwrap()), None).await.unwrap();
+    let (cap, by) = (Some(cap.try_into().unwrap()), AuditActor::command());
+    workspace.app.orders().set_cap(state(code), version, cap, &by, None).await.unwrap();
 }
 
 async fn out(workspace: &Workspace, code: &str) -> u32 {
@@ -214,7 +216,7 @@ async fn a_released_lead_is_replaced_by_the_next_oldest(environment: TestEnviron
     let next = create(&workspace, &["NY"], Some(1)).await.unwrap();
     assert_eq!(next.leads[0].id, first, "it has its old place in the queue");
     assert!(matches!(
-        workspace.app.leads().delete(first, next.leads[0].version, &Actor::new("Ann"), None).await,
+        workspace.app.leads().delete(first, next.leads[0].version, &by(), None).await,
         Err(LeadError::RuleViolation(_))
     ));
 }

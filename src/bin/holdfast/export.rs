@@ -4,6 +4,7 @@ use std::path::Path;
 
 use holdfast::app::App;
 use holdfast::orders::period::Period;
+use holdfast::shared::audit_log::AuditActor;
 
 use crate::cli::{ExportOrders, ExportTarget, ExportTickets};
 use crate::console::Console;
@@ -18,6 +19,9 @@ pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Consol
     let period = Period::of(options.from, options.to).map_err(Failure::Days)?;
     let page = async |app: &App, cursor: Option<&str>| -> Result<Page, Failure> {
         let page = app.orders().export_part(&period, cursor).await?;
+        if cursor.is_none() {
+            app.orders().record_export(&period, &AuditActor::command()).await?;
+        }
         Ok((page.csv, page.next))
     };
     export(&options.target, host, console, page).await
@@ -27,6 +31,9 @@ pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Consol
 pub async fn tickets(options: ExportTickets, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let page = async |app: &App, cursor: Option<&str>| -> Result<Page, Failure> {
         let page = app.raffles().export_page(options.raffle, cursor).await?;
+        if cursor.is_none() {
+            app.raffles().record_export(options.raffle, &AuditActor::command()).await?;
+        }
         Ok((page.csv, page.next))
     };
     export(&options.target, host, console, page).await

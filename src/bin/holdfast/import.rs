@@ -27,7 +27,8 @@ pub async fn leads(options: ImportLeads, host: &Host<'_>, console: &dyn Console)
     let show = |progress: run::Progress| console.progress(&progress_of(&progress));
     let map = |guess| mapped(&options, guess);
     let (known, no_header, dry_run) = (options.known, options.no_header, options.dry_run);
-    let file_options = FileOptions { map: &map, known, no_header, dry_run };
+    let name = options.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file_options = FileOptions { map: &map, known, no_header, dry_run, file_name: &name };
     let imported = opened.app.imports().run_file(&Actor::new(ACTOR), &bytes, &file_options, show).await;
     console.end_progress();
     opened.close().await;

@@ -34,7 +34,7 @@ async fn run(State(commands): State<Commands>, who: SignedIn, request: Request) 
     let request = JsonRequest::<Body>::from_request(request, &()).await?;
     match request.body.instruction().map_err(WebError::Invalid)? {
         Instruction::Run(command) => {
-            let by = Author::from(who.actor());
+            let by = Author::from(&who);
             let outcome = commands.execute(&command, &by, request.idempotency).await?;
             Ok(outcome.answer().into_response())
         }
@@ -59,7 +59,7 @@ async fn run_text(commands: &Commands, who: &SignedIn, request: Request) -> Resu
         commands.claim(idempotency, "").await?;
     }
     let until = commands.deadline();
-    let results = commands.run(&lines, &Author::from(who.actor()), idempotency.as_ref(), Some(until)).await;
+    let results = commands.run(&lines, &Author::from(who), idempotency.as_ref(), Some(until)).await;
     let status = StatusCode::from_u16(script::status(&results)).unwrap_or(StatusCode::OK);
     Ok(text(status, script::render(&results)))
 }

@@ -70,7 +70,7 @@ async fn run(
         id = commands.claim(idempotency, &id.to_string()).await?.parse().unwrap_or(id);
     }
     let until = commands.deadline();
-    let results = commands.run(&lines, &Author::from(who.actor()), idempotency.as_ref(), Some(until)).await;
+    let results = commands.run(&lines, &Author::from(&who), idempotency.as_ref(), Some(until)).await;
     let failed = results.iter().any(|result| !result.is_ok());
     let run = Run { id, at: now, text, results };
     commands.keep_run(who.id, &run).await?;

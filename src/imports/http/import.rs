@@ -14,6 +14,7 @@ use crate::imports::domain::{Import, ImportId, Phase, Rejection, Undo};
 use crate::imports::outcome::Counts;
 use crate::imports::report::report_csv;
 use crate::imports::{ImportError, Imports, run};
+use crate::shared::audit_log::AuditActor;
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{Path, Query};
@@ -83,7 +84,7 @@ async fn undo(
     Path(id): Path<ImportId>,
 ) -> Answer {
     let import = imports.find(id, &who).await?;
-    imports.start_undo(&import).await?;
+    imports.start_undo(&import, &AuditActor::from(&who)).await?;
     Ok(see_other(&context, &address_of(&import), false))
 }
 
@@ -100,6 +101,9 @@ async fn download_report(
     let outcomes = imports.outcomes(id, first, import.report.end_of(first)).await?;
     let csv = report_csv(&outcomes, |lead| context.url(&format!("/leads/{lead}")))
         .map_err(|error| WebError::Internal(format!("a report cannot be written: {error}")))?;
+    if after == 0 {
+        imports.record_export(&import, &AuditActor::from(&who), "Report of the import exported.").await?;
+    }
     Ok(download(&format!("{}-report{}.csv", plain_name(&import), part_of(first)), csv))
 }
 
@@ -126,6 +130,10 @@ async fn download_rejected(
     let rejections = imports.rejections(id, first, last, u16::MAX).await?;
     let csv = run::rejected_file(head, &rejections)
         .map_err(|error| WebError::Internal(format!("rejected rows cannot be written: {error}")))?;
+    if after == 0 {
+        let detail = "Rejected rows of the import exported.";
+        imports.record_export(&import, &AuditActor::from(&who), detail).await?;
+    }
     Ok(download(&format!("{}-rejected{}.csv", plain_name(&import), part_of(first)), csv))
 }
 

@@ -13,6 +13,7 @@ use crate::imports::rows::lead_of;
 use crate::imports::{ImportError, Imports};
 use crate::leads::domain::{NewLead, Status};
 use crate::leads::import::KnownEmails;
+use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path};
@@ -72,7 +73,7 @@ async fn start(
         let chosen = Chosen { start: Some(start), error: None };
         return html(StatusCode::OK, &preview(&imports, context, &import, chosen).await?);
     }
-    match imports.start(&import, &start).await {
+    match imports.start(&import, &start, &AuditActor::from(&who)).await {
         Ok(started) => {
             if let (true, Some(head), Some(mapping)) =
                 (form.get("save").is_some(), &started.head, &started.mapping)

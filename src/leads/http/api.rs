@@ -206,14 +206,14 @@ async fn restock(State(leads): State<Leads>, change: Change<LeadId, EmptyBody>) 
 }
 
 async fn delete(State(leads): State<Leads>, change: Change<LeadId, Deletion>) -> Result<Answer, Problem> {
-    let (by, idempotency) = (change.who.actor(), change.idempotency(&|()| no_content()));
+    let (by, idempotency) = ((&change.who).into(), change.idempotency(&|()| no_content()));
     let delete = async { Ok(leads.delete(change.id, change.version, &by, idempotency.as_ref()).await?) };
     let done = Idempotency::run::<Problem>(idempotency.as_ref(), &leads.dynamo, delete).await?;
     Ok(done.answer(|()| no_content()))
 }
 
 async fn restore(State(leads): State<Leads>, change: Change<LeadId, EmptyBody>) -> Result<Answer, Problem> {
-    let (by, idempotency) = (change.who.actor(), change.idempotency(&changed));
+    let (by, idempotency) = ((&change.who).into(), change.idempotency(&changed));
     Ok(leads.restore(change.id, change.version, &by, idempotency.as_ref()).await?.answer(changed))
 }
 
@@ -224,7 +224,7 @@ async fn revert(State(leads): State<Leads>, change: Change<LeadId, RevertBody>) 
 }
 
 async fn merge(State(leads): State<Leads>, change: Change<LeadId, MergeBody>) -> Result<Answer, Problem> {
-    let (by, idempotency) = (change.who.actor(), change.idempotency(&changed));
+    let (by, idempotency) = ((&change.who).into(), change.idempotency(&changed));
     let MergeBody { merged, merged_version, choices } = &change.body;
     let choices = match choices.resolve(&leads).await {
         Ok(choices) => choices,

@@ -73,8 +73,8 @@ async fn delete(
     let version = form.version()?;
     let request = form.once(&format!("/leads/{id}/delete"), &who, leads.clock.now());
     let idempotency = Idempotency { request, answer: &|()| no_content() };
-    let actor = who.actor();
-    let delete = leads.delete(id, version, &actor, Some(&idempotency));
+    let by = (&who).into();
+    let delete = leads.delete(id, version, &by, Some(&idempotency));
     match Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await {
         Ok(_) => {
             let fields = vec![("version", version.next().to_string())];
@@ -173,7 +173,7 @@ async fn restore(
 ) -> Answer {
     let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/restore"));
     let address = format!("/leads/{id}");
-    match leads.restore(id, form.version()?, &who.actor(), Some(&idempotency)).await {
+    match leads.restore(id, form.version()?, &(&who).into(), Some(&idempotency)).await {
         Ok(_) => Ok(target.to(&address, "The lead is restored.")),
         Err(LeadError::Conflict(_)) => Ok(target.to(&address, "The lead is here already.")),
         Err(LeadError::EmailTaken(other)) => match leads.find(id).await {

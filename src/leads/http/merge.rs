@@ -78,7 +78,7 @@ async fn merge(
     let choices = choices(&form, &kept, &merged);
     let merge = Merge { kept: (id, version), merged: (other, other_version), choices };
     let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/merge"));
-    let refused = match leads.merge(&merge, &who.actor(), Some(&idempotency)).await {
+    let refused = match leads.merge(&merge, &(&who).into(), Some(&idempotency)).await {
         Ok(_) => return Ok(target.to(&format!("/leads/{id}"), "The leads were merged.")),
         Err(LeadError::Conflict(_)) => (
             StatusCode::CONFLICT,

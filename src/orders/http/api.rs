@@ -185,7 +185,7 @@ async fn fulfill(
 }
 
 async fn delete(State(orders): State<Orders>, change: Change<OrderId, Deletion>) -> Result<Answer, Problem> {
-    let (by, idempotency) = (change.who.actor().into(), change.idempotency(&|_: &Order| no_content()));
+    let (by, idempotency) = ((&change.who).into(), change.idempotency(&|_: &Order| no_content()));
     let done = orders.delete(change.id, Some(change.version), &by, idempotency.as_ref()).await?;
     Ok(done.answer(|_| no_content()))
 }

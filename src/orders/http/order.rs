@@ -100,7 +100,7 @@ async fn delete(
     let expected = form.version()?;
     let request = form.once(&format!("/orders/{id}/delete"), &who, orders.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &Order| no_content() };
-    match orders.delete(id, Some(expected), &who.actor().into(), Some(&idempotency)).await {
+    match orders.delete(id, Some(expected), &(&who).into(), Some(&idempotency)).await {
         Ok(_) => {
             let there = see_other(&context, "/orders", fragment);
             Ok(with_toast_there(there, Tone::Success, "The order was deleted. Its leads are back in stock."))

@@ -8,6 +8,7 @@ use crate::rules::Rules;
 use crate::rules::domain::{Conditions, Rule, RuleChange, RuleId, Settings};
 use crate::rules::run::{Run, RunFilter, RunId};
 use crate::shared::api::*;
+use crate::shared::audit_log::AuditActor;
 
 /// Returns the routes of the API.
 pub fn routes() -> Routes<Rules> {
@@ -63,7 +64,7 @@ async fn create(
         answer(StatusCode::CREATED, rule, rule.version.get(), Some(location))
     };
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-    let done = rules.create(request.body, &who.actor(), idempotency.as_ref()).await?;
+    let done = rules.create(request.body, &AuditActor::from(&who), idempotency.as_ref()).await?;
     Ok(done.answer(answer))
 }
 
@@ -95,14 +96,14 @@ async fn change(State(rules): State<Rules>, change: Change<RuleId, RuleChange>) 
             "The change is empty; send at least one of name, on, conditions, command, repeat, enabled.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
-    let (by, idempotency) = (change.who.actor(), change.idempotency(&rule_answer));
+    let (by, idempotency) = (AuditActor::from(&change.who), change.idempotency(&rule_answer));
     let update = rules.update(change.id, change.version, &change.body, &by, idempotency.as_ref());
     Ok(Idempotency::run(idempotency.as_ref(), &rules.dynamo, update).await?.answer(rule_answer))
 }
 
 async fn delete(State(rules): State<Rules>, change: Change<RuleId, Deletion>) -> Result<Answer, Problem> {
-    let idempotency = change.idempotency(&|()| no_content());
-    let delete = rules.delete(change.id, change.version, idempotency.as_ref());
+    let (by, idempotency) = (AuditActor::from(&change.who), change.idempotency(&|()| no_content()));
+    let delete = rules.delete(change.id, change.version, &by, idempotency.as_ref());
     Ok(Idempotency::run(idempotency.as_ref(), &rules.dynamo, delete).await?.answer(|()| no_content()))
 }
 

@@ -9,6 +9,7 @@ use crate::commands::specs::SPECS;
 use crate::rules::domain::{Rule, RuleId};
 use crate::rules::events::EventKind;
 use crate::rules::{RuleError, Rules};
+use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::store::idempotency::{Answer, Idempotency};
@@ -61,7 +62,7 @@ async fn create(
     let answer = |rule: &Rule| -> Answer { answer(StatusCode::CREATED, rule, rule.version.get(), None) };
     let request = raw.once_by_key(PATH, &who, rules.clock.now());
     let idempotency = request.map(|request| Idempotency { request, answer: &answer });
-    rules.create(settings, &who.actor(), idempotency.as_ref()).await?;
+    rules.create(settings, &AuditActor::from(&who), idempotency.as_ref()).await?;
     Ok(done(&context, "The rule was created."))
 }
 
@@ -87,7 +88,7 @@ async fn save(
     if change.is_empty() {
         return Ok(done(&context, "Nothing was changed."));
     }
-    match rules.update(id, version, &change, &who.actor(), None).await {
+    match rules.update(id, version, &change, &AuditActor::from(&who), None).await {
         Ok(_) => Ok(done(&context, "The rule was saved.")),
         Err(RuleError::Validation { field, invalid }) => {
             let wrong = Messages::from([(field, invalid.to_string())]);

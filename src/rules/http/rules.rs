@@ -12,6 +12,7 @@ use crate::rules::last::LastRun;
 use crate::rules::run::{Run, RunFilter, RunId, RunState};
 use crate::rules::runs::Overview;
 use crate::rules::{RuleError, Rules};
+use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::store::idempotency::Done;
@@ -87,7 +88,7 @@ async fn switch(
 ) -> PageAnswer {
     let enabled = raw.get("enabled") == Some("on");
     let change = RuleChange { enabled: Some(enabled), ..RuleChange::default() };
-    match rules.update(id, raw.version()?, &change, &who.actor(), None).await {
+    match rules.update(id, raw.version()?, &change, &AuditActor::from(&who), None).await {
         Ok(_) if enabled => Ok(done(&context, "The rule was switched on.")),
         Ok(_) => Ok(done(&context, "The rule was switched off.")),
         Err(RuleError::Conflict(fresh)) => {
@@ -100,10 +101,11 @@ async fn switch(
 async fn delete(
     State(rules): State<Rules>,
     context: PageContext,
+    who: SignedIn,
     Path(id): Path<RuleId>,
     FormData(raw): FormData<RawForm>,
 ) -> PageAnswer {
-    match rules.delete(id, raw.version()?, None).await {
+    match rules.delete(id, raw.version()?, &AuditActor::from(&who), None).await {
         Ok(()) => Ok(done(&context, "The rule was deleted.")),
         Err(RuleError::Conflict(fresh)) => {
             show_conflict(&rules, context, &fresh, "It was not deleted.").await

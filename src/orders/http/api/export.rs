@@ -4,6 +4,7 @@ use crate::orders::Orders;
 use crate::orders::export::CsvPart;
 use crate::orders::period::Period;
 use crate::shared::api::*;
+use crate::shared::audit_log::AuditActor;
 use crate::web::respond::csv_part;
 
 pub fn routes() -> Routes<Orders> {
@@ -21,11 +22,15 @@ struct Parameters {
 async fn export(
     State(orders): State<Orders>,
     context: PageContext,
+    who: SignedIn,
     Query(Parameters { from, to, cursor }): Query<Parameters>,
 ) -> Result<Response, Problem> {
     let period = Period::read(from, to)?;
     let cursor = cursor.filter(|text| !text.is_empty());
     let CsvPart { csv, next, .. } = orders.export_part(&period, cursor.as_deref()).await?;
+    if cursor.is_none() {
+        orders.record_export(&period, &AuditActor::from(&who)).await?;
+    }
     let next = next.map(|cursor| (context.url(&address(&period, Some(&cursor))), cursor));
     Ok(csv_part("orders.csv", csv, next))
 }

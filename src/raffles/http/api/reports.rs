@@ -8,6 +8,7 @@ use crate::raffles::Raffles;
 use crate::raffles::domain::{Point, RaffleEntry, RaffleId, RaffleStatus, Ticket};
 use crate::raffles::export::ExportPage;
 use crate::shared::api::*;
+use crate::shared::audit_log::AuditActor;
 use crate::web::respond::{csv_part, header_text};
 
 pub fn routes() -> Routes<Raffles> {
@@ -49,11 +50,15 @@ struct ExportParameters {
 async fn export(
     State(raffles): State<Raffles>,
     context: PageContext,
+    who: SignedIn,
     Path(id): Path<RaffleId>,
     Query(ExportParameters { cursor }): Query<ExportParameters>,
 ) -> Result<Response, Problem> {
     let cursor = cursor.filter(|text| !text.is_empty());
     let ExportPage { csv, next } = raffles.export_page(id, cursor.as_deref()).await?;
+    if cursor.is_none() {
+        raffles.record_export(id, &AuditActor::from(&who)).await?;
+    }
     // A cursor contains no characters that need escaping in a URL.
     let next =
         next.map(|cursor| (context.url(&format!("{}/tickets/csv?cursor={cursor}", address(id))), cursor));
