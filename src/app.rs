@@ -17,6 +17,7 @@ use crate::accounts::hashing::{self, Hashing};
 use crate::accounts::sessions::SessionLimits;
 use crate::accounts::sign_up::SignUp;
 use crate::accounts::{self, Accounts, SignInSettings};
+use crate::audit::{self, Audit};
 use crate::base::blocking::BlockingPool;
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
@@ -179,6 +180,11 @@ impl App {
         Accounts::new(&self.services(), settings)
     }
 
+    /// Returns the service of the audit log.
+    pub fn audit(&self) -> Audit {
+        Audit::new(&self.services(), self.accounts())
+    }
+
     /// Returns the service of leads, their history and their search.
     pub fn leads(&self) -> Leads {
         let services = self.services();
@@ -257,6 +263,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .and(health::routes(app.health()))
         .and(dashboard::routes(app.dashboard()))
         .and(accounts::routes(app.accounts()))
+        .and(audit::routes(app.audit()))
         .and(leads::routes(app.leads()))
         .and(imports::routes(app.imports()))
         .and(orders::routes(app.orders()))

@@ -11,6 +11,7 @@
 //! | [`web`] | HTTP conventions: extractors, responses, problems, access, assets, page context |
 //! | [`shared`] | what several features need and no feature owns: search, audit entries, parts of pages |
 //! | [`accounts`] | accounts, sessions, API tokens and sign-in |
+//! | [`audit`] | the audit log, as administrators read it |
 //! | [`reservations`] | the reservations of large orders, as the readers of leads see them |
 //! | [`leads`] | leads, their history, notes and trash |
 //! | [`stats`] | counts of leads and orders, from the table's stream |
@@ -39,6 +40,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod base;
 pub mod commands;
 pub mod dashboard;

@@ -61,6 +61,7 @@
 //! | processed message; it never expires | `MESSAGE#<message id>` | `MESSAGE` | fingerprint, sku, the version that it created, or the id of its dead letter |
 //! | dead letter of a message | `PARKED#<id>` | `PARKED` | reason, source, status, version, the list attributes |
 //! | bytes of such a dead letter | `PARKED#<id>` | `BODY#<number>` | bytes |
+//! | audit entry | `AUDIT#<day in UTC>#<0 to 15, by its id>` | `<entry id>` | at, kind, by, account, address, subject, path, detail, expiresAt |
 //! | position of a Kafka consumer | `CONSUMERS` | `<group>#<topic>#<partition>` | offset, lag, at, expiresAt |
 //!
 //! | access pattern | call |
@@ -96,6 +97,7 @@
 //! | products, low stock first, or by sku | Query `all-score` or `all-newest`, partition `PRODUCTS`; then BatchGetItem |
 //! | movements of a product, newest first; those of a check | Query pk = `PRODUCT#<sku>`, sk begins with `MOVEMENT#` or between two of them |
 //! | dead letters of messages of a status, newest first | Query `status-newest`, partition `PARKED#<status>`, backwards; then BatchGetItem |
+//! | audit entries, newest first | for each day, back from the cursor: Query of its 16 partitions, backwards, consistent; at most 7 rounds a page |
 //! | such a dead letter with its bytes; the positions of all Kafka consumers | Query pk = `PARKED#<id>`; Query pk = `CONSUMERS` |
 //!
 //! **Indexes.** Each pairs one partition attribute (`listAll`, `listStatus`, `listState`, `listStatusState`, and for

@@ -14,6 +14,7 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod automation;
 mod bad_input;
 mod bootstraps;
@@ -89,6 +90,7 @@ macro_rules! modules {
 modules![
     access,
     accounts,
+    audit,
     automation,
     bad_input,
     bootstraps,

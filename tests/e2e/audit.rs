@@ -1,0 +1,539 @@
+//! The audit log: one entry for each action, and its list.
+
+use std::collections::BTreeSet;
+
+use holdfast::base::clock::Clock;
+use holdfast::base::identity::{Actor, Role};
+use holdfast::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use holdfast::store::StoreError;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::stats::process_stream;
+use super::{imports, orders, raffle_api};
+use crate::support::http::Client;
+use crate::support::workspace::{Workspace, address, create, new_lead};
+use crate::support::{Case, Fault, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        embedded: each_action_has_one_entry_with_who_what_and_where;
+        app: a_repeated_request_has_one_entry_and_a_refused_one_none,
+            an_import_and_its_undo_have_one_entry_each,
+            deletions_by_commands_and_rules_have_entries_and_a_bulk_run_has_one,
+            an_export_has_one_entry_for_all_its_parts,
+            expired_entries_are_hidden_before_the_table_removes_them,
+            a_page_makes_a_bounded_number_of_calls_and_says_how_far_it_searched;
+        store: pages_neither_skip_nor_repeat_entries_while_new_ones_arrive;
+        web: entries_are_filtered_by_person_kind_and_day,
+            only_administrators_read_the_log,
+            the_page_shows_entries_and_escapes_them
+    ]
+}
+
+const WRITE: &str = "TransactWriteItems";
+const CAPS: &str = "/api/leads/caps";
+
+/// The day that began about this many days ago.
+fn days_ago(days: i64) -> String {
+    (Timestamp::now() - SignedDuration::from_hours(24 * days)).strftime("%Y-%m-%d").to_string()
+}
+
+/// All entries of the last days, or of those of the query, that match the query, newest first, page by page.
+async fn entries(admin: &Client, query: &str) -> Vec<Value> {
+    let from = if query.contains("from=") { String::new() } else { format!("&from={}", days_ago(8)) };
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..100 {
+        let page = admin.get(&format!("/api/audit?{query}{from}&cursor={cursor}")).send().await.expect(200);
+        let page: Value = page.json();
+        found.extend(page["items"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => return found,
+        }
+    }
+    panic!("the log does not end");
+}
+
+/// The details of all entries of a kind, oldest first.
+async fn details(admin: &Client, kind: &str) -> Vec<String> {
+    let found = entries(admin, &format!("kind={kind}")).await;
+    found.iter().rev().map(|entry| entry["detail"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Writes an entry of this time.
+async fn write(workspace: &Workspace, at: Timestamp, by: &str, kind: AuditKind, subject: &str) -> AuditEntry {
+    let actor = AuditActor { by: Actor::new(by), account: None, address: None };
+    let entry = AuditEntry::new(&workspace.app.rng, at, &actor, kind, subject, "Done.");
+    let written: Result<(), StoreError> = workspace.app.dynamo.write_audit(&entry).await;
+    written.expect("the entry is written");
+    entry
+}
+
+async fn each_action_has_one_entry_with_who_what_and_where(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let token = workspace.token(Role::Administrator, "Ann Lee").await;
+    let ann = workspace.visitor_from("203.0.113.9").always("authorization", &format!("Bearer {token}"));
+    ann.put(CAPS).json(&json!({ "state": "NY", "cap": 25, "version": 1 })).send().await.expect(200);
+    ann.put(CAPS).json(&json!({ "default": 12, "version": 1 })).send().await.expect(200);
+    ann.put(CAPS).json(&json!({ "state": "NY", "cap": null, "version": 2 })).send().await.expect(200);
+
+    let rule = json!({ "name": "Look", "on": "lead.qualified", "command": "get_leads limit=1" });
+    let rule: Value = ann.post("/api/automation/rules").json(&rule).send().await.expect(201).json();
+    let rule = format!("/api/automation/rules/{}", rule["id"].as_str().unwrap());
+    let change = json!({ "version": 1, "enabled": false, "name": "Watch" });
+    ann.patch(&rule).json(&change).send().await.expect(200);
+    ann.delete(&format!("{rule}?version=2")).send().await.expect(204);
+
+    let raffle = raffle_api::open(&ann, 3, 2).await;
+    let bob = raffle_api::participant(&workspace, "Bob Ray").await;
+    let bought = raffle_api::buy(&bob, &raffle, 2).await;
+    let tickets: Value = ann.get(&format!("{raffle}/tickets")).send().await.expect(200).json();
+    let ticket = tickets["items"].as_array().unwrap().iter().find(|ticket| ticket["number"] == bought[0]);
+    let cancel = format!("{raffle}/tickets/{}?version={}", bought[0], ticket.unwrap()["version"]);
+    ann.delete(&cancel).send().await.expect(204);
+    raffle_api::draw(&ann, &raffle).await;
+
+    let (one, two) = (
+        create(&ann, &new_lead("Zoe One", "one@example.com")).await,
+        create(&ann, &new_lead("Zoe Two", "two@example.com")).await,
+    );
+    ann.delete(&format!("{}?version=1", address(&one))).send().await.expect(204);
+    ann.post(&format!("{}/restore", address(&one))).json(&json!({ "version": 2 })).send().await.expect(200);
+    let merge = json!({ "version": 3, "merged": two["id"], "mergedVersion": 1 });
+    ann.post(&format!("{}/merge", address(&one))).json(&merge).send().await.expect(200);
+    orders::stock(&workspace, "CA", 1).await;
+    let order = orders::create(&workspace, &["CA"], Some(1)).await.unwrap().order.id;
+    ann.delete(&format!("/api/orders/{order}?version=1")).send().await.expect(204);
+    ann.get("/api/orders/export/csv?from=2026-01-01").send().await.expect(200);
+    ann.get(&format!("{raffle}/tickets/csv")).send().await.expect(200);
+
+    let ids = |lead: &Value| lead["id"].as_str().unwrap().to_owned();
+    let (two, raffle_page) = (ids(&two), raffle.trim_start_matches("/api").to_owned());
+    let lead_page = format!("/leads/{}", ids(&one));
+    let rule_page = rule.trim_start_matches("/api").to_owned();
+    let expected = [
+        (
+            "cap-changed",
+            "Cap of NY",
+            "Cap of NY changed from 10 to 25.".to_owned(),
+            "/orders/caps".to_owned(),
+        ),
+        (
+            "cap-changed",
+            "Default cap",
+            "Default cap changed from 10 to 12.".to_owned(),
+            "/orders/caps".to_owned(),
+        ),
+        (
+            "cap-changed",
+            "Cap of NY",
+            "Cap of NY changed from 25 to the default, 12.".to_owned(),
+            "/orders/caps".to_owned(),
+        ),
+        ("rule-changed", "Look", "Rule created.".to_owned(), rule_page.clone()),
+        ("rule-changed", "Watch", "Rule switched off and changed: name.".to_owned(), rule_page.clone()),
+        ("rule-changed", "Watch", "Rule deleted.".to_owned(), rule_page),
+        (
+            "deletion",
+            "Autumn",
+            format!("Ticket {} of Bob Ray canceled.", bought[0]),
+            format!("{raffle_page}/tickets"),
+        ),
+        (
+            "raffle-closed",
+            "Autumn",
+            format!("Winner drawn: ticket {} of 1 sold.", bought[1]),
+            raffle_page.clone(),
+        ),
+        ("deletion", "Zoe One", "Lead deleted.".to_owned(), lead_page.clone()),
+        ("deletion", "Zoe One", "Lead restored.".to_owned(), lead_page.clone()),
+        ("deletion", "Zoe One", format!("Lead Zoe Two ({two}) merged into this one."), lead_page),
+        (
+            "deletion",
+            "Order of Acme Roofing",
+            format!("Order {order} deleted; its 1 lead returned to stock."),
+            format!("/orders/{order}"),
+        ),
+        (
+            "export",
+            "Orders",
+            "Fulfilled orders from 2026-01-01 exported.".to_owned(),
+            "/orders/export".to_owned(),
+        ),
+        ("export", "Autumn", "Sold tickets exported.".to_owned(), format!("{raffle_page}/tickets")),
+    ];
+    let me: Value = ann.get("/api/me").send().await.expect(200).json();
+    let mut found = entries(&ann, &format!("person={}", me["id"].as_str().unwrap())).await;
+    // Entries about accounts and tokens have cases of their own.
+    found.retain(|entry| expected.iter().any(|(kind, ..)| entry["kind"] == *kind));
+    // Entries of one millisecond have no order.
+    let rows: BTreeSet<_> = found
+        .iter()
+        .map(|entry| {
+            assert_eq!((&entry["by"], &entry["account"]), (&json!("Ann Lee (test)"), &me["id"]), "{entry}");
+            assert_eq!(entry["address"], "203.0.113.9", "{entry}");
+            assert!(entry["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{entry}");
+            ["kind", "subject", "detail", "path"].map(|name| entry[name].as_str().unwrap().to_owned())
+        })
+        .collect();
+    let expected: BTreeSet<_> = expected
+        .into_iter()
+        .map(|(kind, subject, detail, path)| [kind.to_owned(), subject.to_owned(), detail, path])
+        .collect();
+    assert_eq!((rows, found.len()), (expected, 14));
+}
+
+async fn a_repeated_request_has_one_entry_and_a_refused_one_none(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let lead = create(&admin, &new_lead("Ann Lee", "ann@example.com")).await;
+    let cap = json!({ "state": "NY", "cap": 25, "version": 1 });
+    let rule = json!({ "name": "Look", "on": "lead.qualified", "command": "get_leads limit=1" });
+    let raffle = raffle_api::open(&admin, 3, 2).await;
+    // Nothing is sold, nothing is there, nothing has changed.
+    admin.post(&format!("{raffle}/draw")).json(&json!({})).send().await.expect(422);
+    raffle_api::buy(&admin, &raffle, 1).await;
+    for _ in 0..3 {
+        // The reply of one attempt is lost, too.
+        environment.wire().next(WRITE, Fault::ReplyLost);
+        admin.put(CAPS).header("idempotency-key", "cap").json(&cap).send().await.expect(200);
+        let created = admin.post("/api/automation/rules").header("idempotency-key", "rule").json(&rule);
+        created.send().await.expect(201);
+        let delete = admin.delete(&format!("{}?version=1", address(&lead)));
+        delete.header("idempotency-key", "lead").send().await.expect(204);
+        let draw = admin.post(&format!("{raffle}/draw")).header("idempotency-key", "draw").json(&json!({}));
+        draw.send().await.expect(200);
+    }
+    let rules: Value = admin.get("/api/automation/rules").send().await.expect(200).json();
+    let rule = format!("/api/automation/rules/{}", rules["items"][0]["id"].as_str().unwrap());
+    environment.wire().reset();
+    admin.put(CAPS).json(&cap).send().await.expect(409);
+    admin.put(CAPS).json(&json!({ "default": 5, "version": 7 })).send().await.expect(409);
+    admin.patch(&rule).json(&json!({ "version": 7, "enabled": false })).send().await.expect(409);
+    admin.delete(&format!("{rule}?version=7")).send().await.expect(409);
+    admin
+        .post(&format!("{}/restore", address(&lead)))
+        .json(&json!({ "version": 7 }))
+        .send()
+        .await
+        .expect(410);
+    admin.post(&format!("{raffle}/draw")).json(&json!({})).send().await.expect(409);
+    let unknown = "019f0000-0000-7000-8000-000000000000";
+    admin.get(&format!("/api/raffles/{unknown}/tickets/csv")).send().await.expect(404);
+    admin.get("/api/orders/export/csv?cursor=x").send().await.expect(400);
+    admin.get("/audit.csv?cursor=x").send().await.expect(400);
+    workspace.agent().await.get("/audit.csv").send().await.expect(403);
+
+    assert_eq!(details(&admin, "cap-changed").await, ["Cap of NY changed from 10 to 25."]);
+    assert_eq!(details(&admin, "rule-changed").await, ["Rule created."]);
+    assert_eq!(details(&admin, "deletion").await, ["Lead deleted."]);
+    assert_eq!(details(&admin, "raffle-closed").await.len(), 1);
+    assert_eq!(details(&admin, "export").await, Vec::<String>::new());
+}
+
+async fn an_import_and_its_undo_have_one_entry_each(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let import = imports::send(&admin, &imports::people(5)).await;
+    imports::start(&admin, &import).await;
+    imports::finish(&admin, &import).await;
+    admin.get(&format!("{import}/report.csv")).send().await.expect(200);
+    admin.get(&format!("{import}/report.csv?after=2")).send().await.expect(200);
+    for _ in 0..2 {
+        admin.post(&format!("{import}/undo")).send().await.expect(303);
+    }
+    for _ in 0..3 {
+        admin.post(&format!("{import}/step")).send().await.expect(303);
+    }
+    let trash: Value = admin.get("/api/leads/trash").send().await.expect(200).json();
+    assert_eq!(trash["items"].as_array().unwrap().len(), 5, "the import was undone");
+    let undo = "Undo of the import started: 5 created leads are deleted, and 0 get their earlier values.";
+    assert_eq!(details(&admin, "import").await, ["Import of 5 rows started.", undo]);
+    assert_eq!(details(&admin, "export").await, ["Report of the import exported."]);
+    assert_eq!(details(&admin, "deletion").await, Vec::<String>::new());
+    let found = entries(&admin, "kind=import").await;
+    assert!(found.iter().all(|entry| entry["subject"] == "file.csv" && entry["path"] == import), "{found:?}");
+
+    // From the shell. A file that cannot be imported has no entry, and neither has a dry run.
+    let options = holdfast::imports::run::FileOptions { file_name: "shell.csv", ..Default::default() };
+    let dry = holdfast::imports::run::FileOptions { dry_run: true, ..Default::default() };
+    let (by, shell) = (Actor::new("Shell"), workspace.app.imports());
+    shell.run_file(&by, &imports::people(3), &dry, |_| {}).await.unwrap();
+    shell.run_file(&by, b"email,b\na@example.com,2\n", &options, |_| {}).await.unwrap_err();
+    shell.run_file(&by, &imports::people(3), &options, |_| {}).await.unwrap();
+    let found = entries(&admin, "kind=import").await;
+    assert_eq!((found.len(), &found[0]["subject"]), (3, &json!("shell.csv")));
+    assert_eq!(found[0]["by"], AuditActor::command().by.as_str());
+}
+
+async fn deletions_by_commands_and_rules_have_entries_and_a_bulk_run_has_one(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    orders::stock(&workspace, "CA", 6).await;
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(orders::create(&workspace, &["CA"], Some(1)).await.unwrap().order.id.to_string());
+    }
+    let missing = "019f0000-0000-7000-8000-000000000000";
+    let text = format!(
+        "delete_order order_id={missing}\ndelete_order order_id={}\nget_orders\ndelete_order order_id={}\n",
+        ids[0], ids[1]
+    );
+    for _ in 0..2 {
+        let run = admin.post("/api/automation/execute").header("idempotency-key", "run");
+        run.body("text/plain", text.clone()).send().await.expect(404);
+    }
+    let found = entries(&admin, "kind=deletion").await;
+    let [bulk] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((&bulk["subject"], bulk.get("path")), (&json!("3 orders"), None));
+    let detail = format!("A run of commands deletes 3 orders: {missing}, {}, {}.", ids[0], ids[1]);
+    assert_eq!(bulk["detail"], detail);
+
+    let one = json!({ "command": "delete_order", "params": { "order_id": ids[2] } });
+    admin.post("/api/automation/execute").json(&one).send().await.expect(200);
+    let once =
+        json!({ "command": "one_time_rule", "params": { "order_id": ids[3], "action": "delete_order" } });
+    for _ in 0..2 {
+        admin.post("/api/automation/execute").json(&once).send().await.expect(200);
+    }
+    assert_eq!(details(&admin, "deletion").await.len(), 3);
+
+    let rule =
+        json!({ "name": "Clean", "on": "order.created", "command": "delete_order order_id={orderId}" });
+    admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
+    process_stream(&environment, &workspace).await;
+    let before = entries(&admin, "kind=deletion").await.len();
+    orders::create(&workspace, &["CA"], Some(1)).await.unwrap();
+    process_stream(&environment, &workspace).await;
+    let found = entries(&admin, "kind=deletion").await;
+    assert_eq!(found.len(), before + 1);
+    assert_eq!((&found[0]["by"], found[0].get("account")), (&json!("Rule Clean"), None));
+    assert_eq!(entries(&admin, "kind=deletion&person=rule+clean").await.len(), found.len() - 3);
+}
+
+async fn an_export_has_one_entry_for_all_its_parts(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let now = Timestamp::now();
+    for number in 0..40 {
+        let at = now - SignedDuration::from_hours(number * 12);
+        write(&workspace, at, "=1+1", AuditKind::SettingChanged, &format!("@Setting {number}")).await;
+    }
+    let first = format!("/audit.csv?from={}", days_ago(24));
+    let (mut rows, mut path, mut parts) = (Vec::new(), first.clone(), 0);
+    loop {
+        let part = admin.get(&path).send().await.expect(200);
+        assert_eq!(part.header("content-type"), "text/csv; charset=utf-8");
+        assert_eq!(part.header("content-disposition"), "attachment; filename=\"audit.csv\"");
+        rows.extend(part.text().lines().map(str::to_owned));
+        parts += 1;
+        match part.header("x-next-cursor") {
+            "" => break,
+            cursor => path = format!("{first}&cursor={cursor}"),
+        }
+    }
+    assert!(parts > 1, "more days than a part reads");
+    assert_eq!(rows[0], "at,kind,by,account,address,subject,detail,path");
+    assert!(
+        rows[1].contains(",export,Test administrator (test),"),
+        "the export itself is first: {}",
+        rows[1]
+    );
+    let settings: Vec<_> = rows.iter().filter(|row| row.contains(",setting-changed,")).collect();
+    assert_eq!(settings.len(), 40);
+    for (number, row) in settings.iter().enumerate() {
+        assert!(row.contains(&format!(",'=1+1,,,'@Setting {number},Done.,")), "{row}");
+    }
+    assert_eq!(rows.iter().filter(|row| row.starts_with("at,")).count(), 1, "one header");
+    assert_eq!(details(&admin, "export").await, ["Audit log exported."]);
+    // A filter applies to the file too.
+    let none = admin.get("/audit.csv?kind=cap-changed").send().await.expect(200);
+    assert_eq!(none.text().lines().count(), 1);
+}
+
+async fn expired_entries_are_hidden_before_the_table_removes_them(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let token = workspace.token(Role::Administrator, "Ann").await;
+    let at: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+    write(&workspace, at, "Bob", AuditKind::SettingChanged, "A").await;
+    for (hours, shown) in [(399 * 24, 1), (400 * 24 - 1, 1), (400 * 24 + 1, 0), (401 * 24, 0)] {
+        let now = at + SignedDuration::from_hours(hours);
+        let later = workspace.clone().with_clock(Clock::from_fn(move || now)).bearer(&token);
+        let found = entries(&later, "from=2026-02-28&to=2026-03-02").await;
+        assert_eq!(found.len(), shown, "after {hours} hours");
+        let text = later.get("/audit?from=2026-02-28&to=2026-03-02").send().await.expect(200);
+        assert_eq!(text.text().contains("1 entry shown"), shown == 1, "after {hours} hours");
+    }
+}
+
+async fn a_page_makes_a_bounded_number_of_calls_and_says_how_far_it_searched(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let now = Timestamp::now();
+    let old =
+        write(&workspace, now - SignedDuration::from_hours(24 * 20), "Bob", AuditKind::Import, "A").await;
+    for number in 0..60 {
+        write(&workspace, now, "Eve", AuditKind::SettingChanged, &number.to_string()).await;
+    }
+    environment.wire().reset();
+    let first: Value = admin.get("/api/audit?limit=50").send().await.expect(200).json();
+    assert!(environment.wire().count("Query") <= 48, "a page of today reads today");
+    assert_eq!(first["items"].as_array().unwrap().len(), 50);
+    let (mut cursor, mut found, mut pages) = (String::new(), Vec::new(), 0);
+    while found.is_empty() {
+        environment.wire().reset();
+        let page = admin.get(&format!("/api/audit?kind=import&cursor={cursor}")).send().await.expect(200);
+        assert!(environment.wire().count("Query") <= 112, "{}", environment.wire().count("Query"));
+        let page: Value = page.json();
+        found = page["items"].as_array().unwrap().clone();
+        cursor = page["next"].as_str().expect("the log goes on").to_owned();
+        pages += 1;
+    }
+    assert_eq!(found[0]["id"], old.id.to_string());
+    assert!(pages == 3 || pages == 4, "a page searches seven days: {pages}");
+    let page = admin.get("/audit?kind=import").send().await.expect(200);
+    for shown in ["No entry here.", "Searched back to ", "Search further", "Clear filters"] {
+        assert!(page.text().contains(shown), "{shown}: {}", page.text());
+    }
+}
+
+async fn pages_neither_skip_nor_repeat_entries_while_new_ones_arrive(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let now = Timestamp::now();
+    let mut written = Vec::new();
+    for number in 0..120_i64 {
+        // Several days, with many entries in one minute and several in one millisecond.
+        let at = now - SignedDuration::from_hours(number / 30 * 24) - SignedDuration::from_millis(number / 3);
+        let kind = if number % 5 == 0 { AuditKind::Import } else { AuditKind::SettingChanged };
+        let by = if number % 7 == 0 { "Zoë Quick" } else { "Eve" };
+        written.push(write(&workspace, at, by, kind, &number.to_string()).await);
+    }
+    written.sort_by_key(|entry| std::cmp::Reverse(entry.id));
+    let from = days_ago(4);
+    let is_import = |entry: &AuditEntry| entry.kind == AuditKind::Import;
+    let is_zoe = |entry: &AuditEntry| entry.by.as_str() == "Zoë Quick";
+    let cases: [(&str, &dyn Fn(&AuditEntry) -> bool); 4] = [
+        ("limit=7", &|entry| is_import(entry) || entry.kind == AuditKind::SettingChanged),
+        ("limit=50", &|entry| is_import(entry) || entry.kind == AuditKind::SettingChanged),
+        ("limit=4&kind=import", &is_import),
+        ("limit=1&person=zoe&kind=import", &|entry| is_import(entry) && is_zoe(entry)),
+    ];
+    for (query, matches) in cases {
+        let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let path = format!("/api/audit?{query}&from={from}&cursor={cursor}");
+            let page: Value = admin.get(&path).send().await.expect(200).json();
+            let items = page["items"].as_array().unwrap();
+            let ids = items.iter().filter(|item| item["subject"] != "new");
+            found.extend(ids.map(|item| item["id"].as_str().unwrap().to_owned()));
+            pages += 1;
+            // It is newer than everything that was read, so it is on no later page.
+            if pages < 4 {
+                write(&workspace, Timestamp::now(), "Zoë Quick", AuditKind::Import, "new").await;
+            }
+            match page["next"].as_str() {
+                Some(next) if pages < 200 => cursor = next.to_owned(),
+                Some(_) => panic!("{query} does not end"),
+                None => break,
+            }
+        }
+        // Entries of the accounts that the case created are not among those that were written.
+        found.retain(|id| written.iter().any(|entry| entry.id.to_string() == *id));
+        let expected = written.iter().filter(|entry| matches(entry)).map(|entry| entry.id.to_string());
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{query}");
+    }
+}
+
+async fn entries_are_filtered_by_person_kind_and_day(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let ann = workspace.account(Role::Agent, "Ann Lee").await;
+    let actor = AuditActor::from(&ann);
+    let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+    let day = (Timestamp::now() - SignedDuration::from_hours(72)).strftime("%Y-%m-%d").to_string();
+    // A day in New York begins at 4 or 5 AM in UTC.
+    let (night, noon) = (at(&format!("{day}T03:30:00Z")), at(&format!("{day}T17:00:00Z")));
+    let kind = AuditKind::SettingChanged;
+    for (when, subject) in [(night, "night"), (noon, "noon")] {
+        let entry = AuditEntry::new(&workspace.app.rng, when, &actor, kind, subject, "Done.");
+        workspace.app.dynamo.write_audit(&entry).await.unwrap();
+    }
+    write(&workspace, noon, "Bob Ray", AuditKind::AccountChanged, "Ann Lee <old@example.com>").await;
+    write(&workspace, noon, "Bob Ray", AuditKind::Deletion, "Ann Lee").await;
+    let shown = async |query: &str| -> BTreeSet<String> {
+        // Entries about the accounts of this case have other details.
+        let found = entries(&admin, query).await.into_iter().filter(|entry| entry["detail"] == "Done.");
+        found.map(|entry| entry["subject"].as_str().unwrap().to_owned()).collect()
+    };
+    let set =
+        |subjects: &[&str]| subjects.iter().map(|subject| (*subject).to_owned()).collect::<BTreeSet<_>>();
+    let of_ann = set(&["night", "noon", "Ann Lee <old@example.com>"]);
+    assert_eq!(shown("person=ann+LEE&kind=").await, of_ann);
+    assert_eq!(shown(&format!("person={}", ann.id)).await, set(&["night", "noon"]));
+    assert_eq!(shown(&format!("person={}", ann.email)).await, set(&["night", "noon"]));
+    assert_eq!(shown("person=old@example.com").await, set(&["Ann Lee <old@example.com>"]));
+    assert_eq!(shown("person=ann&kind=account-changed").await, set(&["Ann Lee <old@example.com>"]));
+    assert_eq!(shown("kind=deletion").await, set(&["Ann Lee"]));
+    let of_day = entries(&admin, &format!("person=ann&kind=setting-changed&from={day}&to={day}")).await;
+    assert_eq!(of_day.iter().map(|entry| &entry["subject"]).collect::<Vec<_>>(), ["noon"]);
+
+    for (query, field) in [
+        ("kind=x", "kind"),
+        ("from=soon", "from"),
+        ("from=2026-03-02&to=2026-03-01", "to"),
+        ("limit=0", "limit"),
+        (&format!("person={}", "x".repeat(201)), "person"),
+    ] {
+        let problem: Value = admin.get(&format!("/api/audit?{query}")).send().await.expect(422).json();
+        assert!(problem.to_string().contains(&format!("\"{field}\"")), "{query}: {problem}");
+    }
+    admin.get("/api/audit?surprise=1").send().await.expect(400);
+    create(&admin, &new_lead("A", "a@example.com")).await;
+    create(&admin, &new_lead("B", "b@example.com")).await;
+    let leads: Value = admin.get("/api/leads?limit=1").send().await.expect(200).json();
+    for cursor in [leads["next"].as_str().unwrap(), "x"] {
+        let refused = admin.get(&format!("/api/audit?cursor={cursor}")).send().await.expect(400);
+        assert_eq!(refused.json::<Value>()["type"], "urn:holdfast:problem:bad-cursor");
+    }
+}
+
+async fn only_administrators_read_the_log(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    for path in ["/audit", "/api/audit", "/audit.csv"] {
+        for role in Role::ALL {
+            let status = if role == Role::Administrator { 200 } else { 403 };
+            workspace.program(role).await.get(path).send().await.expect(status);
+        }
+        workspace.visitor().get(path).header("accept", "application/json").send().await.expect(401);
+    }
+    let page = workspace.session(Role::Administrator, "Ann").await.get("/leads").send().await.expect(200);
+    assert!(page.text().contains("href=\"/audit\""), "administrators have a link");
+    let page = workspace.session(Role::Agent, "Bob").await.get("/leads").send().await.expect(200);
+    assert!(!page.text().contains("href=\"/audit\""), "agents have none");
+}
+
+async fn the_page_shows_entries_and_escapes_them(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let now = Timestamp::now();
+    for number in 0..60 {
+        let at = now - SignedDuration::from_secs(number);
+        write(&workspace, at, "<b>Eve</b>", AuditKind::SettingChanged, &format!("<i>{number}</i>")).await;
+    }
+    let page = admin.get("/audit?kind=setting-changed&person=eve").send().await.expect(200);
+    for shown in ["&lt;b&gt;Eve", "&lt;i&gt;0&lt;", "Setting changed", "50 entries shown", "Next page"] {
+        let numeric = shown.replace("&lt;", "&#60;").replace("&gt;", "&#62;");
+        assert!(page.text().contains(shown) || page.text().contains(&numeric), "{shown}: {}", page.text());
+    }
+    assert!(!page.text().contains("<b>Eve") && !page.text().contains("<i>"), "names are escaped");
+    let (_, next) = page.text().split_once("Clear filters").unwrap();
+    let (_, next) = next.split_once("href=\"").unwrap();
+    let next = next.split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
+    let later = admin.get(&next).send().await.expect(200);
+    for shown in ["10 entries shown", "First page", "Search further"] {
+        assert!(later.text().contains(shown), "{shown}: {}", later.text());
+    }
+}
