@@ -133,7 +133,7 @@ impl Imports {
         let import = self.receive(who, FILE_NAME, csv().as_bytes()).await?;
         let headers = HEADERS.map(str::to_owned);
         let slugs = Mapping::guess(&headers).slugs().into_iter().map(str::to_owned).collect();
-        let import = self.start(&import, &Start { slugs, ..Start::default() }).await?;
+        let import = self.start(&import, &Start { slugs, ..Start::default() }, &who.into()).await?;
         self.step(&import, &who.actor()).await
     }
 }
