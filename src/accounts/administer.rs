@@ -180,6 +180,27 @@ impl Accounts {
         Ok(after)
     }
 
+    /// Switches two-factor authentication off for a person who lost the app and the recovery codes. It ends all sessions.
+    ///
+    /// # Errors
+    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    pub async fn reset_two_factor(
+        &self,
+        id: AccountId,
+        seen: Version,
+        operator: Operator<'_>,
+    ) -> Result<Account, AccountError> {
+        let before = self.find_version(id, seen).await?;
+        if before.two_factor.is_none() {
+            return Ok(before);
+        }
+        let after = before.clone().with_two_factor(None).without_sessions().changed(self.clock.now());
+        let detail = "Two-factor authentication reset and all sessions ended.";
+        let what = Description::new(AuditKind::TwoFactorChanged, detail);
+        self.make(self.change_write(&before, &after, operator, &what)?, &after).await?;
+        Ok(after)
+    }
+
     /// Deletes an account. Its history stays, and so do its name in the histories of other records.
     ///
     /// # Errors

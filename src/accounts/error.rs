@@ -6,6 +6,7 @@ use serde_json::json;
 use super::domain::Account;
 use super::hashing::QueueFull;
 use super::login_throttle::Throttled;
+use super::two_factor::TwoFactorError;
 use super::view::AccountView;
 use crate::base::identity::Role;
 use crate::base::values::{Email, Invalid};
@@ -57,6 +58,15 @@ pub enum AccountError {
     /// The account is not active, or is that of a service, so it cannot have this.
     #[error("the account is not active")]
     NotActive,
+    /// The code of the second factor was not accepted.
+    #[error(transparent)]
+    TwoFactor(#[from] TwoFactorError),
+    /// This host has no key to encrypt the secrets of two-factor authentication.
+    #[error("this host has no data key")]
+    NoDataKey,
+    /// The role requires two-factor authentication, so it cannot be switched off.
+    #[error("two-factor authentication is required")]
+    TwoFactorRequired,
     /// A person needs an email address.
     #[error("a person needs an email address")]
     EmailNeeded,
@@ -145,6 +155,19 @@ impl IntoProblem for AccountError {
                 "The account cannot have this now",
                 "It is invited or disabled, or it is a service, which does not sign in.",
             ),
+            Self::TwoFactor(error) => two_factor(error),
+            Self::NoDataKey => Problem::new(
+                S::UNPROCESSABLE_ENTITY,
+                "no-data-key",
+                "Two-factor authentication is not set up on this server",
+                "Set HOLDFAST_DATA_KEY, as docs/configuration.md says.",
+            ),
+            Self::TwoFactorRequired => Problem::new(
+                S::UNPROCESSABLE_ENTITY,
+                "two-factor-required",
+                "Your role requires two-factor authentication",
+                "It cannot be switched off. An administrator can change the requirement.",
+            ),
             Self::EmailNeeded => {
                 let invalid = Invalid::new("A person needs an email address to sign in with.");
                 WebError::field("email", &invalid).into_problem()
@@ -177,4 +200,17 @@ fn conflict(current: &Account) -> Problem {
         "Nothing was written. `fresh` is the account as it is now; send the change again with its version.",
     )
     .with("fresh", json!(AccountView::from(current)))
+}
+
+fn two_factor(error: TwoFactorError) -> Problem {
+    match error {
+        TwoFactorError::WrongCode => {
+            WebError::field("code", &Invalid::new("This code is not right.")).into_problem()
+        }
+        TwoFactorError::UsedCode => {
+            let invalid = Invalid::new("This code was used already. Wait for the next one.");
+            WebError::field("code", &invalid).into_problem()
+        }
+        TwoFactorError::Cipher(_) => Problem::unknown(&error),
+    }
 }

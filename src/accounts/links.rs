@@ -10,10 +10,11 @@ use super::AccountError;
 use super::change::{Description, Operator};
 use super::domain::{Account, AccountKind, AccountLink, AccountStatus, LinkPurpose, Secret};
 use super::hashing::Queue;
-use super::items::{LinkItem, link_key};
+use super::items::{LinkItem, account_key, link_key};
 use super::password::Password;
 use super::requester::Requester;
-use super::sign_in::SessionCookies;
+use super::second_step::NextStep;
+use super::session::SessionCookie;
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Actor, Role};
 use crate::base::values::{Email, Invalid, Name};
@@ -216,7 +217,7 @@ impl Accounts {
         Ok((works && in_time).then_some(OpenLink { account, purpose: link.purpose }))
     }
 
-    /// Uses a link, and signs its person in. Returns the account and the cookies, or `None` if the link does not work
+    /// Uses a link, and signs its person in unless a second step comes first. Returns the account and what follows, or `None` if the link does not work
     /// or does not fit the input.
     ///
     /// # Errors
@@ -226,7 +227,7 @@ impl Accounts {
         secret: &Secret,
         input: LinkInput,
         from: &Requester,
-    ) -> Result<Option<(Account, SessionCookies)>, AccountError> {
+    ) -> Result<Option<(Account, NextStep)>, AccountError> {
         let Some(link) = self.open_link(secret).await? else { return Ok(None) };
         let (is_first_start, before) = (link.is_first_start(), link.account);
         let (after, detail) = match (link.purpose, input) {
@@ -253,9 +254,13 @@ impl Accounts {
         let what = Description::new(AuditKind::PasswordChanged, detail);
         let write = self.change_write(&before, &after, Operator::Link(&actor), &what)?;
         let write = delete_link(write, secret, now)?;
-        let (write, session) = self.add_session(write, &after, from)?;
+        let next = self.second_step(&after).await?;
+        let (write, session) = self.add_session_unless(next.is_some(), write, &after, from)?;
         match self.make(write, &after).await {
-            Ok(()) => Ok(Some((after, self.session_cookies(&session, from).await))),
+            Ok(()) => {
+                let next = self.next_step(next, session, from).await;
+                Ok(next.map(|next| (after, next)))
+            }
             // The link was used at the same time.
             Err(AccountError::Conflict(_) | AccountError::Changed | AccountError::NoSuchAccount) => Ok(None),
             Err(error) => Err(error),
@@ -267,15 +272,47 @@ impl Accounts {
         secret: &Secret,
         account: Account,
         from: &Requester,
-    ) -> Result<Option<(Account, SessionCookies)>, AccountError> {
+    ) -> Result<Option<(Account, NextStep)>, AccountError> {
         let write = delete_link(self.dynamo.guarded_write(), secret, self.clock.now())?;
-        let write = self.signed_in_write(write, &account, from, "Signed in by a link with")?;
-        let (write, session) = self.add_session(write, &account, from)?;
+        let next = self.second_step(&account).await?;
+        let write = match next.is_some() {
+            // The second step records the sign-in.
+            true => write.check("account", &account_key(account.id), Self::may_sign_in(&account)),
+            false => self.signed_in_write(write, &account, from, "Signed in by a link with")?,
+        };
+        let (write, session) = self.add_session_unless(next.is_some(), write, &account, from)?;
         if !self.dynamo.try_write(write).await? {
             return Ok(None);
         }
-        let cookies = self.session_cookies(&session, from).await;
-        Ok(Some((account, cookies)))
+        let next = self.next_step(next, session, from).await;
+        Ok(next.map(|next| (account, next)))
+    }
+
+    /// Adds a session to a write, unless a second step comes first.
+    fn add_session_unless(
+        &self,
+        second_step: bool,
+        write: GuardedWrite,
+        account: &Account,
+        from: &Requester,
+    ) -> Result<(GuardedWrite, Option<SessionCookie>), StoreError> {
+        if second_step {
+            return Ok((write, None));
+        }
+        let (write, session) = self.add_session(write, account, from)?;
+        Ok((write, Some(session)))
+    }
+
+    async fn next_step(
+        &self,
+        second: Option<NextStep>,
+        session: Option<SessionCookie>,
+        from: &Requester,
+    ) -> Option<NextStep> {
+        match session {
+            Some(session) => Some(NextStep::SignedIn(self.session_cookies(&session, from).await)),
+            None => second,
+        }
     }
 
     /// Returns the account with a new password, which ends its sessions and sign-in links.

@@ -5,6 +5,7 @@
 //! | email address | 10 | signing in and signing up from a device that did not sign in to the account before |
 //! | network | 100 | the same, whatever the email address; one IPv4 address or a /64 of IPv6 |
 //! | known device | 10 | signing in from a device that signed in to the account before |
+//! | codes of an account | 10 | typing a code of the second factor after the right password or link |
 //! | signed-in person | 10 | entering the current password to change it |
 //!
 //! Invariants: an attempt is counted before its password or code is checked, in one write that requires a budget with
@@ -45,6 +46,8 @@ pub enum Budget {
     Device(AccountId, DeviceId),
     /// The budget of a signed-in person.
     SignedIn(AccountId),
+    /// The budget of a person who types codes of the second factor.
+    Code(AccountId),
     /// The budget of a network.
     Network(Network),
 }
@@ -54,7 +57,7 @@ impl Budget {
     pub fn limit(&self) -> u32 {
         match self {
             Self::Network(_) => PER_NETWORK,
-            Self::Email(_) | Self::Device(..) | Self::SignedIn(_) => PER_ACCOUNT,
+            Self::Email(_) | Self::Device(..) | Self::SignedIn(_) | Self::Code(_) => PER_ACCOUNT,
         }
     }
 
@@ -62,6 +65,7 @@ impl Budget {
         match self {
             Self::Email(_) => Scope::Email,
             Self::Device(..) | Self::SignedIn(_) => Scope::Device,
+            Self::Code(_) => Scope::Code,
             Self::Network(_) => Scope::Network,
         }
     }
@@ -114,6 +118,8 @@ pub enum Scope {
     Email,
     /// The budget of the device or session.
     Device,
+    /// The budget of the codes of an account.
+    Code,
     /// The budget of the network.
     Network,
 }
@@ -138,6 +144,9 @@ impl fmt::Display for Throttled {
             ),
             Scope::Device => {
                 write!(f, "Too many passwords were tried in this browser. Wait {wait} and try again.")
+            }
+            Scope::Code => {
+                write!(f, "Too many codes were tried for this account. Wait {wait} and try again.")
             }
             Scope::Network => {
                 write!(f, "Too many passwords were tried from your network. Wait {wait} and try again.")

@@ -10,6 +10,7 @@ use super::password::Password;
 use super::requester::Requester;
 use super::session::SessionCookie;
 use super::sign_in::SessionCookies;
+use super::two_factor::{RecoveryCodes, SecondFactorCode, TwoFactorError};
 use crate::accounts::Accounts;
 use crate::base::calendar::ZoneName;
 use crate::base::identity::SignedIn;
@@ -121,6 +122,82 @@ impl Accounts {
         Ok(after)
     }
 
+    /// Sets up two-factor authentication, confirmed by the password and by a code of the new secret. Returns the recovery
+    /// codes, which the person sees once.
+    ///
+    /// # Errors
+    /// [`AccountError::TwoFactor`], [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`];
+    /// [`AccountError::Changed`] if another request changed the account at the same time.
+    pub(super) async fn set_up_two_factor(
+        &self,
+        who: &SignedIn,
+        current: Option<Password>,
+        sealed: String,
+        code: &SecondFactorCode,
+    ) -> Result<RecoveryCodes, AccountError> {
+        let before = self.find_for_change(who.id).await?;
+        self.confirm(&before, current).await?;
+        let counted = self.count_attempt([Budget::Code(who.id)]).await?;
+        let (two_factor, codes) = self.confirmed(&before, sealed, code).await?;
+        let after = before.clone().with_two_factor(Some(two_factor));
+        self.change_two_factor(who, &before, after, "Two-factor authentication set up.").await?;
+        self.refund_attempt(counted).await?;
+        Ok(codes)
+    }
+
+    /// Replaces the recovery codes, confirmed by the password. Returns the new ones, which the person sees once.
+    ///
+    /// # Errors
+    /// [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`]; [`AccountError::Changed`] if there is no
+    /// second factor, or if another request changed the account at the same time; [`AccountError::NoDataKey`].
+    pub(super) async fn new_recovery_codes(
+        &self,
+        who: &SignedIn,
+        current: Option<Password>,
+    ) -> Result<RecoveryCodes, AccountError> {
+        let before = self.find_for_change(who.id).await?;
+        self.confirm(&before, current).await?;
+        let two_factor = before.two_factor.as_ref().ok_or(AccountError::Changed)?;
+        let keys = self.data_keys().await.ok_or(AccountError::NoDataKey)?;
+        let renewed = two_factor.with_new_recovery_codes(&self.rng.bytes(), who.id, &keys);
+        let (two_factor, codes) = renewed.map_err(TwoFactorError::from)?;
+        let after = before.clone().with_two_factor(Some(two_factor));
+        self.change_two_factor(who, &before, after, "Recovery codes replaced.").await?;
+        Ok(codes)
+    }
+
+    /// Switches two-factor authentication off, confirmed by the password.
+    ///
+    /// # Errors
+    /// [`AccountError::TwoFactorRequired`]; [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`];
+    /// [`AccountError::Changed`] if another request changed the account at the same time.
+    pub(super) async fn switch_two_factor_off(
+        &self,
+        who: &SignedIn,
+        current: Option<Password>,
+    ) -> Result<(), AccountError> {
+        let before = self.find_for_change(who.id).await?;
+        self.confirm(&before, current).await?;
+        if self.security().await?.requires(before.role) {
+            return Err(AccountError::TwoFactorRequired);
+        }
+        let after = before.clone().with_two_factor(None);
+        self.change_two_factor(who, &before, after, "Two-factor authentication switched off.").await
+    }
+
+    async fn change_two_factor(
+        &self,
+        who: &SignedIn,
+        before: &Account,
+        after: Account,
+        detail: &str,
+    ) -> Result<(), AccountError> {
+        let after = after.changed(self.clock.now());
+        let what = Description::new(AuditKind::TwoFactorChanged, detail);
+        let write = self.change_write(before, &after, Operator::Owner(who), &what)?;
+        self.make(write, &after).await.map_err(as_changed)
+    }
+
     /// Checks a person's current password, if there is one, before a change that needs it.
     ///
     /// # Errors
@@ -145,7 +222,7 @@ impl Accounts {
 }
 
 /// Returns the error of a form that does not show the version: there is nothing to merge, so the person tries again.
-fn as_changed(error: AccountError) -> AccountError {
+pub(super) fn as_changed(error: AccountError) -> AccountError {
     match error {
         AccountError::Conflict(_) | AccountError::NoSuchAccount => AccountError::Changed,
         other => other,

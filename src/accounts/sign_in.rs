@@ -5,6 +5,7 @@ use http::HeaderMap;
 use jiff::SignedDuration;
 
 use super::AccountError;
+use super::authority::is_active_with;
 use super::device::{Device, DeviceId};
 use super::domain::Account;
 use super::hashing::Permit;
@@ -14,7 +15,7 @@ use super::requester::Requester;
 use super::session::{CookieContent, SessionCookie, cookie, open, signed};
 use super::sessions::SessionId;
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, Actor};
+use crate::base::identity::{AccountId, Actor, Role};
 use crate::base::values::Email;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute};
@@ -110,18 +111,33 @@ impl Accounts {
         from: &Requester,
         how: &str,
     ) -> Result<GuardedWrite, StoreError> {
-        let now = self.clock.now();
-        let update = Update::default().set("lastSignInAt", to_attribute(now)?);
-        let same_epoch = Condition::is_number("epoch", account.epoch);
-        let is_active = super::authority::is_active_with(crate::base::identity::Role::Participant);
-        let write = write.update("account", &account_key(account.id), &update, same_epoch.and(is_active));
-        let actor = AuditActor {
-            by: Actor::new(account.name.as_str()),
-            account: Some(account.id),
-            address: from.address,
-        };
-        let detail = format!("{how} {}.", from.device_name);
-        let entry = AuditEntry::new(&self.rng, now, &actor, AuditKind::SignedIn, account.label(), detail);
+        let (key, update) = (account_key(account.id), self.sign_in_update()?);
+        let write = write.update("account", &key, &update, Self::may_sign_in(account));
+        self.audit_sign_in(write, account, from, how)
+    }
+
+    /// Returns the change of an account that signs in.
+    pub(super) fn sign_in_update(&self) -> Result<Update, StoreError> {
+        Ok(Update::default().set("lastSignInAt", to_attribute(self.clock.now())?))
+    }
+
+    /// Returns the condition that an account may still sign in as it was read.
+    pub(super) fn may_sign_in(account: &Account) -> Condition {
+        Condition::is_number("epoch", account.epoch).and(is_active_with(Role::Participant))
+    }
+
+    /// Adds the audit entry of a sign-in. `how` is the beginning of its sentence, before the device.
+    pub(super) fn audit_sign_in(
+        &self,
+        write: GuardedWrite,
+        account: &Account,
+        from: &Requester,
+        how: &str,
+    ) -> Result<GuardedWrite, StoreError> {
+        let by = Actor::new(account.name.as_str());
+        let actor = AuditActor { by, account: Some(account.id), address: from.address };
+        let (kind, detail) = (AuditKind::SignedIn, format!("{how} {}.", from.device_name));
+        let entry = AuditEntry::new(&self.rng, self.clock.now(), &actor, kind, account.label(), detail);
         write.audit(&entry.at_path(format!("/people/{}", account.id)))
     }
 

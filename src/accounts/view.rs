@@ -26,6 +26,8 @@ pub struct AccountView {
     pub kind: AccountKind,
     /// Whether it has a password.
     pub has_password: bool,
+    /// Whether the person has set up two-factor authentication.
+    pub two_factor: bool,
     /// The invitation or reset that was not used yet, or null.
     pub link: Option<AccountLink>,
     /// The time zone in which the person sees times, or null for the workspace's.
@@ -50,6 +52,7 @@ impl From<&Account> for AccountView {
             state: account.status,
             kind: account.kind,
             has_password: account.password.is_some(),
+            two_factor: account.two_factor.is_some(),
             link: account.link.clone(),
             time_zone: account.time_zone.clone(),
             last_sign_in_at: account.last_sign_in_at,

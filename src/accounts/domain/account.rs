@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::password::PasswordHash;
+use crate::accounts::two_factor::TwoFactor;
 use crate::base::calendar::ZoneName;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Invalid, Name, Version, text_enum};
@@ -97,6 +98,9 @@ pub struct Account {
     /// created.
     #[serde(default = "first_epoch")]
     pub token_epoch: u64,
+    /// The second factor, if the person has set it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_factor: Option<TwoFactor>,
     /// The invitation or reset that was not used yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<AccountLink>,
@@ -137,6 +141,7 @@ impl Account {
             password,
             epoch: 1,
             token_epoch: 1,
+            two_factor: None,
             link: None,
             link_number: 0,
             time_zone: None,
@@ -173,6 +178,12 @@ impl Account {
     #[must_use]
     pub fn without_tokens(self) -> Self {
         Self { token_epoch: self.token_epoch + 1, ..self }
+    }
+
+    /// Returns the account with another second factor, or without one.
+    #[must_use]
+    pub fn with_two_factor(self, two_factor: Option<TwoFactor>) -> Self {
+        Self { two_factor, ..self }
     }
 
     /// Returns whether the account may be used.

@@ -43,7 +43,8 @@ async fn account(
 }
 
 /// What the page says after a change, by the parameter of its address.
-const DONE: [(&str, &str); 5] = [
+const DONE: [(&str, &str); 6] = [
+    ("two-factor-off", "Two-factor authentication is off."),
     ("profile", "Your name and address are saved."),
     ("password", "Your password is changed."),
     ("time-zone", "Your time zone is saved."),
@@ -74,6 +75,7 @@ async fn account_page(
         profile_errors: ProfileErrors::default(),
         has_password: account.password.is_some(),
         password: PasswordErrors::default(),
+        has_two_factor: account.two_factor.is_some(),
         time_zone: account.time_zone.as_ref().map(ToString::to_string).unwrap_or_default(),
         sessions: sessions.items.into_iter().map(row).collect(),
         tokens: tokens.items.into_iter().map(Into::into).collect(),
@@ -361,6 +363,7 @@ struct AccountPage {
     profile_errors: ProfileErrors,
     has_password: bool,
     password: PasswordErrors,
+    has_two_factor: bool,
     /// The name of the chosen time zone, or empty.
     time_zone: String,
     sessions: Vec<SessionRow>,

@@ -3,10 +3,12 @@
 //! Invariant: opening the page changes nothing. Its button uses the link, because mail scanners open links.
 
 use super::parts::{Delay, redirect_to_next, retry_after};
+use super::sign_in_page::{SignInPage, Step};
 use crate::accounts::domain::{LinkPurpose, Secret};
 use crate::accounts::links::{LinkInput, OpenLink};
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
+use crate::accounts::second_step::NextStep;
 use crate::accounts::{AccountError, Accounts};
 use crate::base::values::{Email, Invalid, Name};
 use crate::shared::pages::*;
@@ -54,10 +56,21 @@ async fn use_link(
     };
     let Ok(secret) = secret.parse::<Secret>() else { return gone(context) };
     match accounts.use_link(&secret, input, &from).await {
-        Ok(Some((account, cookies))) => {
-            tracing::info!(account = %account.id, "signed in by a link");
+        Ok(Some((account, next))) => {
+            tracing::info!(account = %account.id, "a link was used");
             let there = if link.is_first_start() { "/welcome" } else { "/" };
-            Ok((cookies, see_other(&context, there, fragment)).into_response())
+            let page = SignInPage::new(context.clone(), &accounts.sign_up, context.url(there));
+            match next {
+                NextStep::SignedIn(cookies) => {
+                    Ok((cookies, see_other(&context, there, fragment)).into_response())
+                }
+                NextStep::Code(ticket) => {
+                    html(StatusCode::OK, &SignInPage { step: Step::Code(ticket), ..page })
+                }
+                NextStep::Enroll(enrolling) => {
+                    html(StatusCode::OK, &SignInPage { step: Step::Enroll(enrolling), ..page })
+                }
+            }
         }
         Ok(None) => gone(context),
         Err(AccountError::EmailTaken(_)) => {

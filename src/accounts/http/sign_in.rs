@@ -1,12 +1,16 @@
-//! The sign-in page, and signing out.
+//! The sign-in page with its two steps, and signing out.
 
+use axum_extra::extract::CookieJar;
 use http::HeaderMap;
 
-use super::parts::{Delay, local_path, redirect_to_next, retry_after, with_next};
-use crate::accounts::Accounts;
+use super::parts::{Delay, local_path, redirect_to_next, retry_after};
+use super::sign_in_page::{RecoveryCodesPage, SendAgainPage, SignInPage, Step};
+use crate::accounts::domain::Account;
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
-use crate::accounts::sign_up::SignUp;
+use crate::accounts::second_step::NextStep;
+use crate::accounts::two_factor::{SecondFactorCode, TwoFactorError};
+use crate::accounts::{AccountError, Accounts};
 use crate::base::identity::Via;
 use crate::base::values::Email;
 use crate::shared::pages::*;
@@ -53,37 +57,140 @@ async fn sign_in(
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignInForm>,
 ) -> PageAnswer {
-    let SignInForm { email, password, next, unsent_to, unsent } = form;
-    let unsent = unsent_form(unsent_to, unsent);
-    // An invalid address or password gets the same message as a wrong one.
-    let account = match (email.parse::<Email>(), password.parse::<Password>()) {
-        (Ok(address), Ok(password)) => accounts.sign_in(&address, password, &from).await,
-        _ => Ok(None),
+    let there = There {
+        context: context.clone(),
+        next: form.next.clone(),
+        unsent: unsent_form(&form.unsent_to, &form.unsent),
+        fragment,
     };
-    let page = |status, error: String| {
-        let page = SignInPage::new(context.clone(), &accounts.sign_up, next.clone());
-        let unsent = unsent.clone();
-        SignInPage { email, error: Some(error), unsent, ..page }.render_as(status, fragment)
+    let page = SignInPage::new(context, &accounts.sign_up, form.next.clone());
+    let page = SignInPage { email: form.email.clone(), unsent: there.unsent.clone(), ..page };
+    let step = match form.ticket.is_empty() {
+        true => first_step(&accounts, &form, &from).await,
+        false => second_step(&accounts, &form, &from).await,
     };
-    match account {
-        Ok(Some(account)) => {
-            tracing::info!(account = %account.id, "signed in by password");
-            let cookies = accounts.begin_session(&account, &from, "Signed in by password with").await?;
-            let who = account.signed_in(Via::Session);
-            let response = match unsent {
-                _ if fragment => signed_in(&who),
-                Some(form) => SendAgainPage::new(context, who, next, form).render()?,
-                None => redirect_to_next(&context, &next, false),
-            };
-            Ok((cookies, response).into_response())
+    match step {
+        Ok(Outcome::SignedIn(account, cookies)) => {
+            tracing::info!(account = %account.id, "signed in");
+            Ok((cookies, there.after(&account)?).into_response())
         }
-        Ok(None) => {
-            let message = "The email address or the password is not right.";
-            page(StatusCode::UNPROCESSABLE_ENTITY, message.to_owned())
+        Ok(Outcome::Enrolled(account, cookies, codes)) => {
+            tracing::info!(account = %account.id, "signed in with a new second factor");
+            let next = local_path(&there.context.base, &there.next).unwrap_or("/").to_owned();
+            let context = PageContext { account: Some(account.signed_in(Via::Session)), ..there.context };
+            Ok((cookies, RecoveryCodesPage { context, codes, next }.render()?).into_response())
+        }
+        Ok(Outcome::Asks(step)) => SignInPage { step, ..page }.render_as(StatusCode::OK, fragment),
+        Ok(Outcome::Refused(step, message)) => {
+            let page = SignInPage { step, error: Some(message), ..page };
+            page.render_as(StatusCode::UNPROCESSABLE_ENTITY, fragment)
         }
         Err(error) => {
             let Delay { status, message, seconds } = Delay::of(error)?;
-            Ok(retry_after(page(status, message)?, seconds))
+            let response = SignInPage { error: Some(message), ..page }.render_as(status, fragment)?;
+            Ok(retry_after(response, seconds))
+        }
+    }
+}
+
+/// What a step of signing in leads to.
+enum Outcome {
+    SignedIn(Box<Account>, (CookieJar, CookieJar)),
+    /// The person set up two-factor authentication and sees these recovery codes once.
+    Enrolled(Box<Account>, (CookieJar, CookieJar), Vec<String>),
+    Asks(Step),
+    Refused(Step, String),
+}
+
+async fn first_step(
+    accounts: &Accounts,
+    form: &SignInForm,
+    from: &Requester,
+) -> Result<Outcome, AccountError> {
+    // An invalid address or password gets the same message as a wrong one.
+    let account = match (form.email.parse::<Email>(), form.password.parse::<Password>()) {
+        (Ok(address), Ok(password)) => accounts.sign_in(&address, password, from).await?,
+        _ => None,
+    };
+    let Some(account) = account else {
+        let message = "The email address or the password is not right.";
+        return Ok(Outcome::Refused(Step::Password, message.to_owned()));
+    };
+    if let Some(next) = accounts.second_step(&account).await? {
+        return Ok(asks(next, account));
+    }
+    let cookies = accounts.begin_session(&account, from, "Signed in by password with").await?;
+    Ok(Outcome::SignedIn(Box::new(account), cookies))
+}
+
+fn asks(next: NextStep, account: Account) -> Outcome {
+    match next {
+        NextStep::SignedIn(cookies) => Outcome::SignedIn(Box::new(account), cookies),
+        NextStep::Code(ticket) => Outcome::Asks(Step::Code(ticket)),
+        NextStep::Enroll(enrolling) => Outcome::Asks(Step::Enroll(enrolling)),
+    }
+}
+
+async fn second_step(
+    accounts: &Accounts,
+    form: &SignInForm,
+    from: &Requester,
+) -> Result<Outcome, AccountError> {
+    let too_late = "The second step took too long, or your account was changed. Sign in again.";
+    let too_late = || Ok(Outcome::Refused(Step::Password, too_late.to_owned()));
+    let Some(account) = accounts.of_ticket(&form.ticket).await? else { return too_late() };
+    // The same step is shown again.
+    let again = match form.enrollment.is_empty() {
+        true => Step::Code(form.ticket.clone()),
+        false => match accounts.shown_again(&account, form.enrollment.clone()).await? {
+            Some(enrolling) => Step::Enroll(enrolling),
+            None => return too_late(),
+        },
+    };
+    let code = match form.code.parse::<SecondFactorCode>() {
+        Ok(code) => code,
+        Err(invalid) => return Ok(Outcome::Refused(again, invalid.to_string())),
+    };
+    let done = match form.enrollment.is_empty() {
+        true => {
+            let cookies = accounts.sign_in_by_code(&account, &code, from).await;
+            cookies.map(|cookies| Outcome::SignedIn(Box::new(account), cookies))
+        }
+        false => {
+            let enrolled = accounts.enroll_and_sign_in(&account, form.enrollment.clone(), &code, from).await;
+            enrolled.map(|(cookies, codes)| {
+                let codes = codes.iter().map(|code| code.reveal()).collect();
+                Outcome::Enrolled(Box::new(account), cookies, codes)
+            })
+        }
+    };
+    match done {
+        Err(AccountError::TwoFactor(TwoFactorError::WrongCode)) => {
+            Ok(Outcome::Refused(again, "This code is not right.".to_owned()))
+        }
+        Err(AccountError::TwoFactor(TwoFactorError::UsedCode) | AccountError::Changed) => {
+            let message = "This code was used already. Wait for the next one, which comes within 30 seconds.";
+            Ok(Outcome::Refused(again, message.to_owned()))
+        }
+        done => done,
+    }
+}
+
+/// Where a person goes after signing in.
+struct There {
+    context: PageContext,
+    next: String,
+    unsent: Option<UnsentForm>,
+    fragment: bool,
+}
+
+impl There {
+    fn after(self, account: &Account) -> PageAnswer {
+        let who = account.clone().signed_in(Via::Session);
+        match self.unsent {
+            _ if self.fragment => Ok(signed_in(&who)),
+            Some(form) => SendAgainPage::new(self.context, who, self.next, form).render(),
+            None => Ok(redirect_to_next(&self.context, &self.next, false)),
         }
     }
 }
@@ -108,8 +215,18 @@ struct SignInQuery {
 
 #[derive(Deserialize)]
 struct SignInForm {
+    #[serde(default)]
     email: String,
+    #[serde(default)]
     password: String,
+    /// The ticket of the second step.
+    #[serde(default)]
+    ticket: String,
+    /// The encrypted secret of a new second factor.
+    #[serde(default)]
+    enrollment: String,
+    #[serde(default)]
+    code: String,
     #[serde(default)]
     next: String,
     /// Where to send the form that arrived without a session.
@@ -121,74 +238,7 @@ struct SignInForm {
 }
 
 /// Returns the form that the sign-in page carries, if it can be sent to this site.
-fn unsent_form(to: String, fields: String) -> Option<UnsentForm> {
-    local_path("", &to)?;
-    UnsentForm::new(to, fields)
-}
-
-/// The sign-in page.
-#[derive(Template)]
-#[template(path = "accounts/sign_in.html", blocks = ["form"])]
-struct SignInPage {
-    context: PageContext,
-    /// The address to redirect to afterwards.
-    next: String,
-    /// The typed address.
-    email: String,
-    error: Option<String>,
-    /// A form to send after signing in.
-    unsent: Option<UnsentForm>,
-    /// Whether the person just signed up.
-    signed_up: bool,
-    /// Whether people may create their own accounts.
-    sign_up_offered: bool,
-}
-
-impl SignInPage {
-    fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
-        let sign_up_offered = !sign_up.is_off();
-        Self {
-            context,
-            next,
-            email: String::new(),
-            error: None,
-            unsent: None,
-            signed_up: false,
-            sign_up_offered,
-        }
-    }
-
-    /// Renders the page, or only its form for the dialog in which a page signs in again.
-    fn render_as(self, status: StatusCode, fragment: bool) -> PageAnswer {
-        if fragment { html(status, &self.as_form()) } else { html(status, &self) }
-    }
-
-    fn sign_up(&self) -> String {
-        with_next(&self.context, "/sign-up", &self.next)
-    }
-}
-
-/// The page that offers to send the form that arrived without a session. It waits for a click, because another person may
-/// have signed in.
-#[derive(Template)]
-#[template(path = "accounts/send_again.html")]
-struct SendAgainPage {
-    context: PageContext,
-    name: String,
-    /// The address that discards the form.
-    next: String,
-    to: String,
-    fields: Vec<(String, String)>,
-}
-
-impl SendAgainPage {
-    fn new(context: PageContext, who: SignedIn, next: String, form: UnsentForm) -> Self {
-        let next = local_path(&context.base, &next).unwrap_or("/").to_owned();
-        let (fields, name) = (form.pairs().unwrap_or_default(), who.name.to_string());
-        Self { context: PageContext { account: Some(who), ..context }, name, next, to: form.to, fields }
-    }
-
-    fn render(&self) -> PageAnswer {
-        html(StatusCode::OK, self)
-    }
+fn unsent_form(to: &str, fields: &str) -> Option<UnsentForm> {
+    local_path("", to)?;
+    UnsentForm::new(to.to_owned(), fields.to_owned())
 }

@@ -20,6 +20,7 @@ impl Budget {
             Self::Email(email) => email.key(),
             Self::Device(account, device) => format!("DEVICE#{account}#{device}"),
             Self::SignedIn(account) => format!("SIGNED-IN#{account}"),
+            Self::Code(account) => format!("CODE#{account}"),
             Self::Network(network) => format!("NETWORK#{network}"),
         };
         Key::new(format!("ATTEMPTS#{name}"), "ATTEMPTS")
@@ -30,6 +31,7 @@ impl Budget {
             Self::Email(_) => "email",
             Self::Device(..) => "device",
             Self::SignedIn(_) => "signed-in",
+            Self::Code(_) => "code",
             Self::Network(_) => "network",
         }
     }
