@@ -3,11 +3,13 @@
 //! Authentication may be ten seconds old, because it is [cached](super::auth_cache). Changes of people, roles, tokens,
 //! caps and draws therefore check the account again, as a condition of their own transaction.
 
-use super::AccountError;
+use http::StatusCode;
+
 use super::domain::AccountStatus;
 use super::items::account_key;
 use crate::base::identity::{Role, SignedIn};
 use crate::store::{Condition, GuardedWrite, Refusal};
+use crate::web::problem::{IntoProblem, Problem};
 
 /// The label of the condition in a [`Refusal`].
 pub(super) const AUTHORITY: &str = "authority";
@@ -29,10 +31,26 @@ impl GuardedWrite {
     }
 }
 
+/// The sender was disabled, or lost the role that the change requires. Nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the account may no longer do this")]
+pub struct NoLongerAllowed;
+
+impl IntoProblem for NoLongerAllowed {
+    fn into_problem(self) -> Problem {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "Your account may no longer do this",
+            "An administrator changed your role or disabled your account. Nothing was changed.",
+        )
+    }
+}
+
 /// Returns an error if the write was refused because the sender may no longer make it.
 ///
 /// # Errors
-/// [`AccountError::NoLongerAllowed`]
-pub fn still_authorized(refusal: &Refusal) -> Result<(), AccountError> {
-    if refusal.of(AUTHORITY) { Err(AccountError::NoLongerAllowed) } else { Ok(()) }
+/// [`NoLongerAllowed`]
+pub fn still_authorized(refusal: &Refusal) -> Result<(), NoLongerAllowed> {
+    if refusal.of(AUTHORITY) { Err(NoLongerAllowed) } else { Ok(()) }
 }

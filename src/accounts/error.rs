@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
+use super::authority::NoLongerAllowed;
 use super::domain::Account;
 use super::hashing::QueueFull;
 use super::login_throttle::Throttled;
@@ -172,12 +173,7 @@ impl IntoProblem for AccountError {
                 let invalid = Invalid::new("A person needs an email address to sign in with.");
                 WebError::field("email", &invalid).into_problem()
             }
-            Self::NoLongerAllowed => Problem::new(
-                S::FORBIDDEN,
-                "forbidden",
-                "Your account may no longer do this",
-                "An administrator changed your role or disabled your account. Nothing was changed.",
-            ),
+            Self::NoLongerAllowed => NoLongerAllowed.into_problem(),
             Self::SessionNeeded => Problem::new(
                 S::FORBIDDEN,
                 "session-needed",

@@ -9,13 +9,17 @@ use futures_util::future::try_join;
 use super::domain::{Cap, Caps, DefaultCap, StateCap};
 use super::error::OrderError;
 use super::items::{CapItem, cap_key, default_cap_key, text_attribute};
+use crate::accounts::authority::still_authorized;
+use crate::base::identity::{Role, SignedIn};
 use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::stats::Stats;
 use crate::store::idempotency::Idempotency;
 use crate::store::schema::PK;
-use crate::store::{Condition, GuardedWrite, StoreError, Update, from_item, to_attribute, to_item};
+use crate::store::{
+    Condition, GuardedWrite, StoreError, Update, WriteError, from_item, to_attribute, to_item,
+};
 
 struct StoredCaps {
     default: DefaultCap,
@@ -73,13 +77,13 @@ impl Orders {
     /// Sets the cap of one state. With `None`, the state follows the default again.
     ///
     /// # Errors
-    /// [`OrderError::CapConflict`].
+    /// [`OrderError::CapConflict`]; [`OrderError::NoLongerAllowed`].
     pub async fn set_cap(
         &self,
         state: UsState,
         expected: Version,
         cap: Option<Cap>,
-        by: &AuditActor,
+        who: &SignedIn,
         idempotency: Option<&Idempotency<'_, StateCap>>,
     ) -> Result<StateCap, OrderError> {
         let mut retries = self.dynamo.retries();
@@ -98,24 +102,37 @@ impl Orders {
             let after = with_cap(&before, cap.unwrap_or(read.default.cap), cap.is_some());
             let write = write_cap(write, &before, &after, stored)?;
             let (subject, words) = (format!("Cap of {state}"), cap_words(&before, &after));
-            let write = write.audit(&self.cap_entry(by, subject, words))?;
+            let write = write.audit(&self.cap_entry(&who.into(), subject, words))?;
+            let write = write.authorized(who, Role::Administrator);
             let after = StateCap::from(after);
-            if self.dynamo.try_write(Idempotency::record(idempotency, write, &after)?).await? {
+            if self.try_authorized(Idempotency::record(idempotency, write, &after)?).await? {
                 return Ok(after);
             }
             retries.backoff().await?;
         }
     }
 
+    /// Makes a write. Returns false if the caps were changed at the same time.
+    async fn try_authorized(&self, write: GuardedWrite) -> Result<bool, OrderError> {
+        match self.dynamo.write(write).await {
+            Ok(()) => Ok(true),
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(refusal)) => {
+                still_authorized(&refusal)?;
+                Ok(false)
+            }
+        }
+    }
+
     /// Sets the cap of every state without its own cap.
     ///
     /// # Errors
-    /// [`OrderError::DefaultCapConflict`].
+    /// [`OrderError::DefaultCapConflict`]; [`OrderError::NoLongerAllowed`].
     pub async fn set_default_cap(
         &self,
         expected: Version,
         cap: Cap,
-        by: &AuditActor,
+        who: &SignedIn,
         idempotency: Option<&Idempotency<'_, DefaultCap>>,
     ) -> Result<DefaultCap, OrderError> {
         let mut retries = self.dynamo.retries();
@@ -131,8 +148,9 @@ impl Orders {
                 write = write_cap(write, before, &with_cap(before, cap, false), *stored)?;
             }
             let words = format!("Default cap changed from {} to {cap}.", read.default.cap);
-            let write = write.audit(&self.cap_entry(by, "Default cap".to_owned(), words))?;
-            if self.dynamo.try_write(Idempotency::record(idempotency, write, &after)?).await? {
+            let write = write.audit(&self.cap_entry(&who.into(), "Default cap".to_owned(), words))?;
+            let write = write.authorized(who, Role::Administrator);
+            if self.try_authorized(Idempotency::record(idempotency, write, &after)?).await? {
                 return Ok(after);
             }
             retries.backoff().await?;

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::domain::{DefaultCap, Given, OrderDetail, OrderRule, Preview, StateCap};
+use crate::accounts::authority::NoLongerAllowed;
 use crate::base::telemetry::metrics;
 use crate::base::values::OrderId;
 use crate::leads::LeadError;
@@ -48,6 +49,9 @@ pub enum OrderError {
     /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
+    /// The sender was disabled, or lost the role that the change requires.
+    #[error(transparent)]
+    NoLongerAllowed(#[from] NoLongerAllowed),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -104,6 +108,7 @@ impl IntoProblem for OrderError {
             Self::KeyReused(error) => error.into_problem(),
             Self::Lead(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),
+            Self::NoLongerAllowed(error) => error.into_problem(),
             Self::Store(error) => error.into_problem(),
         }
     }

@@ -17,7 +17,8 @@ use super::items::{
     ticket_key,
 };
 use super::store::at_version;
-use crate::base::identity::SignedIn;
+use crate::accounts::authority::still_authorized;
+use crate::base::identity::{Role, SignedIn};
 use crate::raffles::Raffles;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::shared::idempotency::{refuse, write_once};
@@ -32,7 +33,7 @@ impl Raffles {
     ///
     /// # Errors
     /// [`RaffleError::Drawn`] if the raffle is already drawn, [`RaffleError::NothingSold`],
-    /// [`RaffleError::NotFound`], [`RaffleError::Contention`].
+    /// [`RaffleError::NotFound`], [`RaffleError::Contention`], [`RaffleError::NoLongerAllowed`].
     pub async fn draw(
         &self,
         id: RaffleId,
@@ -54,9 +55,10 @@ impl Raffles {
                 let state = RaffleState::of(&closed, &stored.pool.frozen(), &holding, who, now);
                 let write = self.closing(&stored, &closed)?;
                 let write = write.audit(&self.draw_entry(&closed, stored.pool.sold(), who))?;
-                let written = write_once::<_, RaffleError>(&self.dynamo, write, state, idempotency);
-                if let Ok(done) = written.await? {
-                    return Ok(done);
+                let write = write.authorized(who, Role::Administrator);
+                match write_once::<_, RaffleError>(&self.dynamo, write, state, idempotency).await? {
+                    Ok(done) => return Ok(done),
+                    Err(refusal) => still_authorized(&refusal)?,
                 }
             }
             self.announce(id, now).await?;

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::domain::{PurchaseError, RaffleId, RaffleState, Ticket, TicketNumber};
+use crate::accounts::authority::NoLongerAllowed;
 use crate::base::values::Invalid;
 use crate::shared::problems::not_found;
 use crate::store::idempotency::KeyReused;
@@ -57,6 +58,9 @@ pub enum RaffleError {
     /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
+    /// The sender was disabled, or lost the role that the change requires.
+    #[error(transparent)]
+    NoLongerAllowed(#[from] NoLongerAllowed),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -111,6 +115,7 @@ impl IntoProblem for RaffleError {
             }
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),
+            Self::NoLongerAllowed(error) => error.into_problem(),
             Self::Store(error) => error.into_problem(),
         }
     }

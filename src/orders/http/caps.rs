@@ -4,7 +4,6 @@ use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::{Cap, Caps, StateCap};
 use crate::orders::error::OrderError;
-use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
@@ -37,7 +36,7 @@ async fn set_default(
     let typed = form.text("cap");
     let (status, error) = match typed.parse::<Cap>() {
         Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, Some(invalid.to_string())),
-        Ok(cap) => match orders.set_default_cap(version, cap, &AuditActor::from(&who), None).await {
+        Ok(cap) => match orders.set_default_cap(version, cap, &who, None).await {
             Ok(_) => {
                 let there = see_other(&context, "/orders/caps", fragment);
                 return Ok(with_toast_there(there, Tone::Success, "The default cap was set."));
@@ -64,7 +63,7 @@ async fn set(
     // An empty field makes the state follow the default.
     let (status, error) = match optional::<Cap>(&typed) {
         Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, Some(invalid.to_string())),
-        Ok(cap) => match orders.set_cap(state, version, cap, &AuditActor::from(&who), None).await {
+        Ok(cap) => match orders.set_cap(state, version, cap, &who, None).await {
             Ok(cap) if fragment => {
                 let stats = orders.statistics.read().await?;
                 let row = CapRow { fresh: true, ..CapRow::of(&cap, &stats) };

@@ -7,7 +7,6 @@ use crate::base::values::{Invalid, UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::{Cap, DefaultCap, StateCap};
 use crate::shared::api::*;
-use crate::shared::audit_log::AuditActor;
 use crate::stats::Stats;
 
 pub fn routes() -> Routes<Orders> {
@@ -90,18 +89,17 @@ async fn set(
 ) -> Result<Answer, Problem> {
     let wanted = request.body.wanted()?;
     let version = request.version(request.body.version)?;
-    let by = AuditActor::from(&who);
     Ok(match wanted {
         Wanted::Of(state, cap) => {
             let answer = |cap: &StateCap| answer(StatusCode::OK, cap, cap.version.get(), None);
             let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-            let set = orders.set_cap(state, version, cap, &by, idempotency.as_ref());
+            let set = orders.set_cap(state, version, cap, &who, idempotency.as_ref());
             Idempotency::run(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
         }
         Wanted::Default(cap) => {
             let answer = |cap: &DefaultCap| answer(StatusCode::OK, cap, cap.version.get(), None);
             let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-            let set = orders.set_default_cap(version, cap, &by, idempotency.as_ref());
+            let set = orders.set_default_cap(version, cap, &who, idempotency.as_ref());
             Idempotency::run(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
         }
     })
