@@ -1,78 +1,53 @@
 //! `holdfast account`: manages accounts from the shell.
 
-use std::io::Read;
+mod add;
+mod change;
+mod delete;
+mod link;
+mod list;
+pub mod named;
 
-use holdfast::accounts::change::Operator;
-use holdfast::accounts::link_path;
 use holdfast::accounts::password::Password;
 
-use crate::cli::AddAccount;
+use crate::cli::AccountCommand;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::table::{Host, Opened};
 
-/// Adds an account. Prints a sign-in link if no password is given.
-pub async fn add(options: AddAccount, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
-    let password = if options.password_stdin { Some(password_from(console.input())?) } else { None };
-    let opened = host.open(&options.table).await?;
-    let added = add_to(&opened, options, password, console).await;
+/// Runs a command on accounts.
+pub async fn run(command: AccountCommand, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
+    // A password that is refused leaves no data directory behind.
+    let password = match &command {
+        AccountCommand::Add(options) => add::password(options, console)?,
+        _ => None,
+    };
+    let target = command.target();
+    let opened = match &command {
+        AccountCommand::Add(_) | AccountCommand::Invite(_) => host.open(&target.table).await?,
+        _ => host.open_existing(&target.table).await?,
+    };
+    let output = Output { console, json: target.json };
+    let done = run_on(&opened, command, password, &output).await;
     opened.close().await;
-    added
+    done
 }
 
-async fn add_to(
+async fn run_on(
     opened: &Opened,
-    options: AddAccount,
+    command: AccountCommand,
     password: Option<Password>,
-    console: &dyn Console,
+    output: &Output<'_>,
 ) -> Result<(), Failure> {
-    let AddAccount { name, email, role, .. } = options;
-    let line = format!("Added {name} <{email}> as {role}.");
-    let link_needed = password.is_none();
-    let id = opened.app.accounts().add(name, email, role, password).await?;
-    console.print(&line);
-    if link_needed {
-        let path = link_path(&opened.app.accounts().sign_in_link(id, Operator::Command).await?);
-        console.print(match opened.address {
-            Some(_) => "This link signs them in, once:",
-            None => "Open this path at your address to sign them in, once:",
-        });
-        console.print(&format!("{}{path}", opened.address.as_deref().unwrap_or_default()));
-    }
-    Ok(())
-}
-
-/// Reads the first line, without its line ending.
-fn password_from(input: impl Read) -> Result<Password, Failure> {
-    // Longer than any valid password. Bounds how much of standard input is read.
-    const LONGEST: u64 = 4096;
-    let mut text = String::new();
-    input.take(LONGEST).read_to_string(&mut text).map_err(Failure::Input)?;
-    text.lines().next().unwrap_or_default().parse().map_err(Failure::Password)
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
-mod tests {
-    use super::*;
-    use holdfast::accounts::password::Memory;
-
-    #[test]
-    fn a_password_is_the_first_line() {
-        let salt = [7; 16];
-        let typed: Password = "correct horse battery".parse().unwrap();
-        let mut memory = Memory::default();
-        let hash = typed.hash(&salt, &mut memory).unwrap();
-        for input in ["correct horse battery", "correct horse battery\n", "correct horse battery\r\nmore\n"] {
-            assert!(hash.is_of(&password_from(input.as_bytes()).unwrap(), &mut memory), "{input:?}");
-        }
-        assert!(!hash.is_of(&password_from("correct horse battery ".as_bytes()).unwrap(), &mut memory));
-    }
-
-    #[test]
-    fn an_invalid_password_is_refused() {
-        for input in ["", "\n", "short\n"] {
-            assert!(matches!(password_from(input.as_bytes()), Err(Failure::Password(_))), "{input:?}");
-        }
+    match command {
+        AccountCommand::Add(options) => add::add(opened, options, password, output).await,
+        AccountCommand::List(options) => list::list(opened, &options, output).await,
+        AccountCommand::Invite(options) => link::invite(opened, options, output).await,
+        AccountCommand::Disable(options) => change::disable(opened, &options.account, output).await,
+        AccountCommand::Enable(options) => change::enable(opened, &options.account, output).await,
+        AccountCommand::Role(options) => change::role(opened, &options, output).await,
+        AccountCommand::Link(options) => link::link(opened, &options.account, output).await,
+        AccountCommand::Reset(options) => link::reset(opened, &options.account, output).await,
+        AccountCommand::Delete(options) => delete::delete(opened, &options, output).await,
     }
 }

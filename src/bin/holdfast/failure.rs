@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use holdfast::accounts::AccountError;
+use holdfast::accounts::agents::AccountReference;
 use holdfast::base::values::Invalid;
 #[cfg(feature = "kafka")]
 use holdfast::hosts::kafka::ConsumeError;
@@ -14,6 +15,7 @@ use holdfast::imports::ImportError;
 use holdfast::inventory::InventoryError;
 use holdfast::inventory::domain::ParseError;
 use holdfast::inventory::retail::RetailError;
+use holdfast::leads::LeadError;
 use holdfast::orders::OrderError;
 use holdfast::raffles::RaffleError;
 use holdfast::raffles::domain::ProofError;
@@ -78,6 +80,17 @@ pub enum Failure {
     SignUp(String),
     #[error("invalid password: {0}")]
     Password(Invalid),
+    #[error("no account has {}; `holdfast account list` shows all accounts", named(.0))]
+    NoAccount(AccountReference),
+    #[error(
+        "{0} is the last active administrator; make another person an administrator first: holdfast account role EMAIL administrator"
+    )]
+    LastAdministrator(String),
+    #[error("others change the account of {0} at the same time; run the command again")]
+    Contended(String),
+    /// An account, a session or a token does not allow the command. The text says why.
+    #[error("{0}")]
+    Refused(String),
     #[error("cannot write all output: {}", system(.0))]
     Output(io::Error),
     #[error("invalid days to export: {0}")]
@@ -129,6 +142,8 @@ pub enum Failure {
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
+    Lead(#[from] LeadError),
+    #[error(transparent)]
     Order(#[from] OrderError),
     #[error(transparent)]
     Raffle(#[from] RaffleError),
@@ -138,6 +153,13 @@ pub enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Account(#[from] AccountError),
+}
+
+fn named(account: &AccountReference) -> String {
+    match account {
+        AccountReference::Id(id) => format!("the id {id}"),
+        AccountReference::Email(email) => format!("the email address {email}"),
+    }
 }
 
 fn plural(values: u64) -> String {

@@ -19,16 +19,20 @@ mod files;
 mod hosts;
 mod http_server;
 mod import;
+mod listing;
 mod lock;
+mod output;
 mod raffle;
 mod recount;
 mod remote;
 mod replay;
 mod run;
 mod serve;
+mod session;
 mod signals;
 mod table;
 mod takeover;
+mod token;
 mod upgrade;
 mod workers;
 
@@ -40,7 +44,7 @@ use holdfast::hosts::process;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand, LogFormat, RaffleCommand};
+use cli::{Cli, Command, ExportCommand, ImportCommand, LogFormat, RaffleCommand};
 use console::{Console, Terminal};
 use failure::Failure;
 use table::Host;
@@ -102,7 +106,9 @@ fn server_on(options: &cli::DataOptions) -> Option<remote::ServerAddress> {
 async fn execute(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(&options).await,
-        Command::Account(AccountCommand::Add(options)) => account::add(options, host, console).await,
+        Command::Account(command) => account::run(command, host, console).await,
+        Command::Session(command) => session::run(command, host, console).await,
+        Command::Token(command) => token::run(command, host, console).await,
         Command::Import(ImportCommand::Leads(options)) => import::leads(options, host, console).await,
         Command::Export(ExportCommand::Orders(options)) => export::orders(options, host, console).await,
         Command::Export(ExportCommand::Tickets(options)) => export::tickets(options, host, console).await,

@@ -6,9 +6,11 @@ mod kafka;
 mod raffle;
 mod run;
 mod serve;
+mod session;
 mod table;
+mod token;
 
-pub use account::{AccountCommand, AddAccount};
+pub use account::{AccountCommand, AddAccount, ChangeRole, DeleteAccount, InviteAccount, ListAccounts};
 pub use data::{
     Backup, ExportCommand, ExportOrders, ExportTarget, ExportTickets, ImportCommand, ImportLeads, Restore,
     Upgrade,
@@ -17,7 +19,9 @@ pub use kafka::{Consume, Format, Replay};
 pub use raffle::{RaffleCommand, VerifyProof};
 pub use run::RunCommands;
 pub use serve::{LimitOptions, ServeOptions};
+pub use session::{EndSessions, SessionCommand, SessionPrefix};
 pub use table::{DataOptions, TableOptions};
+pub use token::{CreateToken, RevokeToken, TokenCommand};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -29,6 +33,9 @@ Examples:
   holdfast --sign-up off                     Serve without sign-up
   holdfast account add ann@example.com --name 'Ann Lee' --role agent
                                              Add an account; works while the server runs
+  holdfast account link ann@example.com      Print a link that signs a person in who is locked out
+  holdfast token create ann@example.com 'night import'
+                                             Create an API token, and print its secret
   holdfast import leads contacts.csv         Import contacts; works while the server runs
   holdfast export orders --output orders.csv Export fulfilled orders, one row per lead
   holdfast run 'get_leads state=CA'          Run commands; 'help' lists them
@@ -80,6 +87,12 @@ pub enum Command {
     /// Manage accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// List and end the sessions of an account
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// List, create and revoke the API tokens of an account
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Import files
     #[command(subcommand)]
     Import(ImportCommand),
@@ -116,7 +129,9 @@ impl Command {
         let table = match self {
             Self::Serve(_) | Self::Raffle(_) | Self::Restore(_) => return None,
             Self::Backup(options) => return Some(&options.data),
-            Self::Account(AccountCommand::Add(options)) => &options.table,
+            Self::Account(command) => &command.target().table,
+            Self::Session(command) => &command.target().table,
+            Self::Token(command) => &command.target().table,
             Self::Import(ImportCommand::Leads(options)) => &options.table,
             Self::Export(ExportCommand::Orders(options)) => &options.target.table,
             Self::Export(ExportCommand::Tickets(options)) => &options.target.table,
@@ -148,6 +163,16 @@ mod tests {
             (&["holdfast", "--table", "t", "--listen", "localhost"], "Give an IP address and a port"),
             (&["holdfast", "export", "tickets", "x"], "The id of a raffle is a UUID"),
             (&["holdfast", "export", "orders", "--from", "x"], "day"),
+            (&["holdfast", "account", "link", "ann"], "Name an account by its email address or its id"),
+            (&["holdfast", "account", "list", "--role", "owner"], "A role is administrator"),
+            (&["holdfast", "account", "list", "--state", "gone"], "invited, active or disabled"),
+            (&["holdfast", "account", "list", "--search", " "], "Give a word to search for"),
+            (&["holdfast", "account", "delete", "ann@example.com"], "--leads-to <EMAIL>|--clear-leads"),
+            (&["holdfast", "session", "end", "ann@example.com"], "--all"),
+            (
+                &["holdfast", "token", "create", "ann@example.com", "x", "--expires-in-days", "0"],
+                "A token lasts 1 to 3650 days",
+            ),
         ] {
             let error = Cli::try_parse_from(words).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(
