@@ -9,6 +9,7 @@ mod durability;
 mod hosts;
 mod limits;
 mod logs;
+mod people;
 mod privacy;
 mod raffles;
 mod raw;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(hosts::all());
     cases.extend(limits::all());
     cases.extend(logs::all());
+    cases.extend(people::all());
     cases.extend(privacy::all());
     cases.extend(raffles::all());
     cases.extend(size::all());

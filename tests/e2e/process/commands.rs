@@ -58,6 +58,11 @@ async fn the_commands_work_on_a_table_on_aws(environment: TestEnvironment) {
     let import = ["import", "leads", &file];
     let report = Run::start(on_aws(&[&import[..], &region].concat()), "").succeeds().await;
     assert_eq!(leads(&person).await.len(), counted(&report)[0]);
+    let token = ["token", "create", "you@example.com", "import"];
+    let secret = Run::start(on_aws(&[&token[..], &region].concat()), "").succeeds().await;
+    workspace.bearer(secret.trim()).get("/api/me").send().await.expect(200);
+    let listed = Run::start(on_aws(&[&["account", "list"][..], &region].concat()), "").succeeds().await;
+    assert!(listed.lines().any(|row| row.starts_with("Your Name  you@example.com  ")), "{listed}");
     let nowhere = Run::start(on_aws(&add), "").fails(1).await;
     assert!(nowhere.contains("AWS_REGION"), "{nowhere}");
 }
@@ -268,7 +273,22 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("", serve.iter().chain(&["--version"]).copied().collect()),
         ("serve", serve.iter().copied().collect()),
         ("account", ["--help"].into()),
-        ("account add", table(&["--name", "--role", "--password-stdin"])),
+        ("account add", table(&["--name", "--role", "--password-stdin", "--json"])),
+        ("account list", table(&["--role", "--state", "--search", "--json"])),
+        ("account invite", table(&["--role", "--json"])),
+        ("account disable", table(&["--json"])),
+        ("account enable", table(&["--json"])),
+        ("account role", table(&["--json"])),
+        ("account link", table(&["--json"])),
+        ("account reset", table(&["--json"])),
+        ("account delete", table(&["--leads-to", "--clear-leads", "--json"])),
+        ("session", ["--help"].into()),
+        ("session list", table(&["--json"])),
+        ("session end", table(&["--all", "--tokens", "--json"])),
+        ("token", ["--help"].into()),
+        ("token list", table(&["--json"])),
+        ("token create", table(&["--role", "--expires-in-days", "--no-expiry", "--json"])),
+        ("token revoke", table(&["--json"])),
         ("import", ["--help"].into()),
         (
             "import leads",
@@ -402,7 +422,10 @@ async fn commands_that_read_name_a_directory_without_data_and_do_not_create_it(_
     let directory = data.path().to_str().unwrap();
     let raffle = "019f0000-0000-7000-8000-000000000000";
     let file = format!("{directory}.backup");
-    let reading: [&[&str]; 6] = [
+    let reading: [&[&str]; 9] = [
+        &["account", "list"],
+        &["session", "list", "ann@example.com"],
+        &["token", "list", "ann@example.com"],
         &["check"],
         &["upgrade"],
         &["run", "get_leads"],
