@@ -103,7 +103,8 @@ fn app() -> Result<App, StartError> {
     };
     let app = App::on(platform, &config.table, cookies, sign_up);
     // A host of `wasi:http` does not expose the peer, so the client's address is known only behind a trusted proxy.
-    let app = App { data_keys, trusted_proxies: config.trusted_proxies, origin_keys, ..app };
+    let session_limits = config.session_limits;
+    let app = App { data_keys, session_limits, trusted_proxies: config.trusted_proxies, origin_keys, ..app };
     Ok(app.with_retries(config.retries))
 }
 

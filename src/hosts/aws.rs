@@ -69,7 +69,8 @@ pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartErro
         config.resolve_inline()?
     };
     let app = app(Line::to_aws(client, sleep()), &config.table, cookies, sign_up);
-    let app = App { data_keys, trusted_proxies: config.trusted_proxies, origin_keys, ..app };
+    let session_limits = config.session_limits;
+    let app = App { data_keys, session_limits, trusted_proxies: config.trusted_proxies, origin_keys, ..app };
     Ok(app.with_retries(config.retries))
 }
 

@@ -13,9 +13,11 @@ pub use resolve::{Resolved, SecretsError};
 use std::time::Duration;
 
 use http::Uri;
+use jiff::SignedDuration;
 
 use crate::accounts::data_keys::DataKey;
 use crate::accounts::keys::{CookieKey, KeyRing, SecretKey};
+use crate::accounts::sessions::SessionLimits;
 use crate::accounts::sign_up::{SignUp, SignUpFaults};
 use crate::base::rng::Rng;
 use crate::base::secrets::SecretName;
@@ -37,6 +39,8 @@ const INVITATION_CODE: &str = "HOLDFAST_INVITATION_CODE";
 const INVITATION_CODE_SECRET: &str = "HOLDFAST_INVITATION_CODE_SECRET";
 const REQUEST_SECONDS: &str = "HOLDFAST_REQUEST_SECONDS";
 const ATTEMPT_SECONDS: &str = "HOLDFAST_ATTEMPT_SECONDS";
+const SESSION_IDLE_HOURS: &str = "HOLDFAST_SESSION_IDLE_HOURS";
+const SESSION_DAYS: &str = "HOLDFAST_SESSION_DAYS";
 const TRUSTED_PROXIES: &str = "HOLDFAST_TRUSTED_PROXIES";
 const ORIGIN_KEY: &str = "HOLDFAST_ORIGIN_KEY";
 const ORIGIN_KEY_PREVIOUS: &str = "HOLDFAST_ORIGIN_KEY_PREVIOUS";
@@ -61,6 +65,8 @@ pub struct Config {
     pub sign_up: Configured<SignUp>,
     /// How long a request and an attempt of a call may take.
     pub retries: RetryPolicy,
+    /// How long sessions last.
+    pub session_limits: SessionLimits,
     /// The number of reverse proxies that append to `X-Forwarded-For`.
     pub trusted_proxies: TrustedProxies,
     /// The keys of a proxy in front, which adds one of them to each request.
@@ -161,6 +167,7 @@ impl Config {
         let secrets_endpoint = reader.optional(SECRETS_ENDPOINT, check_endpoint);
         let sign_up = sign_up(&mut reader);
         let retries = retries(&mut reader);
+        let session_limits = session_limits(&mut reader);
         let trusted_proxies = reader.optional(TRUSTED_PROXIES, check_proxies).unwrap_or_default();
         let origin_keys = origin_keys(&mut reader);
         match (table, cookie_keys, sign_up) {
@@ -172,6 +179,7 @@ impl Config {
                 base_path: base_path.unwrap_or_default(),
                 sign_up,
                 retries,
+                session_limits,
                 trusted_proxies,
                 origin_keys,
                 dynamodb_endpoint,
@@ -211,6 +219,13 @@ impl Config {
         let mut reader = Reader::new(&lookup);
         let policy = retries(&mut reader);
         reader.finish(policy)
+    }
+
+    /// Reads how long sessions last, for a server that needs no other configuration.
+    pub fn session_limits(lookup: impl Fn(&str) -> Option<String>) -> Result<SessionLimits, ConfigError> {
+        let mut reader = Reader::new(&lookup);
+        let limits = session_limits(&mut reader);
+        reader.finish(limits)
     }
 
     /// Reads only the keys of one kind. Returns `None` if none are configured: a local server then uses its own key.
@@ -335,6 +350,21 @@ fn retries(reader: &mut Reader<'_>) -> RetryPolicy {
         policy.attempt = attempt;
     }
     RetryPolicy::new(policy.attempt, policy.request)
+}
+
+/// Reads how long sessions last.
+fn session_limits(reader: &mut Reader<'_>) -> SessionLimits {
+    let mut hours = |name: &str, within: std::ops::RangeInclusive<i64>, unit: i64, wrong: &'static str| {
+        let check =
+            |text: String| text.parse::<i64>().ok().filter(|number| within.contains(number)).ok_or(wrong);
+        reader.optional(name, check).map(|number| SignedDuration::from_hours(number * unit))
+    };
+    let default = SessionLimits::default();
+    let wrong = "must be a whole number of hours from 1 to 720.";
+    let idle = hours(SESSION_IDLE_HOURS, 1..=720, 1, wrong).unwrap_or(default.idle);
+    let wrong = "must be a whole number of days from 1 to 30.";
+    let absolute = hours(SESSION_DAYS, 1..=30, 24, wrong).unwrap_or(default.absolute);
+    SessionLimits { idle, absolute }
 }
 
 fn check_bool(value: String) -> Result<bool, &'static str> {

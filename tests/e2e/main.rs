@@ -68,6 +68,7 @@ mod streams;
 mod support;
 mod telemetry;
 mod template;
+mod two_factor;
 mod upgrades;
 mod viewers;
 

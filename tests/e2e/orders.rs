@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Actor;
+use holdfast::base::identity::Role;
 use holdfast::base::values::{OrderId, UsState, Version};
 use holdfast::leads::domain::{Lead, NewLead, Stock};
 use holdfast::leads::list::ListRequest;
@@ -15,7 +16,6 @@ use holdfast::leads::{Filter, LeadError};
 use holdfast::orders::OrderError;
 use holdfast::orders::domain::{NewOrder, OrderStatus, Release, ReleaseReason};
 use holdfast::shared::audit::Author;
-use holdfast::shared::audit_log::AuditActor;
 use holdfast::store::idempotency::Done;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ async fn with_all_leads(workspace: &Workspace, mut detail: OrderDetail) -> Resul
 pub async fn set_cap(workspace: &Workspace, code: &str, cap: u32) {
     let caps = workspace.app.orders().caps().await.unwrap();
     let version = caps.states.iter().find(|cap| cap.state == state(code)).unwrap().version;
-    let (cap, by) = (Some(cap.try_into().unwrap()), AuditActor::command());
+    let (cap, by) = (Some(cap.try_into().unwrap()), workspace.account(Role::Administrator, "Ada").await);
     workspace.app.orders().set_cap(state(code), version, cap, &by, None).await.unwrap();
 }
 

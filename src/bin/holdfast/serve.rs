@@ -56,6 +56,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let configured = Config::keys::<CookieKey>(lookup).map_err(StartError::Config)?;
     let data_keys = Config::keys::<DataKey>(lookup).map_err(StartError::Config)?;
     let retries = Config::retries(lookup).map_err(StartError::Config)?;
+    let session_limits = Config::session_limits(lookup).map_err(StartError::Config)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let data = DataDirectory::at(&options.data.data_dir);
     let (listener, address) = listen(options.port, &data).await?;
@@ -66,6 +67,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let cookies = CookiePolicy { port, ..cookies(configured, &data, &lock).await? };
     let mut app = process::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
     app.data_keys = Some(self::data_keys(data_keys, &data, &lock).await?);
+    app.session_limits = session_limits;
     app.state_locks = Some(StateLocks::default());
     app.trusted_proxies = options.trusted_proxies;
     app.free_disk = Some(free_disk(data.path().to_owned()));

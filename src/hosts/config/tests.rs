@@ -193,6 +193,19 @@ fn a_secret_given_by_value_and_by_name_is_refused() {
 }
 
 #[test]
+fn sessions_last_as_long_as_configured() {
+    let limits = |changes: &[(&str, &str)]| read(changes).unwrap().session_limits;
+    assert_eq!(limits(&[]), SessionLimits::default());
+    let hours = SignedDuration::from_hours;
+    let configured = limits(&[(SESSION_IDLE_HOURS, "2"), (SESSION_DAYS, "30")]);
+    assert_eq!(configured, SessionLimits { idle: hours(2), absolute: hours(720) });
+    for (name, value) in [(SESSION_IDLE_HOURS, "0"), (SESSION_IDLE_HOURS, "12h"), (SESSION_DAYS, "31")] {
+        let error = read(&[(name, value)]).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name} must be a whole number")), "{error}");
+    }
+}
+
+#[test]
 fn a_server_with_its_own_key_prefers_a_configured_one() {
     let keys = |variables: &[(&str, &str)]| {
         Config::keys::<CookieKey>(|name| {

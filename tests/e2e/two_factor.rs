@@ -1,0 +1,281 @@
+//! Two-factor authentication: codes of an authenticator app, recovery codes, and roles that require it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use data_encoding::BASE32_NOPAD;
+use futures_util::future::join_all;
+use holdfast::accounts::change::Operator;
+use holdfast::accounts::link_path;
+use holdfast::base::clock::Clock;
+use holdfast::base::identity::{AccountId, Role};
+use jiff::Timestamp;
+use totp_rs::{Builder, Secret};
+
+use crate::support::http::{Client, Response};
+use crate::support::workspace::Workspace;
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        api: a_code_is_needed_after_the_password_and_works_once,
+            of_two_requests_with_one_code_only_one_signs_in;
+        web: a_recovery_code_signs_in_once,
+            a_role_that_requires_it_sets_it_up_before_the_first_session,
+            switching_it_off_needs_the_password_and_is_refused_if_it_is_required;
+        app: ten_wrong_codes_block_further_codes,
+            a_link_does_not_replace_the_code,
+            an_administrator_resets_it_for_a_person_who_lost_the_phone
+    ]
+}
+
+const PASSWORD: &str = "correct horse battery";
+const EMAIL: &str = "ann@example.com";
+
+/// A workspace whose clock the case sets, in seconds.
+struct Scene {
+    workspace: Workspace,
+    seconds: Arc<AtomicI64>,
+    ann: AccountId,
+}
+
+impl Scene {
+    async fn open(environment: &TestEnvironment) -> Self {
+        let seconds = Arc::new(AtomicI64::new(Timestamp::now().as_second()));
+        let shown = seconds.clone();
+        let clock = Clock::from_fn(move || Timestamp::from_second(shown.load(Ordering::SeqCst)).unwrap());
+        let workspace = Workspace::open(environment).await.with_clock(clock);
+        let (name, email) = ("Ann Lee".parse().unwrap(), EMAIL.parse().unwrap());
+        let password = Some(PASSWORD.parse().unwrap());
+        let ann = workspace.app.accounts().add(name, email, Role::Agent, password).await.unwrap();
+        Self { workspace, seconds, ann }
+    }
+
+    fn browser(&self) -> Client {
+        self.workspace.visitor().always("sec-fetch-site", "same-origin")
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// The code that an app with this secret shows now.
+    fn code(&self, secret: &str) -> String {
+        let bytes = BASE32_NOPAD.decode(secret.replace(' ', "").as_bytes()).unwrap();
+        let bytes: [u8; 20] = bytes.try_into().unwrap();
+        let totp = Builder::new().with_secret(Secret::from(bytes)).build().unwrap();
+        totp.generate(self.seconds.load(Ordering::SeqCst).unsigned_abs()).to_string()
+    }
+
+    /// Signs in by the password, without a second factor.
+    async fn signed_in(&self) -> Client {
+        let client = self.browser();
+        by_password(&client).await.expect(303);
+        client
+    }
+
+    /// Sets up the second factor. Returns the app's secret and the recovery codes.
+    async fn set_up(&self, client: &Client) -> (String, Vec<String>) {
+        let page = client.get("/account/two-factor").send().await.expect(200);
+        let (secret, sealed) = (shown_secret(&page), field(&page, "enrollment"));
+        let code = self.code(&secret);
+        let form = [("enrollment", sealed.as_str()), ("code", code.as_str()), ("current", PASSWORD)];
+        let codes = client.post("/account/two-factor").form(&form).send().await.expect(200);
+        self.pass(30);
+        (secret, recovery_codes(&codes))
+    }
+}
+
+async fn by_password(client: &Client) -> Response {
+    client.post("/sign-in").form(&[("email", EMAIL), ("password", PASSWORD)]).send().await
+}
+
+/// Signs in by the password, and returns the ticket of the second step.
+async fn ticket(client: &Client) -> String {
+    let page = by_password(client).await.expect(200);
+    assert_eq!(page.header("set-cookie"), "", "there is no session before the second step");
+    field(&page, "ticket")
+}
+
+async fn by_code(client: &Client, ticket: &str, code: &str) -> Response {
+    client.post("/sign-in").form(&[("ticket", ticket), ("code", code)]).send().await
+}
+
+/// The value of a hidden field.
+fn field(page: &Response, name: &str) -> String {
+    let (_, rest) = page.text().split_once(&format!("name=\"{name}\" value=\"")).expect("the field is there");
+    rest.split('"').next().unwrap().to_owned()
+}
+
+fn shown_secret(page: &Response) -> String {
+    let (_, rest) = page.text().split_once("type this key into the app: <code>").expect("the key is shown");
+    rest.split('<').next().unwrap().to_owned()
+}
+
+fn recovery_codes(page: &Response) -> Vec<String> {
+    let (_, list) = page.text().split_once("id=\"recovery-codes\">").expect("the codes are shown");
+    let list = list.split("</ul>").next().unwrap();
+    let codes = list.split("<code>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
+    codes.collect()
+}
+
+async fn me(client: &Client) -> Response {
+    client.get("/api/me").send().await
+}
+
+async fn a_code_is_needed_after_the_password_and_works_once(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let (secret, codes) = scene.set_up(&scene.signed_in().await).await;
+    assert_eq!(codes.len(), 10);
+    let there = scene.browser();
+    let first = ticket(&there).await;
+    me(&there).await.expect(401);
+    for (code, words) in [("000000", "This code is not right."), ("12", "six digits"), ("", "six digits")] {
+        let refused = by_code(&there, &first, code).await.expect(422);
+        assert!(refused.text().contains(words), "{code}: {}", refused.text());
+        assert_eq!(refused.header("set-cookie"), "");
+    }
+    let code = scene.code(&secret);
+    by_code(&there, &first, &code).await.expect(303);
+    me(&there).await.expect(200);
+    // The code of the set-up and this one were used.
+    let again = scene.browser();
+    let second = ticket(&again).await;
+    let refused = by_code(&again, &second, &code).await.expect(422);
+    assert!(refused.text().contains("was used already"), "{}", refused.text());
+    scene.pass(30);
+    by_code(&again, &second, &scene.code(&secret)).await.expect(303);
+    // A ticket expires, and a made-up one is refused.
+    let late = scene.browser();
+    let old = ticket(&late).await;
+    scene.pass(11 * 60);
+    for ticket in [old.as_str(), "made.up.1.x"] {
+        let refused = by_code(&late, ticket, &scene.code(&secret)).await.expect(422);
+        assert!(refused.text().contains("Sign in again"), "{}", refused.text());
+    }
+    me(&late).await.expect(401);
+}
+
+async fn of_two_requests_with_one_code_only_one_signs_in(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let (secret, codes) = scene.set_up(&scene.signed_in().await).await;
+    for code in [scene.code(&secret), codes[0].clone()] {
+        let people: Vec<Client> = (0..3).map(|_| scene.browser()).collect();
+        let tickets = join_all(people.iter().map(ticket)).await;
+        let sent = people.iter().zip(&tickets).map(|(person, ticket)| by_code(person, ticket, &code));
+        let answers = join_all(sent).await;
+        let signed_in = answers.iter().filter(|answer| answer.status.as_u16() == 303).count();
+        assert_eq!(signed_in, 1, "{code}");
+        assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 303 | 422)), "{code}");
+    }
+}
+
+async fn a_recovery_code_signs_in_once(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let (_, codes) = scene.set_up(&scene.signed_in().await).await;
+    let there = scene.browser();
+    let first = ticket(&there).await;
+    by_code(&there, &first, &codes[3].to_uppercase()).await.expect(303);
+    let page = there.get("/account/two-factor").send().await.expect(200);
+    assert!(page.text().contains("9 recovery codes are left"), "{}", page.text());
+    let again = scene.browser();
+    let second = ticket(&again).await;
+    by_code(&again, &second, &codes[3]).await.expect(422);
+    // New codes replace all former ones.
+    let fresh =
+        there.post("/account/two-factor/codes").form(&[("current", PASSWORD)]).send().await.expect(200);
+    let fresh = recovery_codes(&fresh);
+    by_code(&again, &second, &codes[4]).await.expect(422);
+    by_code(&again, &ticket(&again).await, &fresh[4]).await.expect(303);
+}
+
+async fn ten_wrong_codes_block_further_codes(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let (secret, _) = scene.set_up(&scene.signed_in().await).await;
+    let thief = scene.browser();
+    let stolen = ticket(&thief).await;
+    for _ in 0..10 {
+        by_code(&thief, &stolen, "000000").await.expect(422);
+    }
+    let blocked = by_code(&thief, &stolen, &scene.code(&secret)).await.expect(429);
+    assert!(blocked.text().contains("Too many codes were tried"), "{}", blocked.text());
+    scene.pass(15 * 60 + 1);
+    let owner = scene.browser();
+    by_code(&owner, &ticket(&owner).await, &scene.code(&secret)).await.expect(303);
+}
+
+async fn a_role_that_requires_it_sets_it_up_before_the_first_session(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let accounts = scene.workspace.app.accounts();
+    let agents = BTreeSet::from([Role::Agent]);
+    accounts.require_two_factor(None, agents, Operator::Command).await.unwrap();
+    let ann = scene.browser();
+    let page = by_password(&ann).await.expect(200);
+    assert!(page.text().contains("Your role requires two-factor authentication"), "{}", page.text());
+    assert!(page.text().contains("<svg") && page.header("set-cookie").is_empty());
+    let (secret, sealed, ticket) = (shown_secret(&page), field(&page, "enrollment"), field(&page, "ticket"));
+    let send = async |code: &str| {
+        let form = [("ticket", ticket.as_str()), ("enrollment", sealed.as_str()), ("code", code)];
+        ann.post("/sign-in").form(&form).send().await
+    };
+    let refused = send("000000").await.expect(422);
+    assert_eq!(shown_secret(&refused), secret, "the same key is shown again");
+    me(&ann).await.expect(401);
+    let done = send(&scene.code(&secret)).await.expect(200);
+    assert_eq!(recovery_codes(&done).len(), 10);
+    me(&ann).await.expect(200);
+    // Another role is not asked.
+    let viewer = scene.workspace.session(Role::Viewer, "Vic").await;
+    me(&viewer).await.expect(200);
+}
+
+async fn switching_it_off_needs_the_password_and_is_refused_if_it_is_required(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let ann = scene.signed_in().await;
+    scene.set_up(&ann).await;
+    let off = async |password: &str| {
+        ann.post("/account/two-factor/off").form(&[("current", password)]).send().await
+    };
+    off("not the right one").await.expect(422);
+    let accounts = scene.workspace.app.accounts();
+    let agents = BTreeSet::from([Role::Agent]);
+    let security = accounts.require_two_factor(None, agents, Operator::Command).await.unwrap();
+    let refused = off(PASSWORD).await.expect(422);
+    assert!(refused.text().contains("Your role requires"), "{}", refused.text());
+    accounts.require_two_factor(security.version, BTreeSet::new(), Operator::Command).await.unwrap();
+    off(PASSWORD).await.expect(303);
+    by_password(&scene.browser()).await.expect(303);
+}
+
+async fn a_link_does_not_replace_the_code(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let (secret, _) = scene.set_up(&scene.signed_in().await).await;
+    let accounts = scene.workspace.app.accounts();
+    let link = accounts.sign_in_link(scene.ann, Operator::Command).await.unwrap();
+    let there = scene.browser();
+    let page = there.use_link(&link_path(&link)).await.expect(200);
+    assert_eq!(page.header("set-cookie"), "");
+    me(&there).await.expect(401);
+    by_code(&there, &field(&page, "ticket"), &scene.code(&secret)).await.expect(303);
+    scene.pass(30);
+    // Nor does a new password.
+    let version = accounts.find(scene.ann).await.unwrap().version;
+    let reset = accounts.renew_link(scene.ann, version, Operator::Command).await.unwrap();
+    let form = [("password", "another horse battery")];
+    let page = there.post(&link_path(reset.secret.reveal())).form(&form).send().await.expect(200);
+    me(&there).await.expect(401);
+    by_code(&there, &field(&page, "ticket"), &scene.code(&secret)).await.expect(303);
+}
+
+async fn an_administrator_resets_it_for_a_person_who_lost_the_phone(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let ann = scene.signed_in().await;
+    scene.set_up(&ann).await;
+    let accounts = scene.workspace.app.accounts();
+    let version = accounts.find(scene.ann).await.unwrap().version;
+    accounts.reset_two_factor(scene.ann, version, Operator::Command).await.unwrap();
+    me(&ann).await.expect(401);
+    by_password(&scene.browser()).await.expect(303);
+}
