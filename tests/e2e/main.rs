@@ -144,6 +144,7 @@ modules![
     streams,
     telemetry,
     template,
+    two_factor,
     upgrades,
     viewers
 ];
