@@ -1,14 +1,19 @@
 //! What administrators and commands do with accounts. Every change is one guarded write with a version.
 
 use super::AccountError;
+use super::auth_cache::AuthKey;
+use super::authority::AUTHORITY;
 use super::change::{Description, Operator};
 use super::domain::{Account, AccountKind, AccountStatus, LinkPurpose, Secret};
+use super::items::{deletion_key, session_key};
 use super::links::{add_link, with_link};
+use super::sessions::SessionId;
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role};
 use crate::base::values::{Email, Name, Version};
-use crate::shared::audit_log::AuditKind;
+use crate::shared::audit_log::{AuditEntry, AuditKind};
 use crate::store::idempotency::Idempotency;
+use crate::store::{Condition, Update, WriteError, to_attribute};
 
 /// The input for a new account.
 #[derive(Debug, Clone)]
@@ -136,6 +141,7 @@ impl Accounts {
     }
 
     /// Changes an account. Disabling it ends its sessions and links, and its tokens do not work until it is enabled.
+    /// Enabling it cancels its [deletion](super::deletion).
     ///
     /// # Errors
     /// [`AccountError::Conflict`]; [`AccountError::EmailTaken`]; [`AccountError::LastAdministrator`];
@@ -153,7 +159,10 @@ impl Accounts {
         let Some(detail) = differences(&before, &after) else { return Ok(before) };
         let after = after.changed(self.clock.now());
         let what = Description::new(AuditKind::AccountChanged, detail);
-        let write = self.change_write(&before, &after, operator, &what)?;
+        let mut write = self.change_write(&before, &after, operator, &what)?;
+        if before.status == AccountStatus::Disabled && after.status != AccountStatus::Disabled {
+            write = write.delete_derived("deletion", &deletion_key(id));
+        }
         self.make(Idempotency::record(idempotency, write, &after)?, &after).await?;
         Ok(after)
     }
@@ -201,6 +210,36 @@ impl Accounts {
         Ok(after)
     }
 
+    /// Ends one session of a person. Returns false if it had ended before.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    pub async fn end_session_of(
+        &self,
+        id: AccountId,
+        session: &SessionId,
+        operator: Operator<'_>,
+    ) -> Result<bool, AccountError> {
+        let subject = self.find(id).await?.label();
+        let (now, detail) = (self.clock.now(), "One session ended.");
+        let entry =
+            AuditEntry::new(&self.rng, now, &operator.actor(), AuditKind::SessionsEnded, subject, detail);
+        let ended = Update::default().set("ended", to_attribute(true)?);
+        let current = Condition::Exists.and(Condition::NotEquals("ended", to_attribute(true)?));
+        let write = self.dynamo.guarded_write();
+        let write = write.update("session", &session_key(id, session.as_str()), &ended, current);
+        let write = operator.authorize(write.audit(&entry.at_path(format!("/people/{id}")))?, None);
+        let written = self.dynamo.write(write).await;
+        // In any case, because a write whose answer was lost may have happened.
+        self.auth_cache.invalidate(&AuthKey::Session(id, session.clone()));
+        match written {
+            Ok(()) => Ok(true),
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(refusal)) if refusal.of(AUTHORITY) => Err(AccountError::NoLongerAllowed),
+            Err(WriteError::Refused(_)) => Ok(false),
+        }
+    }
+
     /// Deletes an account. Its history stays, and so do its name in the histories of other records.
     ///
     /// # Errors
@@ -216,6 +255,7 @@ impl Accounts {
         let before = self.find_version(id, seen).await?;
         let what = Description::new(AuditKind::AccountDeleted, "Account deleted.");
         let write = self.deletion_write(&before, operator, &what)?;
+        let write = write.delete_derived("deletion", &deletion_key(id));
         self.make(Idempotency::record(idempotency, write, &before)?, &before).await?;
         Ok(before)
     }
@@ -227,7 +267,8 @@ fn service_email(id: AccountId) -> Result<Email, AccountError> {
     email.parse().map_err(|_| AccountError::EmailNeeded)
 }
 
-fn changed(account: Account, changes: AccountChanges) -> Account {
+/// Returns an account with new values.
+pub(super) fn changed(account: Account, changes: AccountChanges) -> Account {
     let AccountChanges { name, email, role, disabled } = changes;
     let account = Account {
         name: name.unwrap_or(account.name),

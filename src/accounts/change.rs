@@ -30,6 +30,8 @@ pub enum Operator<'a> {
     Link(&'a AuditActor),
     /// A command of the `holdfast` program, or its start.
     Command,
+    /// A person who continues an action that an administrator began. The write checks that it is still recorded.
+    Continued(&'a AuditActor),
 }
 
 impl Operator<'_> {
@@ -37,7 +39,7 @@ impl Operator<'_> {
     pub fn actor(&self) -> AuditActor {
         match self {
             Self::Administrator(who) | Self::Owner(who) => (*who).into(),
-            Self::Link(actor) => (*actor).clone(),
+            Self::Link(actor) | Self::Continued(actor) => (*actor).clone(),
             Self::Command => AuditActor::command(),
         }
     }
@@ -67,7 +69,7 @@ impl Operator<'_> {
         match self {
             Self::Administrator(who) => Some((who.id, Role::Administrator)),
             Self::Owner(who) => Some((who.id, Role::Participant)),
-            Self::Link(_) | Self::Command => None,
+            Self::Link(_) | Self::Command | Self::Continued(_) => None,
         }
     }
 }

@@ -55,6 +55,11 @@ pub(super) fn token_key(hash: &str) -> Key {
     Key::new(format!("TOKEN#{hash}"), "TOKEN")
 }
 
+/// Returns the key of the deletion that began and is not done.
+pub(super) fn deletion_key(id: AccountId) -> Key {
+    Key::new(account_key(id).pk, "DELETION")
+}
+
 /// Returns the key of the number of active administrators.
 pub(super) fn administrators_key() -> Key {
     Key::new("ADMINISTRATORS", "COUNT")

@@ -21,6 +21,7 @@ pub mod authority;
 pub mod change;
 pub mod cookies;
 pub mod data_keys;
+pub mod deletion;
 pub mod device;
 mod device_name;
 pub mod domain;

@@ -26,12 +26,19 @@
 //! | import | `IMPORT#<id>` | `IMPORT` | progress and counts |
 //! | part of an import's file | `IMPORT#<id>` | `PART#<number>` | bytes |
 //! | rejected row of an import | `IMPORT#<id>` | `REJECT#<row>` | row, reason, fields |
-//! | account | `ACCOUNT#<id>` | `ACCOUNT` | name, email, role, password (its hash), epoch, version, createdAt, updatedAt |
+//! | account | `ACCOUNT#<id>` | `ACCOUNT` | name, email, role, status, kind, password (its hash), epoch (of sessions), tokenEpoch, link (purpose, expiresAt), linkNumber, timeZone, lastSignInAt, version, createdAt, updatedAt, the list attributes |
+//! | history of an account; it stays when the account is deleted | `ACCOUNT#<id>` | `HISTORY#<version, 10 digits>` | version, at, by, detail |
+//! | session | `ACCOUNT#<id>` | `SESSION#<SHA-256>` | epoch, createdAt, lastSeenAt, device, address, ended, expiresAt |
+//! | deletion of an account that is not done | `ACCOUNT#<id>` | `DELETION` | leadsTo, by, at, seen (the version) |
+//! | search word of an account | `PERSON#<first character>` | `<word> <account id>` | accountId, role, status, shared, words |
+//! | number of active administrators | `ADMINISTRATORS` | `COUNT` | number |
+//! | account of the first start | `WORKSPACE` | `FIRSTSTART` | accountId |
+//! | that all accounts are in the lists | `ACCOUNTINDEX` | `ACCOUNTS` | index |
 //! | sign-in name | `LOGIN#<email, lowercase>` | `LOGIN` | accountId |
 //! | attempts to sign in or sign up | `ATTEMPTS#<email, lowercase>`, `ATTEMPTS#DEVICE#<account>#<device>`, `ATTEMPTS#SIGNED-IN#<account>`, `ATTEMPTS#NETWORK#<network>` | `ATTEMPTS` | count, expiresAt |
-//! | API token, for its owner's list | `ACCOUNT#<id>` | `TOKEN#<token id>` | id, name, createdAt, hash |
-//! | API token, for authentication | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name) |
-//! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, epoch, expiresAt |
+//! | API token, for its owner's list | `ACCOUNT#<id>` | `TOKEN#<token id>` | id, name, createdAt, hash, prefix, expiresAt |
+//! | API token, for authentication | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name), epoch, lastUsedAt, expiresAt |
+//! | link to sign in, to join, or to reset a password | `LINK#<SHA-256>` | `LINK` | accountId, purpose, number, epoch, expiresAt |
 //! | idempotency record | `LEDGER#<account>#<key>` | `LEDGER` | request hash, answer, expiresAt |
 //! | counted state of a lead or an order | that of the record | `COUNTED` | revision (version, step, at), shape, sequence, generation, recount, expiresAt once the record is deleted |
 //! | dead letter of the stream | `DEADLETTER#<id>` | `DEADLETTER` | key, reason, status, version, the list attributes, record, sequence, before, after, expiresAt once it is closed |
@@ -79,7 +86,11 @@
 //! | large orders that are still being written | Query pk = `UNSETTLED` |
 //! | search of leads | Query pk = `WORD#<first two characters>`, sk begins with the longest word; the other words are a filter; then BatchGetItem |
 //! | search of products | Query pk = `FIND#<first character>`, in the same way |
-//! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
+//! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#`; then BatchGetItem of the items that authenticate |
+//! | a session with its account | BatchGetItem of two, consistent |
+//! | sessions of an account; its history, newest first | Query pk = `ACCOUNT#<id>`, sk begins with `SESSION#`, or with `HISTORY#`, backwards |
+//! | accounts by name; of a role, a status, or both | Query `all-newest`, `state-newest`, `status-newest` or `status-state-newest` with partitions `ACCOUNTS`, `ACCOUNTS#ROLE#<role>`, `ACCOUNTS#STATUS#<status>`, `ACCOUNTS#BOTH#<role>#<status>`; then BatchGetItem, consistent |
+//! | search of accounts | Query pk = `PERSON#<first character>`, in the same way as leads |
 //! | all rules, for each batch of changes that contains an event | Query pk = `RULES`, consistent |
 //! | runs of rules by newest; of a rule, a state, or both | Query `all-newest`, `state-newest`, `status-newest` or `status-state-newest` with partitions `RUNS`, `RUNS#<rule id>`, `RUNS#<state>`, `RUNS#<rule id>#<state>`; then BatchGetItem |
 //! | failed runs that are due for a retry | Query `status-score`, partition `RUNS#FAILED`, up to now; then BatchGetItem |
