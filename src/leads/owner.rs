@@ -7,7 +7,9 @@ use super::domain::{Action, Lead, LeadChange, LeadId, Owner};
 use super::error::LeadError;
 use super::items::Filter;
 use super::list::{LeadPage, ListRequest};
+use crate::accounts::AccountError;
 use crate::accounts::agents::AccountReference;
+use crate::accounts::domain::Account;
 use crate::base::identity::{AccountId, Actor};
 use crate::base::values::Invalid;
 use crate::leads::Leads;
@@ -21,6 +23,18 @@ impl Leads {
         match self.accounts.agent(reference).await? {
             Some(account) => Ok(Owner { id: account.id, name: account.name }),
             None => Err(LeadError::Invalid("owner", Invalid::new("No agent has this account."))),
+        }
+    }
+
+    /// Returns the agents and administrators to choose an owner from, by name, at most a hundred of each role.
+    ///
+    /// # Errors
+    /// [`LeadError::Store`] if the store failed.
+    pub async fn agents(&self) -> Result<Vec<Account>, LeadError> {
+        match self.accounts.agents().await {
+            Ok(agents) => Ok(agents),
+            Err(AccountError::Store(error)) => Err(error.into()),
+            Err(other) => Err(LeadError::Invalid("owner", Invalid::new(other.to_string()))),
         }
     }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::custom_form::{CustomForm, NewFields};
 use super::edit_form::EditErrors;
-use super::form::{LeadForm, rule_message};
+use super::form::{LeadForm, owner_choices, rule_message};
 use super::form_limit;
 use super::parse::{optional, read};
 use super::parts::{Answer, RenderTarget};
@@ -33,7 +33,8 @@ pub(super) fn routes() -> Routes<Leads> {
 }
 
 async fn new(State(leads): State<Leads>, context: PageContext) -> Answer {
-    let form = LeadForm::empty(context.account.as_ref());
+    let owners = owner_choices(context.account.as_ref(), None, &leads.agents().await?);
+    let form = LeadForm::empty(owners);
     html(StatusCode::OK, &NewPage { form, key: leads.rng.uuid(), context })
 }
 
@@ -66,7 +67,8 @@ async fn create(
         },
     };
     let custom = CustomForm::filled(Vec::new(), &added, &errors.custom);
-    let form = LeadForm::for_new(typed, custom, errors.own, Some(&who));
+    let owners = owner_choices(Some(&who), None, &leads.agents().await?);
+    let form = LeadForm::for_new(typed, custom, errors.own, owners);
     html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage { context: target.context, form, key: leads.rng.uuid() })
 }
 

@@ -6,6 +6,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::handler::Handler as _;
+use futures_util::future::try_join;
 use http::{HeaderValue, StatusCode};
 
 use super::conflict::ConflictView;
@@ -38,8 +39,12 @@ pub(super) fn routes() -> Routes<Leads> {
 async fn edit(State(leads): State<Leads>, target: RenderTarget, Path(id): Path<LeadId>) -> Answer {
     let who = target.context.account.clone();
     let form = match target.in_row() {
-        true => LeadForm::for_lead(&leads.find(id).await?, who.as_ref()),
-        false => LeadForm::for_lead_with_fields(&leads.find_with_fields(id).await?, who.as_ref()),
+        true => LeadForm::for_lead(&leads.find(id).await?),
+        false => {
+            let (found, agents) = try_join(leads.find_with_fields(id), leads.agents()).await?;
+            let owners = owner_choices(who.as_ref(), found.lead.owner.as_ref(), &agents);
+            LeadForm::for_lead_with_fields(&found, owners)
+        }
     };
     target.form(StatusCode::OK, form)
 }
@@ -105,7 +110,9 @@ impl Rejected<'_> {
             true => None,
             false => self.leads.find(self.id).await.ok().and_then(|lead| lead.owner),
         };
-        let owners = owner_choices(Some(self.who), owner.as_ref());
+        // A row has no field for the owner.
+        let agents = if target.in_row() { Vec::new() } else { self.leads.agents().await? };
+        let owners = owner_choices(Some(self.who), owner.as_ref(), &agents);
         let form = LeadForm::for_edit(self.id, self.edit, errors, owners);
         target.form(StatusCode::UNPROCESSABLE_ENTITY, form)
     }

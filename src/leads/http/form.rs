@@ -5,7 +5,8 @@
 use super::custom_form::CustomForm;
 use super::edit_form::{Edit, EditErrors};
 use super::parts::{Choice, states, statuses};
-use crate::base::identity::SignedIn;
+use crate::accounts::domain::Account;
+use crate::base::identity::{AccountId, SignedIn};
 use crate::leads::domain::{Lead, LeadField, LeadId, Owner, Rule, Score, Status};
 use crate::leads::fields::LeadWithFields;
 use crate::leads::merge::FieldKey;
@@ -32,12 +33,22 @@ pub(super) struct OwnerChoice {
     pub(super) label: String,
 }
 
-/// Returns the agents to choose from: the person, and the present owner.
-pub(super) fn owner_choices(who: Option<&SignedIn>, owner: Option<&Owner>) -> Vec<OwnerChoice> {
-    let me = who.map(|who| OwnerChoice { id: who.id.to_string(), label: format!("{} (you)", who.name) });
-    let owner = owner.filter(|owner| who.is_none_or(|who| who.id != owner.id));
-    let other = owner.map(|owner| OwnerChoice { id: owner.id.to_string(), label: owner.name.to_string() });
-    me.into_iter().chain(other).collect()
+/// Returns the agents to choose from: the person, the present owner, who may be no agent any more, and all others.
+pub(super) fn owner_choices(
+    who: Option<&SignedIn>,
+    owner: Option<&Owner>,
+    agents: &[Account],
+) -> Vec<OwnerChoice> {
+    let me = who.map(|who| (who.id, format!("{} (you)", who.name)));
+    let is_me = |id: AccountId| who.is_some_and(|who| who.id == id);
+    let owner = owner.filter(|owner| !is_me(owner.id));
+    let others = agents.iter().filter(|agent| !is_me(agent.id));
+    let others = others.filter(|agent| owner.is_none_or(|owner| owner.id != agent.id));
+    // Two agents may have one name.
+    let others = others.map(|agent| (agent.id, agent.label()));
+    let owner = owner.map(|owner| (owner.id, owner.name.to_string()));
+    let choices = me.into_iter().chain(owner).chain(others);
+    choices.map(|(id, label)| OwnerChoice { id: id.to_string(), label }).collect()
 }
 
 /// The form of a new lead or of an existing one.
@@ -79,33 +90,32 @@ impl LeadForm {
         typed: Texts,
         custom: CustomForm,
         errors: Messages,
-        who: Option<&SignedIn>,
+        owners: Vec<OwnerChoice>,
     ) -> Self {
         let form = Self::filled(Texts::default(), typed, errors);
-        Self { custom, owners: owner_choices(who, None), ..form }
+        Self { custom, owners, ..form }
     }
 
     /// Creates the empty form of a new lead.
-    pub(super) fn empty(who: Option<&SignedIn>) -> Self {
+    pub(super) fn empty(owners: Vec<OwnerChoice>) -> Self {
         let typed = Texts {
             lead_score: Score::default().to_string(),
             status: Status::default().to_string(),
             ..Texts::default()
         };
-        Self::for_new(typed, CustomForm::of(&Default::default()), Messages::default(), who)
+        Self::for_new(typed, CustomForm::of(&Default::default()), Messages::default(), owners)
     }
 
-    /// Creates the form of an existing lead with its current values, without its custom fields.
-    pub(super) fn for_lead(lead: &Lead, who: Option<&SignedIn>) -> Self {
+    /// Creates the form of an existing lead with its current values, without its custom fields and its owner.
+    pub(super) fn for_lead(lead: &Lead) -> Self {
         let texts = Texts::of(lead);
         let form = Self::filled(texts.clone(), texts, Messages::default());
-        let owners = owner_choices(who, lead.owner.as_ref());
-        Self { id: lead.id.to_string(), version: lead.version.get(), owners, ..form }
+        Self { id: lead.id.to_string(), version: lead.version.get(), ..form }
     }
 
     /// Creates the form of an existing lead with its current values and custom fields.
-    pub(super) fn for_lead_with_fields(found: &LeadWithFields, who: Option<&SignedIn>) -> Self {
-        Self { custom: CustomForm::of(&found.fields), ..Self::for_lead(&found.lead, who) }
+    pub(super) fn for_lead_with_fields(found: &LeadWithFields, owners: Vec<OwnerChoice>) -> Self {
+        Self { custom: CustomForm::of(&found.fields), owners, ..Self::for_lead(&found.lead) }
     }
 
     /// Creates the form of a rejected edit with the typed text and its errors.
