@@ -30,6 +30,7 @@ use crate::leads::former_words::FormerWords;
 use crate::leads::snapshots::Snapshots;
 use crate::leads::{self, Leads};
 use crate::orders::{self, Orders, Reconciler, StateLocks};
+use crate::people::{self, People};
 use crate::projections::{self, Projections};
 use crate::raffles::{self, Raffles};
 use crate::rules::{self, Rules};
@@ -208,6 +209,11 @@ impl App {
         Imports::new(&self.services(), self.leads())
     }
 
+    /// Returns the service of the administration of people.
+    pub fn people(&self) -> People {
+        People::new(&self.services(), self.accounts(), self.leads())
+    }
+
     /// Returns the service of raffles and their tickets.
     pub fn raffles(&self) -> Raffles {
         Raffles::new(&self.services())
@@ -266,6 +272,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .and(audit::routes(app.audit()))
         .and(leads::routes(app.leads()))
         .and(imports::routes(app.imports()))
+        .and(people::routes(app.people()))
         .and(orders::routes(app.orders()))
         .and(raffles::routes(app.raffles()))
         .and(inventory::routes(app.inventory()))

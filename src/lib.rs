@@ -17,6 +17,7 @@
 //! | [`stats`] | counts of leads and orders, from the table's stream |
 //! | [`orders`] | orders for leads, and caps |
 //! | [`imports`] | imports of leads from CSV files |
+//! | [`people`] | the administration of people: invitations, roles, sessions, tokens, deletion |
 //! | [`raffles`] | raffles and their tickets |
 //! | [`inventory`] | products whose stock follows from messages |
 //! | [`commands`] | commands from JSON, text, a shell and a page |
@@ -51,6 +52,7 @@ pub mod imports;
 pub mod inventory;
 pub mod leads;
 pub mod orders;
+pub mod people;
 pub mod projections;
 pub mod raffles;
 pub mod reservations;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, from the lowest floor up. A room imports only from rooms before it.
-const FLOORS: [&str; 21] = [
+const FLOORS: [&str; 22] = [
     "base",
     "engine",
     "store",
@@ -24,6 +24,7 @@ const FLOORS: [&str; 21] = [
     "stats",
     "orders",
     "imports",
+    "people",
     "raffles",
     "inventory",
     "commands",

@@ -33,7 +33,11 @@ const THINGS: usize = 50;
 const MOST: usize = 4;
 
 /// All lists of the product. `{…}` stands for the first record of its kind.
-const LISTS: [&str; 32] = [
+const LISTS: [&str; 36] = [
+    "/api/accounts?limit=50",
+    "/people",
+    "/api/accounts/{account}/history?limit=50",
+    "/api/accounts/{account}/tokens?limit=50",
     "/api/leads?limit=50",
     "/api/leads?limit=50&q=lead",
     "/api/leads?limit=50&owner={owner}",
@@ -69,7 +73,11 @@ const LISTS: [&str; 32] = [
 ];
 
 /// Routes that answer with one record, with a form, with the cost of one step, or with a list that never grows.
-const NO_LISTS: [&str; 61] = [
+const NO_LISTS: [&str; 65] = [
+    "/api/accounts/{id}",
+    "/api/accounts/{id}/tokens/{token}",
+    "/people/{id}",
+    "/people/{id}/deletion",
     "/",
     "/account",
     // The audit log has a limit of its own, which its cases check.
@@ -211,6 +219,7 @@ async fn create_records(
     process_stream(environment, workspace).await;
     vec![
         ("{lead}", lead["id"].as_str().unwrap().to_owned()),
+        ("{account}", me["id"].as_str().unwrap().to_owned()),
         ("{owner}", me["email"].as_str().unwrap().to_owned()),
         ("{raffle}", raffle["id"].as_str().unwrap().to_owned()),
         ("{order}", order.unwrap().id.to_string()),

@@ -51,6 +51,8 @@ mod order_readers;
 mod orders;
 mod outcomes;
 mod pages;
+mod people;
+mod people_pages;
 mod policies;
 mod process;
 mod races;
@@ -128,6 +130,8 @@ modules![
     orders,
     outcomes,
     pages,
+    people,
+    people_pages,
     policies,
     process,
     races,

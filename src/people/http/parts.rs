@@ -1,0 +1,127 @@
+//! What the pages of people share: new links and tokens, the choice of an agent, and messages of refused changes.
+
+use http::{HeaderMap, header};
+
+use crate::accounts::domain::{Account, AccountStatus, LinkPurpose, Secret, TokenDays};
+use crate::accounts::{AccountError, link_path};
+use crate::shared::pages::*;
+
+/// The start page of people.
+pub(super) const PATH: &str = "/people";
+
+/// Returns the path of a person's page.
+pub(super) fn page_of(id: impl std::fmt::Display) -> String {
+    format!("{PATH}/{id}")
+}
+
+/// A new link, which is shown only once.
+pub(super) struct NewLink {
+    /// The whole address, if the browser says where it is, otherwise its path.
+    pub(super) address: String,
+    pub(super) until: Option<DisplayTime>,
+    /// Whether it lets an invited person join. Otherwise it sets a new password.
+    pub(super) invites: bool,
+}
+
+impl NewLink {
+    /// Returns the link of an account that was invited or got a reset just now.
+    pub(super) fn of(context: &PageContext, headers: &HeaderMap, account: &Account, secret: &Secret) -> Self {
+        // A form comes from our own origin, which its browser names.
+        let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        let origin = origin.filter(|origin| origin.starts_with("http")).unwrap_or_default();
+        let link = account.link.as_ref();
+        Self {
+            address: format!("{origin}{}", context.url(&link_path(secret.reveal()))),
+            until: link.map(|link| link.expires_at.into()),
+            invites: link.is_some_and(|link| link.purpose == LinkPurpose::Invitation),
+        }
+    }
+}
+
+/// A new token with its secret, which is shown only once.
+pub(super) struct NewToken {
+    pub(super) name: String,
+    pub(super) secret: String,
+}
+
+/// The typed fields of a new token.
+pub(super) struct TokenFields {
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) days: String,
+}
+
+impl Default for TokenFields {
+    fn default() -> Self {
+        Self { name: String::new(), role: String::new(), days: TokenDays::SUGGESTED.to_string() }
+    }
+}
+
+/// An agent who can get leads.
+pub(super) struct AgentChoice {
+    pub(super) id: String,
+    pub(super) label: String,
+}
+
+impl AgentChoice {
+    /// Returns all agents except one.
+    pub(super) fn all_but(agents: Vec<Account>, except: &Account) -> Vec<Self> {
+        let others = agents.into_iter().filter(|agent| agent.id != except.id);
+        others.map(|agent| Self { id: agent.id.to_string(), label: agent.label() }).collect()
+    }
+}
+
+/// Returns the name of the badge's style of a state.
+pub(super) fn tone_of(status: AccountStatus) -> &'static str {
+    match status {
+        AccountStatus::Active => "good",
+        AccountStatus::Invited => "open",
+        AccountStatus::Disabled => "bad",
+    }
+}
+
+/// The part of a person's page where a message is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Profile,
+    State,
+    Link,
+    Sessions,
+    Deletion,
+}
+
+/// Why a change was refused.
+pub(super) struct Refusal {
+    pub(super) place: Place,
+    pub(super) status: StatusCode,
+    pub(super) words: String,
+    /// The account as it is now, if the person saw a former version.
+    pub(super) fresh: Option<Box<Account>>,
+}
+
+impl Refusal {
+    /// Returns the refusal that the page shows.
+    ///
+    /// # Errors
+    /// The error itself, if another page answers it.
+    pub(super) fn of(place: Place, error: AccountError) -> Result<Self, AccountError> {
+        let invalid = StatusCode::UNPROCESSABLE_ENTITY;
+        let (status, words, fresh) = match error {
+            AccountError::Conflict(fresh) => {
+                let words = "This account was changed while you were looking at it, and nothing was written. \
+                             This is how it is now: look at it, and do it again if it is still right.";
+                (StatusCode::CONFLICT, words, Some(fresh))
+            }
+            AccountError::LastAdministrator => {
+                let words =
+                    "This is the last active administrator. Make another person an administrator first.";
+                (invalid, words, None)
+            }
+            AccountError::NotActive => {
+                (invalid, "This account cannot get a link now: it is disabled, or a service.", None)
+            }
+            other => return Err(other),
+        };
+        Ok(Self { place, status, words: words.to_owned(), fresh })
+    }
+}

@@ -1,0 +1,36 @@
+//! Creates tokens of services, which cannot sign in to do it.
+
+use super::PeopleError;
+use crate::accounts::AccountError;
+use crate::accounts::change::Operator;
+use crate::accounts::domain::{AccountKind, Token, TokenDays, TokenDraft, TokenName};
+use crate::accounts::tokens::Made;
+use crate::base::identity::{AccountId, Role, SignedIn, Via};
+use crate::people::People;
+use crate::store::idempotency::Idempotency;
+
+impl People {
+    /// Creates a token of a service. Without a role, it gets that of the service.
+    ///
+    /// # Errors
+    /// [`PeopleError::NotAService`]; [`AccountError::SessionNeeded`] if the administrator uses a token; and the errors
+    /// of [`create_token`](crate::accounts::Accounts::create_token).
+    pub async fn create_service_token(
+        &self,
+        id: AccountId,
+        (name, role, days): (TokenName, Option<Role>, Option<TokenDays>),
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, Token>>,
+    ) -> Result<Made, PeopleError> {
+        if who.via != Via::Session {
+            // As for one's own tokens: a leaked token must not create another one that outlives it.
+            return Err(AccountError::SessionNeeded.into());
+        }
+        let service = self.accounts.find(id).await?;
+        if service.kind != AccountKind::Service {
+            return Err(PeopleError::NotAService);
+        }
+        let draft = TokenDraft { name, role: role.unwrap_or(service.role), days };
+        Ok(self.accounts.create_token(id, draft, Operator::Administrator(who), idempotency).await?)
+    }
+}
