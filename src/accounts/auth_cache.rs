@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
 
 use super::AccountError;
-use super::sessions::SessionId;
+use super::domain::SessionId;
 use crate::base::identity::{AccountId, SignedIn};
 
 /// How long an entry is valid.

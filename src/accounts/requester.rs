@@ -30,6 +30,11 @@ pub struct Requester {
 }
 
 impl Requester {
+    /// Returns the browser and the system in words, and the address, for a session.
+    pub(super) fn device_and_address(&self) -> (String, Option<IpAddr>) {
+        (self.device_name.clone(), self.address)
+    }
+
     /// Returns the queue for its passwords.
     pub fn queue(&self) -> Queue {
         if self.device.is_some() { Queue::Known } else { Queue::Strangers }

@@ -103,7 +103,7 @@ impl Orders {
             let write = write_cap(write, &before, &after, stored)?;
             let (subject, words) = (format!("Cap of {state}"), cap_words(&before, &after));
             let write = write.audit(&self.cap_entry(&who.into(), subject, words))?;
-            let write = write.authorized(who, Role::Administrator);
+            let write = write.authorized(who, Role::Agent);
             let after = StateCap::from(after);
             if self.try_authorized(Idempotency::record(idempotency, write, &after)?).await? {
                 return Ok(after);
@@ -149,7 +149,7 @@ impl Orders {
             }
             let words = format!("Default cap changed from {} to {cap}.", read.default.cap);
             let write = write.audit(&self.cap_entry(&who.into(), "Default cap".to_owned(), words))?;
-            let write = write.authorized(who, Role::Administrator);
+            let write = write.authorized(who, Role::Agent);
             if self.try_authorized(Idempotency::record(idempotency, write, &after)?).await? {
                 return Ok(after);
             }

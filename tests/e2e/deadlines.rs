@@ -154,7 +154,16 @@ pub async fn prepare(workspace: &Workspace, leads: usize) -> Records {
     admin.patch(&format!("/api/leads/{}", id(&changed))).json(&edit).send().await.expect(200);
     let notes = format!("/api/leads/{}/notes", id(&leads[count - 1]));
     let note = create(&admin, &notes, json!({ "text": "Called." })).await;
+    let account = json!({ "name": "Bob", "email": "bob@example.com", "role": "agent" });
+    let account = create(&admin, "/api/accounts", account).await;
+    let service = json!({ "name": "Robot", "role": "agent", "kind": "service" });
+    let service = create(&admin, "/api/accounts", service).await;
+    let tokens = format!("/api/accounts/{}/tokens", id(&service));
+    let service_token = create(&person, &tokens, json!({ "name": "t" })).await;
     let ids = BTreeMap::from([
+        ("account", id(&account)),
+        ("service", id(&service)),
+        ("service token", id(&service_token)),
         ("deleted", id(&deleted)),
         ("changed", id(&changed)),
         ("note", id(&note)),
@@ -370,6 +379,54 @@ pub fn requests(records: &Records) -> Vec<TestRequest> {
             "/api/products/{sku}/adjust",
             json!({ "version": 1, "stock": 3 }),
         ),
+        api(
+            M::POST,
+            "/api/accounts".into(),
+            "/api/accounts",
+            json!({ "name": "Cy", "email": "cy@example.com", "role": "viewer" }),
+        ),
+        api(
+            M::PATCH,
+            format!("/api/accounts/{}", id("account")),
+            "/api/accounts/{id}",
+            json!({ "version": 1, "role": "viewer" }),
+        ),
+        (
+            M::DELETE,
+            format!("/api/accounts/{}?version=1&leads=clear", id("account")),
+            "/api/accounts/{id}",
+            None,
+        ),
+        api(
+            M::POST,
+            format!("/api/accounts/{}/link", id("account")),
+            "/api/accounts/{id}/link",
+            json!({ "version": 1 }),
+        ),
+        (
+            M::DELETE,
+            format!("/api/accounts/{}/link?version=1", id("account")),
+            "/api/accounts/{id}/link",
+            None,
+        ),
+        api(
+            M::POST,
+            format!("/api/accounts/{}/sessions/end", id("account")),
+            "/api/accounts/{id}/sessions/end",
+            json!({ "version": 1 }),
+        ),
+        api(
+            M::POST,
+            format!("/api/accounts/{}/tokens", id("service")),
+            "/api/accounts/{id}/tokens",
+            json!({ "name": "u" }),
+        ),
+        (
+            M::DELETE,
+            format!("/api/accounts/{}/tokens/{}", id("service"), id("service token")),
+            "/api/accounts/{id}/tokens/{token}",
+            None,
+        ),
         api(M::POST, "/api/tokens".into(), "/api/tokens", json!({ "name": "u" })),
         (M::DELETE, format!("/api/tokens/{}", id("token")), "/api/tokens/{id}", None),
     ]
@@ -380,7 +437,7 @@ async fn send(
     (method, path, _, body): &(Method, String, &str, Option<Value>),
 ) -> Response {
     // Only people create tokens.
-    let client = if path.starts_with("/api/tokens") { &records.person } else { &records.admin };
+    let client = if path.contains("/tokens") { &records.person } else { &records.admin };
     let request = client.request(method.clone(), path);
     match body {
         Some(body) => request.json(body).send().await,

@@ -73,13 +73,14 @@ const LISTS: [&str; 36] = [
 ];
 
 /// Routes that answer with one record, with a form, with the cost of one step, or with a list that never grows.
-const NO_LISTS: [&str; 65] = [
+const NO_LISTS: [&str; 66] = [
     "/api/accounts/{id}",
     "/api/accounts/{id}/tokens/{token}",
     "/people/{id}",
     "/people/{id}/deletion",
     "/",
     "/account",
+    "/account/two-factor",
     // The audit log has a limit of its own, which its cases check.
     "/api/audit",
     "/audit",

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use super::super::parts::Delay;
-use super::{AccountPage, account_page, answer, done};
+use super::page::{AccountPage, PasswordErrors, account_page, answer, done};
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
 use crate::accounts::tokens::require_session;
@@ -78,20 +78,6 @@ pub(super) struct PasswordForm {
     again: String,
     /// Present if the box is ticked.
     revoke_tokens: Option<String>,
-}
-
-/// The errors of the fields of a new password.
-#[derive(Debug, Default)]
-pub(super) struct PasswordErrors {
-    pub(super) current: Option<String>,
-    pub(super) new: Option<String>,
-    pub(super) again: Option<String>,
-}
-
-impl PasswordErrors {
-    fn any(&self) -> bool {
-        self.current.is_some() || self.new.is_some() || self.again.is_some()
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use http::HeaderMap;
 
 use super::super::parts::Delay;
-use super::{AccountPage, account_page, answer, done};
-use crate::accounts::domain::Account;
+use super::page::{AccountPage, ProfileErrors, ProfileFields, account_page, answer, done};
 use crate::accounts::tokens::require_session;
 use crate::accounts::{AccountError, Accounts};
 use crate::base::calendar::ZoneName;
@@ -98,28 +97,4 @@ pub(super) struct ProfileForm {
 #[derive(Deserialize)]
 pub(super) struct TimeZoneForm {
     time_zone: String,
-}
-
-/// The fields of the name and the address.
-pub(super) struct ProfileFields {
-    pub(super) version: Version,
-    pub(super) name: String,
-    pub(super) email: String,
-}
-
-impl ProfileFields {
-    pub(super) fn of(account: &Account) -> Self {
-        let (name, email) = (account.name.to_string(), account.email.to_string());
-        Self { version: account.version, name, email }
-    }
-}
-
-/// The errors of the name and the address.
-#[derive(Debug, Default)]
-pub(super) struct ProfileErrors {
-    pub(super) name: Option<String>,
-    pub(super) email: Option<String>,
-    pub(super) current: Option<String>,
-    /// An error that does not belong to a field.
-    pub(super) notice: Option<String>,
 }

@@ -2,9 +2,9 @@
 
 use http::HeaderMap;
 
-use super::{AccountPage, account_page};
+use super::page::{AccountPage, NewToken, TokenFields, account_page};
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{Token, TokenDays, TokenDraft, TokenId};
+use crate::accounts::domain::{TokenDays, TokenDraft, TokenId};
 use crate::accounts::tokens::{Made, require_session};
 use crate::accounts::{AccountError, Accounts};
 use crate::base::identity::Role;
@@ -76,48 +76,4 @@ impl TokenForm {
         let days = days.map(str::parse::<TokenDays>).transpose()?;
         Ok(TokenDraft { name: self.name.parse()?, role, days })
     }
-}
-
-/// A token in the list.
-pub(super) struct TokenRow {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) role: Role,
-    pub(super) prefix: Option<String>,
-    pub(super) created: DisplayTime,
-    pub(super) expires: Option<DisplayTime>,
-    pub(super) last_used: Option<DisplayTime>,
-}
-
-impl From<Token> for TokenRow {
-    fn from(token: Token) -> Self {
-        Self {
-            id: token.id.to_string(),
-            name: token.name.to_string(),
-            role: token.role,
-            prefix: token.prefix,
-            created: token.created_at.into(),
-            expires: token.expires_at.map(Into::into),
-            last_used: token.last_used_at.map(Into::into),
-        }
-    }
-}
-
-/// The typed fields of a new token.
-pub(super) struct TokenFields {
-    pub(super) name: String,
-    pub(super) role: String,
-    pub(super) days: String,
-}
-
-impl Default for TokenFields {
-    fn default() -> Self {
-        Self { name: String::new(), role: String::new(), days: TokenDays::SUGGESTED.to_string() }
-    }
-}
-
-/// A new token with its secret, which is shown only once.
-pub(super) struct NewToken {
-    pub(super) name: String,
-    pub(super) secret: String,
 }

@@ -1,0 +1,203 @@
+//! The page with a person's own name, address, password, sessions and tokens: its parts, and how it is put together.
+
+use http::HeaderMap;
+
+use super::super::parts::retry_after;
+use crate::accounts::domain::{Account, ListedSession, SessionId, Token, TokenDays, TokenName};
+use crate::accounts::password::Password;
+use crate::accounts::{AccountError, Accounts};
+use crate::base::calendar;
+use crate::base::identity::Role;
+use crate::base::values::Version;
+use crate::shared::pages::*;
+
+/// The number of tokens, and of sessions, on one page.
+const ROWS: u16 = 50;
+
+/// What the page says after a change, by the parameter of its address.
+pub(super) const DONE: [(&str, &str); 6] = [
+    ("two-factor-off", "Two-factor authentication is off."),
+    ("profile", "Your name and address are saved."),
+    ("password", "Your password is changed."),
+    ("time-zone", "Your time zone is saved."),
+    ("session", "The session is ended."),
+    ("sessions", "All other sessions are ended."),
+];
+
+pub(super) fn done(context: &PageContext, what: &str, fragment: bool) -> Response {
+    see_other(context, &format!("/account?done={what}"), fragment)
+}
+
+pub(super) async fn account_page(
+    accounts: &Accounts,
+    context: PageContext,
+    who: &SignedIn,
+    headers: &HeaderMap,
+    cursor: Option<&str>,
+) -> Result<AccountPage, AccountError> {
+    let account = accounts.find(who.id).await?;
+    let tokens = accounts.tokens(who.id, ROWS, cursor).await?;
+    let sessions = accounts.sessions(&account, ROWS, None).await?;
+    let this = accounts.session_of(headers).await.map(|cookie| SessionId::of(&cookie.secret));
+    let row = |session| SessionRow::of(session, this.as_ref());
+    Ok(AccountPage {
+        context,
+        done: None,
+        profile: ProfileFields::of(&account),
+        profile_errors: ProfileErrors::default(),
+        has_password: account.password.is_some(),
+        password: PasswordErrors::default(),
+        has_two_factor: account.two_factor.is_some(),
+        time_zone: account.time_zone.as_ref().map(ToString::to_string).unwrap_or_default(),
+        sessions: sessions.items.into_iter().map(row).collect(),
+        tokens: tokens.items.into_iter().map(Into::into).collect(),
+        next: tokens.next,
+        new_token: None,
+        token: TokenFields::default(),
+        token_error: None,
+        roles: Role::ALL.into_iter().filter(|role| *role <= account.role).rev().collect(),
+    })
+}
+
+pub(super) fn answer(status: StatusCode, page: &AccountPage, seconds: Option<u64>) -> PageAnswer {
+    let response = html(status, page)?;
+    Ok(match seconds {
+        Some(seconds) => retry_after(response, seconds),
+        None => response,
+    })
+}
+
+/// The page with a person's own name, address, password, sessions and tokens.
+#[derive(Template)]
+#[template(path = "accounts/account.html")]
+pub(super) struct AccountPage {
+    pub(super) context: PageContext,
+    /// What was done just now.
+    pub(super) done: Option<&'static str>,
+    pub(super) profile: ProfileFields,
+    pub(super) profile_errors: ProfileErrors,
+    pub(super) has_password: bool,
+    pub(super) password: PasswordErrors,
+    pub(super) has_two_factor: bool,
+    /// The name of the chosen time zone, or empty.
+    pub(super) time_zone: String,
+    pub(super) sessions: Vec<SessionRow>,
+    pub(super) tokens: Vec<TokenRow>,
+    /// The cursor of older tokens.
+    pub(super) next: Option<String>,
+    pub(super) new_token: Option<NewToken>,
+    /// The typed fields of a new token.
+    pub(super) token: TokenFields,
+    pub(super) token_error: Option<String>,
+    /// The roles that a token may have.
+    pub(super) roles: Vec<Role>,
+}
+
+impl AccountPage {
+    fn time_zones(&self) -> impl Iterator<Item = &'static str> {
+        calendar::zone_names()
+    }
+}
+
+/// The fields of the name and the address.
+pub(super) struct ProfileFields {
+    pub(super) version: Version,
+    pub(super) name: String,
+    pub(super) email: String,
+}
+
+impl ProfileFields {
+    pub(super) fn of(account: &Account) -> Self {
+        let (name, email) = (account.name.to_string(), account.email.to_string());
+        Self { version: account.version, name, email }
+    }
+}
+
+/// The errors of the name and the address.
+#[derive(Debug, Default)]
+pub(super) struct ProfileErrors {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) current: Option<String>,
+    /// An error that does not belong to a field.
+    pub(super) notice: Option<String>,
+}
+/// The errors of the fields of a new password.
+#[derive(Debug, Default)]
+pub(super) struct PasswordErrors {
+    pub(super) current: Option<String>,
+    pub(super) new: Option<String>,
+    pub(super) again: Option<String>,
+}
+
+impl PasswordErrors {
+    pub(super) fn any(&self) -> bool {
+        self.current.is_some() || self.new.is_some() || self.again.is_some()
+    }
+}
+
+/// A session in the list.
+pub(super) struct SessionRow {
+    pub(super) id: String,
+    pub(super) device: String,
+    pub(super) address: Option<String>,
+    pub(super) created: DisplayTime,
+    pub(super) last_seen: DisplayTime,
+    pub(super) is_this: bool,
+}
+
+impl SessionRow {
+    pub(super) fn of(session: ListedSession, this: Option<&SessionId>) -> Self {
+        Self {
+            is_this: this == Some(&session.id),
+            id: session.id.to_string(),
+            device: session.device,
+            address: session.address.map(|address| address.to_string()),
+            created: session.created_at.into(),
+            last_seen: session.last_seen_at.into(),
+        }
+    }
+}
+/// A token in the list.
+pub(super) struct TokenRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) role: Role,
+    pub(super) prefix: Option<String>,
+    pub(super) created: DisplayTime,
+    pub(super) expires: Option<DisplayTime>,
+    pub(super) last_used: Option<DisplayTime>,
+}
+
+impl From<Token> for TokenRow {
+    fn from(token: Token) -> Self {
+        Self {
+            id: token.id.to_string(),
+            name: token.name.to_string(),
+            role: token.role,
+            prefix: token.prefix,
+            created: token.created_at.into(),
+            expires: token.expires_at.map(Into::into),
+            last_used: token.last_used_at.map(Into::into),
+        }
+    }
+}
+
+/// The typed fields of a new token.
+pub(super) struct TokenFields {
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) days: String,
+}
+
+impl Default for TokenFields {
+    fn default() -> Self {
+        Self { name: String::new(), role: String::new(), days: TokenDays::SUGGESTED.to_string() }
+    }
+}
+
+/// A new token with its secret, which is shown only once.
+pub(super) struct NewToken {
+    pub(super) name: String,
+    pub(super) secret: String,
+}
