@@ -11,8 +11,9 @@
 //! Invariants: an attempt is counted before its password or code is checked, in one write that requires a budget with
 //! attempts left. However many guesses arrive at once, no more are checked than the budget has. A known device uses
 //! only its own budget, so strangers cannot lock out an owner, neither through the email address nor through a shared
-//! network. The right password or code refunds its attempt and resets the budget of the email address or the device. A
-//! budget resets 15 minutes after its first attempt.
+//! network. The right password refunds its attempt and resets the budget of the email address or the device. Signing up
+//! gives back its own attempt only: if it reset a budget, it would allow ten more guesses. A budget resets 15 minutes
+//! after its first attempt.
 //!
 //! API tokens, sign-in links and sessions have no budget. Each is 256 random bits or signed with a longer key, so
 //! guessing is not feasible, and malformed text is refused without a read. A limit would only let strangers lock out

@@ -59,6 +59,6 @@ impl Accounts {
             Err(error) => return Err(error),
         }
         // In both cases, so that the number of attempts that are left reveals nothing either.
-        self.refund_attempt(counted).await
+        self.return_attempt(counted).await
     }
 }

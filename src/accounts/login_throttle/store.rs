@@ -113,6 +113,25 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    /// Gives back an attempt that guessed nothing. No budget resets: a person who guesses passwords could otherwise go
+    /// on after each sign-up with the same address.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`] if the store failed.
+    pub(in crate::accounts) async fn return_attempt(
+        &self,
+        CountedAttempt(plan): CountedAttempt,
+    ) -> Result<(), AccountError> {
+        let write = plan
+            .iter()
+            .try_fold(self.dynamo.guarded_write(), |write, (budget, step)| decrement(write, budget, *step));
+        // A refusal means that a window is over, or that the right password has reset it.
+        self.dynamo.try_write(write?).await?;
+        Ok(())
+    }
+}
+
 /// Removes one attempt from the window in which it was counted, unless that window is over.
 fn decrement(write: GuardedWrite, budget: &Budget, step: Step) -> Result<GuardedWrite, StoreError> {
     let (Step::Open(window) | Step::Add(window)) = step;
