@@ -109,7 +109,8 @@ impl Accounts {
         };
         let hasty = self.dynamo.clone().with_policy(RetryPolicy::new(SEEN_WITHIN, SEEN_WITHIN));
         let written = match write() {
-            Ok(write) => hasty.try_write(write).await.map(drop),
+            // Its own time: the request's would let a failing store hold up the request until its deadline.
+            Ok(write) => hasty.within(None, hasty.try_write(write)).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = written {
