@@ -1,16 +1,16 @@
 //! Rotation of the cookie key, which signs nobody out, and secrets that cannot be read.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use holdfast::accounts::cookies::CookiePolicy;
 use holdfast::accounts::keys::{CookieKeys, KeyRing, TAKES_OVER, cookie_key};
 use holdfast::app::build_router;
-use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
 use holdfast::base::secrets::{MAX_AGE, RETRY_AFTER};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::support::clock::TestClock;
 use crate::support::gateway::visitor;
 use crate::support::http::{Client, Response};
 use crate::support::lambda::LambdaRuntime;
@@ -37,32 +37,6 @@ const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:Cooki
 const DATA_SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:DataKey-d4E5f6";
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-
-/// A clock that the case advances.
-#[derive(Clone)]
-struct TestClock(Arc<Mutex<Timestamp>>);
-
-impl TestClock {
-    fn new() -> Self {
-        // Whole seconds, which Secrets Manager returns unchanged.
-        let now = Timestamp::from_second(Timestamp::now().as_second());
-        Self(Arc::new(Mutex::new(now.expect("now is a time"))))
-    }
-
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn advance(&self, by: SignedDuration) {
-        let now = self.now() + by;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
-    }
-
-    fn clock(&self) -> Clock {
-        let clock = self.clone();
-        Clock::from_fn(move || clock.now())
-    }
-}
 
 /// The text of a key, different for each number.
 fn text(number: u32) -> String {
@@ -170,10 +144,6 @@ async fn a_session_continues_in_a_new_cookie_that_is_sent_once(environment: Test
     assert!(!is_renewed(&with_cookie().get("/health").send().await.expect(200)));
     let token = program.get("/api/me").header("cookie", &cookie_header(&ann)).send().await.expect(200);
     assert!(!is_renewed(&token));
-    // An answer that ends the session or starts another one sets exactly one cookie.
-    let out = with_cookie().post("/sign-out").send().await.expect(303);
-    let cookies: Vec<_> = out.headers.get_all("set-cookie").iter().collect();
-    assert!(cookies.len() == 1 && cookies[0].to_str().unwrap().contains("Max-Age=0"), "{cookies:?}");
 
     let before = ann.cookie("holdfast");
     assert!(is_renewed(&me(&ann).await.expect(200)));
@@ -181,6 +151,18 @@ async fn a_session_continues_in_a_new_cookie_that_is_sent_once(environment: Test
     for _ in 0..3 {
         assert!(!is_renewed(&me(&ann).await.expect(200)));
     }
+    // An answer that ends the session sets exactly one cookie. The session ends in the table, so the renewed cookie
+    // ends with it.
+    let out = with_cookie_of(&instance, before).post("/sign-out").send().await.expect(303);
+    let cookies: Vec<_> = out.headers.get_all("set-cookie").iter().collect();
+    assert!(cookies.len() == 1 && cookies[0].to_str().unwrap().contains("Max-Age=0"), "{cookies:?}");
+    me(&ann).await.expect(401);
+}
+
+/// A browser with this session cookie, at this instance.
+fn with_cookie_of(workspace: &Workspace, cookie: Option<String>) -> Client {
+    let cookie = format!("holdfast={}", cookie.expect("the browser is signed in"));
+    workspace.visitor().always("cookie", &cookie).always("sec-fetch-site", "same-origin")
 }
 
 fn cookie_header(browser: &Client) -> String {
@@ -189,15 +171,21 @@ fn cookie_header(browser: &Client) -> String {
 
 async fn a_new_cookie_does_not_extend_the_session(environment: TestEnvironment) {
     let (workspace, clock) = (Workspace::open(&environment).await, TestClock::new());
-    let (_vault, _instance, ann) = rotated(&environment, &workspace, &clock).await;
-    clock.advance(SignedDuration::from_hours(6 * 24));
-    let answer = me(&ann).await.expect(200);
-    let left = SignedDuration::from_hours(24) - TAKES_OVER;
-    let cookie = answer.header("set-cookie");
-    let age = cookie.split("; ").find_map(|part| part.strip_prefix("Max-Age=")).expect(cookie);
-    let age: i64 = age.parse().unwrap();
-    assert!((left.as_secs() - 1..=left.as_secs()).contains(&age), "{age}");
-    clock.advance(left - MINUTE);
+    let (secrets_manager, _instance, ann) = rotated(&environment, &workspace, &clock).await;
+    // The session of the first key continues in cookies of the second and the third one.
+    assert!(is_renewed(&me(&ann).await.expect(200)));
+    let week = SignedDuration::from_hours(7 * 24);
+    let mut age = TAKES_OVER;
+    for _ in 0..(week - age).as_hours() / 11 {
+        clock.advance(SignedDuration::from_hours(11));
+        age += SignedDuration::from_hours(11);
+        me(&ann).await.expect(200);
+    }
+    secrets_manager.put(SECRET, &text(3), clock.now());
+    clock.advance(TAKES_OVER);
+    age += TAKES_OVER;
+    assert!(is_renewed(&me(&ann).await.expect(200)));
+    clock.advance(week - age - MINUTE);
     me(&ann).await.expect(200);
     clock.advance(MINUTE);
     me(&ann).await.expect(401);
@@ -292,6 +280,8 @@ async fn the_bootstrap_reads_its_keys_and_code_from_secrets_manager(environment:
     };
     ann.post("/sign-up").form(&form("12345678")).send().await.expect(422);
     ann.post("/sign-up").form(&form(CODE)).send().await.expect(303);
+    let form = [("email", "ann@holdfast.test"), ("password", "correct horse battery")];
+    ann.post("/sign-in").form(&form).send().await.expect(303);
     let known: Value = me(&ann).await.expect(200).json();
     assert_eq!(known["email"], "ann@holdfast.test");
     // Another instance that has the key as text accepts her session.

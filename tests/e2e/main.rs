@@ -14,6 +14,7 @@
 
 mod access;
 mod accounts;
+mod administrators;
 mod audit;
 mod automation;
 mod bad_input;
@@ -41,6 +42,7 @@ mod lead_notes;
 mod lead_owner;
 mod lead_trash;
 mod leads;
+mod links;
 mod list_costs;
 mod lists;
 mod login_throttle;
@@ -50,6 +52,7 @@ mod order_races;
 mod order_readers;
 mod orders;
 mod outcomes;
+mod own_account;
 mod pages;
 mod people;
 mod people_pages;
@@ -64,12 +67,14 @@ mod raffle_reports;
 mod repeats;
 mod replay;
 mod rules;
+mod sessions;
 mod sign_up;
 mod stats;
 mod streams;
 mod support;
 mod telemetry;
 mod template;
+mod tokens;
 mod two_factor;
 mod upgrades;
 mod viewers;
@@ -93,6 +98,7 @@ macro_rules! modules {
 modules![
     access,
     accounts,
+    administrators,
     audit,
     automation,
     bad_input,
@@ -120,6 +126,7 @@ modules![
     lead_owner,
     lead_trash,
     leads,
+    links,
     list_costs,
     lists,
     login_throttle,
@@ -129,6 +136,7 @@ modules![
     order_readers,
     orders,
     outcomes,
+    own_account,
     pages,
     people,
     people_pages,
@@ -143,11 +151,13 @@ modules![
     repeats,
     replay,
     rules,
+    sessions,
     sign_up,
     stats,
     streams,
     telemetry,
     template,
+    tokens,
     two_factor,
     upgrades,
     viewers

@@ -115,6 +115,7 @@ async fn the_web_function_uses_all_its_grants_and_no_other(environment: TestEnvi
         ("code", CODE),
     ];
     ann.post("/sign-up").form(&form).send().await.expect(303);
+    ann.post("/sign-in").form(&form[1..3]).send().await.expect(303);
     ann.get("/api/me").send().await.expect(200);
     for (network, is_counted) in [("198.51.100.5", true), ("10.0.0.9", false), ("203.0.113.24", false)] {
         let key = Key::new(format!("ATTEMPTS#NETWORK#{network}"), "ATTEMPTS");

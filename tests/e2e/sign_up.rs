@@ -1,8 +1,9 @@
-//! Sign-up: strangers create an account, always as participants. It is open, by invitation, or off.
+//! Sign-up: strangers create an account, always as participants, and then sign in. It is open, by invitation, or off.
 
 use futures_util::future::join_all;
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::base::identity::Role;
+use holdfast::store::Key;
 use serde_json::Value;
 
 use crate::support::browser::{At, Look};
@@ -13,10 +14,10 @@ use crate::support::{Answer, Case, Fault, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        api: a_form_sent_twice_at_once_makes_one_account_and_two_sessions,
+        api: a_form_sent_twice_at_once_makes_one_account,
             forty_concurrent_sign_ups_with_one_address_make_one_account;
-        web: a_person_signs_up_as_a_participant_and_is_redirected_to_the_requested_page,
-            a_taken_email_address_is_reported_with_a_link_to_sign_in,
+        web: a_person_signs_up_as_a_participant_and_signs_in_to_the_requested_page,
+            a_taken_email_address_gets_the_same_answer_and_its_account_stays_untouched,
             an_invalid_sign_up_is_refused_with_a_reason_and_writes_nothing,
             signing_up_redirects_only_to_pages_of_this_site,
             sign_in_and_sign_up_link_to_each_other_and_keep_the_target,
@@ -25,7 +26,7 @@ pub fn all() -> Vec<Case> {
         app: sign_up_by_invitation_needs_the_code,
             ten_wrong_codes_block_sign_up_for_15_minutes,
             switched_off_sign_up_writes_nothing,
-            guessing_a_password_at_sign_up_is_limited_like_at_sign_in;
+            signing_up_tests_no_password_and_resets_no_attempts;
         browser: a_person_signs_up_by_keyboard_with_an_invitation_code,
             a_person_signs_up_without_javascript
     ]
@@ -69,13 +70,18 @@ async fn sign_in(client: &Client, email: &str, password: &str) -> Response {
     client.post("/sign-in").form(&[("email", email), ("password", password)]).send().await
 }
 
+/// Signs up, and then signs in as the answer asks.
+async fn join(client: &Client, email: &str, password: &str) {
+    sign_up(client, email, password).await.expect(303);
+    assert_eq!(client.cookie("holdfast"), None, "signing up signs nobody in");
+    sign_in(client, email, password).await.expect(303);
+}
+
 async fn me(client: &Client) -> Value {
     client.get("/api/me").send().await.expect(200).json()
 }
 
-async fn a_person_signs_up_as_a_participant_and_is_redirected_to_the_requested_page(
-    environment: TestEnvironment,
-) {
+async fn a_person_signs_up_as_a_participant_and_signs_in_to_the_requested_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let pat = browser(&workspace);
     // Form fields cannot choose the role.
@@ -90,7 +96,15 @@ async fn a_person_signs_up_as_a_participant_and_is_redirected_to_the_requested_p
         ("id", "019f0000-0000-7000-8000-000000000000"),
     ];
     let answer = send(&pat, &form).await.expect(303);
-    assert_eq!(answer.header("location"), "/account?x=1");
+    assert_eq!(answer.header("location"), "/sign-in?signed_up=1&next=%2Faccount%3Fx%3D1");
+    assert_eq!(answer.header("set-cookie"), "", "signing up signs nobody in");
+    pat.get("/api/me").send().await.expect(401);
+    let page = pat.get(answer.header("location")).send().await.expect(200);
+    assert!(page.text().contains("Now sign in with the email address"), "{}", page.text());
+    assert!(page.text().contains("name=\"next\" value=\"/account?x=1\""), "{}", page.text());
+    let form_of_page = [("email", "pat@example.com"), ("password", PASSWORD), ("next", "/account?x=1")];
+    let there = pat.post("/sign-in").form(&form_of_page).send().await.expect(303);
+    assert_eq!(there.header("location"), "/account?x=1");
     let who = me(&pat).await;
     assert_eq!((&who["name"], &who["email"]), (&"Pat Doe".into(), &"Pat@Example.com".into()));
     assert_eq!(who["role"], "participant");
@@ -104,7 +118,7 @@ async fn a_person_signs_up_as_a_participant_and_is_redirected_to_the_requested_p
     assert_eq!(me(&there).await["id"], who["id"]);
     let next = browser(&workspace);
     let page = sign_up(&next, "lee@example.com", PASSWORD).await.expect(303);
-    assert_eq!(page.header("location"), "/");
+    assert_eq!(page.header("location"), "/sign-in?signed_up=1&next=");
 }
 
 async fn sign_up_by_invitation_needs_the_code(environment: TestEnvironment) {
@@ -128,6 +142,7 @@ async fn sign_up_by_invitation_needs_the_code(environment: TestEnvironment) {
         assert!(items.contains("ATTEMPTS#") && !items.contains("ACCOUNT#"), "{items}");
     }
     with_code(&pat, "pat@example.com", &format!(" {CODE}\n")).await.expect(303);
+    sign_in(&pat, "pat@example.com", PASSWORD).await.expect(303);
     assert_eq!(me(&pat).await["role"], "participant");
     let sent = environment.wire().calls().iter().map(|call| call.request.to_string()).collect::<String>();
     assert!(!sent.contains(CODE), "the code went to the table");
@@ -169,46 +184,81 @@ async fn switched_off_sign_up_writes_nothing(environment: TestEnvironment) {
     assert!(!sign_in.text().contains("/sign-up"), "no link leads to it: {}", sign_in.text());
 }
 
-async fn a_taken_email_address_is_reported_with_a_link_to_sign_in(environment: TestEnvironment) {
+/// Everything that an answer says: its status, headers and body.
+fn said(answer: &Response) -> String {
+    let mut headers = answer.headers.clone();
+    headers.remove("x-request-id");
+    format!("{} {headers:?} {}", answer.status, answer.text())
+}
+
+async fn a_taken_email_address_gets_the_same_answer_and_its_account_stays_untouched(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
-    let agent = ("Ann Lee".parse().unwrap(), "Ann@Example.com".parse().unwrap());
-    let password = Some(PASSWORD.parse().unwrap());
-    let id = workspace.app.accounts().add(agent.0, agent.1, Role::Agent, password).await.unwrap();
-    // An account without a password has its address too.
-    workspace.app.accounts().first_administrator_link().await.unwrap();
-    for email in ["ann@example.com", "ANN@EXAMPLE.COM", "admin@holdfast.local"] {
-        let pat = browser(&workspace);
-        let fields =
-            [("name", "Pat Doe"), ("email", email), ("password", OTHER), ("next", "/account?a=1&b=2")];
-        let taken = send(&pat, &fields).await.expect(422);
-        let text = taken.text();
-        assert!(text.contains("id=\"email-error\">This address has an account already."), "{text}");
-        assert!(text.contains("href=\"/sign-in?next=%2Faccount%3Fa%3D1%26b%3D2\""), "{text}");
-        assert!(text.contains("value=\"Pat Doe\"") && !text.contains("Ann Lee"), "{text}");
-        assert!(taken.header("set-cookie").is_empty());
-        pat.get("/api/me").send().await.expect(401);
+    let accounts = workspace.app.accounts();
+    let mut ids = Vec::new();
+    for email in ["Ann@Example.com", "bob@example.com", "carl@example.com"] {
+        let (name, password) = ("Ann Lee".parse().unwrap(), Some(PASSWORD.parse().unwrap()));
+        ids.push(accounts.add(name, email.parse().unwrap(), Role::Agent, password).await.unwrap());
     }
-    // The account has not changed.
+    // An account without a password has its address too.
+    accounts.first_administrator_link().await.unwrap();
+    let keys: Vec<_> = ids.iter().map(|id| Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")).collect();
+    let stored = async || {
+        let mut items = Vec::new();
+        for key in &keys {
+            items.push(workspace.app.dynamo.get(key).await.unwrap());
+        }
+        items
+    };
+    let before = stored().await;
+    let mut heard = Vec::new();
+    for (email, password) in [
+        ("unknown@example.com", OTHER),
+        ("ann@example.com", OTHER),
+        ("BOB@EXAMPLE.COM", OTHER),
+        // The right password of an account says nothing either.
+        ("carl@example.com", PASSWORD),
+        ("admin@holdfast.local", OTHER),
+    ] {
+        let pat = browser(&workspace);
+        environment.wire().reset();
+        let fields =
+            [("name", "Pat Doe"), ("email", email), ("password", password), ("next", "/account?a=1")];
+        let answer = send(&pat, &fields).await.expect(303);
+        assert_eq!(answer.header("set-cookie"), "");
+        pat.get("/api/me").send().await.expect(401);
+        let calls: Vec<_> = environment.wire().calls().into_iter().map(|call| call.operation).collect();
+        heard.push((said(&answer), calls));
+    }
+    assert!(heard.iter().all(|one| one == &heard[0]), "{heard:#?}");
+    assert_eq!(heard[0].1, ["TransactWriteItems"; 3], "the attempt, the account and the refund");
+    assert_eq!(stored().await, before);
     let ann = browser(&workspace);
     sign_in(&ann, "ann@example.com", PASSWORD).await.expect(303);
     let who = me(&ann).await;
-    assert_eq!((&who["id"], &who["role"]), (&id.to_string().into(), &"agent".into()));
+    assert_eq!((&who["id"], &who["role"]), (&ids[0].to_string().into(), &"agent".into()));
     sign_in(&browser(&workspace), "ann@example.com", OTHER).await.expect(422);
+    sign_in(&browser(&workspace), "unknown@example.com", OTHER).await.expect(303);
 }
 
-async fn guessing_a_password_at_sign_up_is_limited_like_at_sign_in(environment: TestEnvironment) {
+async fn signing_up_tests_no_password_and_resets_no_attempts(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     sign_up(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(303);
     let guesser = browser(&workspace);
-    for _ in 0..5 {
-        sign_up(&guesser, "pat@example.com", OTHER).await.expect(422);
+    let first = said(&sign_up(&guesser, "pat@example.com", OTHER).await.expect(303));
+    for _ in 0..10 {
+        for password in [OTHER, PASSWORD] {
+            let answer = sign_up(&guesser, "pat@example.com", password).await.expect(303);
+            assert_eq!(said(&answer), first);
+        }
         sign_in(&guesser, "pat@example.com", OTHER).await.expect(422);
     }
-    sign_up(&guesser, "pat@example.com", PASSWORD).await.expect(429);
     sign_in(&guesser, "pat@example.com", PASSWORD).await.expect(429);
+    sign_up(&guesser, "pat@example.com", PASSWORD).await.expect(429);
 }
 
-async fn a_form_sent_twice_at_once_makes_one_account_and_two_sessions(environment: TestEnvironment) {
+async fn a_form_sent_twice_at_once_makes_one_account(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     // The second click reaches another instance, which writes its account after the first one.
     let wire = environment.another_wire();
@@ -227,37 +277,40 @@ async fn a_form_sent_twice_at_once_makes_one_account_and_two_sessions(environmen
     sign_up(&here, "pat@example.com", PASSWORD).await.expect(303);
     written.open();
     waiting.await.unwrap().expect(303);
+    sign_in(&here, "pat@example.com", PASSWORD).await.expect(303);
     let who = me(&here).await;
+    sign_in(&there, "pat@example.com", PASSWORD).await.expect(303);
     assert_eq!(me(&there).await, who);
     // A third submission, a moment later.
     let late = browser(&workspace);
-    sign_up(&late, "PAT@example.com", PASSWORD).await.expect(303);
+    join(&late, "PAT@example.com", PASSWORD).await;
     assert_eq!(me(&late).await, who);
 }
 
 async fn forty_concurrent_sign_ups_with_one_address_make_one_account(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
+    let password = |number: usize| format!("{PASSWORD} {}", number % 4);
     let signing_up = (0..40).map(|number| {
         let client = browser(&workspace);
-        tokio::spawn(async move {
-            let password = format!("{PASSWORD} {}", number % 4);
-            let status = sign_up(&client, "pat@example.com", &password).await.status.as_u16();
-            (status, client)
-        })
+        tokio::spawn(
+            async move { sign_up(&client, "pat@example.com", &password(number)).await.status.as_u16() },
+        )
     });
-    let mut people = Vec::new();
-    for answered in join_all(signing_up).await {
-        let (status, client) = answered.unwrap();
-        assert!(matches!(status, 303 | 422 | 429), "{status}");
-        if status == 303 {
-            people.push(me(&client).await);
-        }
-    }
-    assert!(!people.is_empty() && people.iter().all(|who| who == &people[0]), "{people:?}");
+    let statuses: Vec<u16> = join_all(signing_up).await.into_iter().map(Result::unwrap).collect();
+    assert!(statuses.iter().all(|status| matches!(status, 303 | 429)), "{statuses:?}");
+    assert!(statuses.contains(&303), "{statuses:?}");
     let made = environment.wire().calls_of("TransactWriteItems").into_iter();
     let made =
         made.filter(|call| call.answer == Answer::Status(200) && call.request.to_string().contains("LOGIN#"));
     assert_eq!(made.count(), 1);
+    // It has the password of one of them.
+    let mut signed_in = Vec::new();
+    for number in 0..4 {
+        let answer = sign_in(&browser(&workspace), "pat@example.com", &password(number)).await;
+        signed_in.push(answer.status.as_u16());
+    }
+    signed_in.sort_unstable();
+    assert_eq!(signed_in, [303, 422, 422, 422]);
 }
 
 async fn a_lost_reply_does_not_fail_a_sign_up(environment: TestEnvironment) {
@@ -266,7 +319,7 @@ async fn a_lost_reply_does_not_fail_a_sign_up(environment: TestEnvironment) {
         let pat = browser(&workspace);
         let email = format!("pat{number}@example.com");
         environment.wire().times(lost, "TransactWriteItems", Fault::ReplyLost);
-        sign_up(&pat, &email, PASSWORD).await.expect(303);
+        join(&pat, &email, PASSWORD).await;
         assert_eq!(me(&pat).await["email"], email);
     }
 }
@@ -333,15 +386,20 @@ async fn signing_up_redirects_only_to_pages_of_this_site(environment: TestEnviro
         let email = format!("pat{number}@example.com");
         let form = [("name", "Pat"), ("email", &email), ("password", PASSWORD), ("next", next)];
         let answer = send(&client, &form).await.expect(303);
-        assert_eq!(answer.header("location"), location, "{next:?}");
         let query = serde_urlencoded::to_string([("next", next)]).unwrap();
+        assert_eq!(answer.header("location"), format!("/sign-in?signed_up=1&{query}"), "{next:?}");
+        let form = [("email", email.as_str()), ("password", PASSWORD), ("next", next)];
+        let signed_in = client.post("/sign-in").form(&form).send().await.expect(303);
+        assert_eq!(signed_in.header("location"), location, "{next:?}");
         let again = client.get(&format!("/sign-up?{query}")).send().await.expect(303);
         assert_eq!(again.header("location"), location, "{next:?}");
         // No link on the page leads a visitor to another site.
-        let page = workspace.visitor().get(&format!("/sign-up?{query}")).send().await.expect(200);
-        let links: Vec<_> = page.text().split("href=\"").skip(1).collect();
-        assert!(links.len() > 2 && links.iter().all(|link| link.starts_with(['/', '#'])), "{links:?}");
-        assert!(links.iter().all(|link| !link.starts_with("//")), "{links:?}");
+        for path in [format!("/sign-up?{query}"), answer.header("location").to_owned()] {
+            let page = workspace.visitor().get(&path).send().await.expect(200);
+            let links: Vec<_> = page.text().split("href=\"").skip(1).collect();
+            assert!(links.len() > 2 && links.iter().all(|link| link.starts_with(['/', '#'])), "{links:?}");
+            assert!(links.iter().all(|link| !link.starts_with("//")), "{links:?}");
+        }
     }
 }
 
@@ -387,6 +445,8 @@ async fn a_person_signs_up_by_keyboard_with_an_invitation_code(environment: Test
     assert_eq!(pat.value(At::Named("Email")).await, "pat@example.com");
     assert_eq!(pat.value(At::Named("Password")).await, "");
     pat.press(&format!("{CODE}\u{9}\u{9}\u{9}{PASSWORD}\n")).await;
+    pat.wait_for_text(".notice", "Now sign in").await;
+    pat.press(&format!("pat@example.com\u{9}{PASSWORD}\n")).await;
     pat.wait_for_text("h1", "Your account").await;
     assert!(pat.url().await.ends_with("/account"), "{}", pat.url().await);
     // The browser logs the 422. The content security policy blocked nothing, and no script failed.
@@ -399,14 +459,17 @@ async fn a_person_signs_up_without_javascript(environment: TestEnvironment) {
     sign_up(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(303);
     let server = Server::of(workspace.router.clone()).await;
     let pat = environment.browser(Look::phone().without_javascript()).await;
-    pat.goto(&server.url("/sign-up?next=%2Faccount")).await;
-    pat.fill(At::Named("Name"), "Pat Doe").await;
-    pat.fill(At::Named("Email"), "pat@example.com").await;
-    pat.fill(At::Named("Password"), OTHER).await;
-    pat.click(At::Named("Sign up")).await;
-    pat.wait_for_text("#email-error", "has an account already").await;
-    pat.fill(At::Named("Email"), "pat.doe@example.com").await;
-    pat.fill(At::Named("Password"), OTHER).await;
-    pat.click(At::Named("Sign up")).await;
-    pat.wait_for_text("h1", "Your account").await;
+    // The address of an account looks like any other, and its password stays.
+    for (email, after) in [("pat@example.com", "is not right"), ("pat.doe@example.com", "Your account")] {
+        pat.goto(&server.url("/sign-up?next=%2Faccount")).await;
+        pat.fill(At::Named("Name"), "Pat Doe").await;
+        pat.fill(At::Named("Email"), email).await;
+        pat.fill(At::Named("Password"), OTHER).await;
+        pat.click(At::Named("Sign up")).await;
+        pat.wait_for_text(".notice", "Now sign in").await;
+        pat.fill(At::Named("Email"), email).await;
+        pat.fill(At::Named("Password"), OTHER).await;
+        pat.click(At::Named("Sign in")).await;
+        pat.wait_for_text("main", after).await;
+    }
 }

@@ -39,10 +39,14 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether it authenticates a request, which a process does at most once in ten seconds.
+    /// Whether it authenticates a request, which a process does at most once in ten seconds: it reads a token, its
+    /// account, or a session with its account.
     pub fn authenticates(&self) -> bool {
-        let key = |name: &str| self.request["Key"][name]["S"].as_str().unwrap_or_default();
-        self.operation == "GetItem" && matches!(key("sk"), "TOKEN" | "ACCOUNT")
+        match self.operation.as_str() {
+            "GetItem" => matches!(self.request["Key"]["sk"]["S"].as_str(), Some("TOKEN" | "ACCOUNT")),
+            "BatchGetItem" => self.request.to_string().contains("\"SESSION#"),
+            _ => false,
+        }
     }
 
     /// The items that a `TransactWriteItems` touches, each as the JSON of its `key` attributes.

@@ -7,6 +7,7 @@ pub mod bootstrap;
 pub mod browser;
 pub mod case;
 pub mod chance;
+pub mod clock;
 pub mod connector;
 pub mod dynamodb_local;
 pub mod engine;

@@ -26,6 +26,8 @@ use holdfast::web::client::{PeerAddress, TrustedProxies};
 use holdfast::web::health::LastReadiness;
 use holdfast::web::origin::OriginKeys;
 use holdfast::web::routes::Route;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use super::browser::{At, Browser};
@@ -210,9 +212,22 @@ impl Workspace {
         let draft = TokenDraft { name, role, days: None };
         let made = self.app.accounts().create_token(owner.id, draft, Operator::Command, None).await;
         match made.expect("the token is made") {
-            Made::Now(_, secret) => secret.reveal().to_owned(),
+            Made::Now(_, secret) => {
+                self.use_token(secret.reveal()).await;
+                secret.reveal().to_owned()
+            }
             Made::Replayed(_) => panic!("no token was made before"),
         }
+    }
+
+    /// Uses a token once, so that its last use is written before the case counts calls and units. This instance does
+    /// not remember it.
+    async fn use_token(&self, token: &str) {
+        let app = App { auth_cache: AuthCache::new(1), ..self.app.clone() };
+        let value = format!("Bearer {token}").parse().expect("a token is ASCII");
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        let sender = app.accounts().authenticate(&headers).await.expect("the token is checked");
+        assert!(sender.is_some(), "a new token works");
     }
 
     /// A browser in which a new person has signed in by a link.
