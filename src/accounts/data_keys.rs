@@ -1,7 +1,7 @@
 //! The keys that encrypt secrets in the table which Holdfast itself must be able to read, such as those of two-factor
 //! authentication.
 //!
-//! Whoever reads the table alone cannot read these secrets. An encrypted text names its key, so that a key can be
+//! A person who reads the table alone cannot read these secrets. An encrypted text names its key, so that a key can be
 //! rotated: the previous key still decrypts. The text is bound to what it belongs to, for example an account, so that
 //! it is of no use in another place.
 

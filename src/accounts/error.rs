@@ -71,6 +71,9 @@ pub enum AccountError {
     /// A person needs an email address.
     #[error("a person needs an email address")]
     EmailNeeded,
+    /// The session or token is that of a disabled account.
+    #[error("the account is disabled")]
+    Disabled,
     /// The sender was disabled, or lost the role that the change requires. Nothing was written.
     #[error("the account may no longer do this")]
     NoLongerAllowed,
@@ -173,6 +176,12 @@ impl IntoProblem for AccountError {
                 let invalid = Invalid::new("A person needs an email address to sign in with.");
                 WebError::field("email", &invalid).into_problem()
             }
+            Self::Disabled => Problem::new(
+                S::FORBIDDEN,
+                "account-disabled",
+                "Your account is disabled",
+                "An administrator disabled it. What ran in your name has stopped; ask them to enable it.",
+            ),
             Self::NoLongerAllowed => NoLongerAllowed.into_problem(),
             Self::SessionNeeded => Problem::new(
                 S::FORBIDDEN,

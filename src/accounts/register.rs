@@ -1,7 +1,7 @@
 //! Signing up: people create their own accounts.
 //!
 //! Invariant: the answer never says whether an address has an account. An existing account stays as it is, and signing
-//! up signs nobody in.
+//! up starts no session.
 
 use super::AccountError;
 use super::change::{Description, Operator};

@@ -1,8 +1,8 @@
 //! The second step of signing in: a code of the authenticator app, a recovery code, or setting up two-factor
 //! authentication if the person's role requires it.
 //!
-//! Invariant: whoever needs a second step has no session before it succeeds, whichever way the first step went: by
-//! password, by a link, or by an invitation.
+//! Invariant: a person who needs a second step has no session before it succeeds, after any first step: a password, a
+//! link or an invitation.
 
 use super::AccountError;
 use super::change::{Description, Operator};

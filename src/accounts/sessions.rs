@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::AccountError;
 use super::auth_cache::AuthKey;
-use super::domain::{Account, Secret, Session};
+use super::domain::{Account, AccountStatus, Secret, Session};
 pub use super::domain::{ListedSession, SessionId, SessionLimits};
 use super::items::{SESSIONS, account_key, session_key};
 use super::requester::Requester;
@@ -50,9 +50,16 @@ impl Accounts {
     }
 
     /// Returns the person of a session, if it has not ended.
+    ///
+    /// # Errors
+    /// [`AccountError::Disabled`] if the account was disabled, which is the reason that its person should see.
     pub(super) async fn by_session(&self, cookie: &SessionCookie) -> Result<Option<SignedIn>, AccountError> {
         let Some((account, session)) = self.read_session(cookie).await? else { return Ok(None) };
         let now = self.clock.now();
+        if account.status == AccountStatus::Disabled && session.as_ref().is_some_and(|session| !session.ended)
+        {
+            return Err(AccountError::Disabled);
+        }
         let Some(session) = session.filter(|session| session.is_current(&account, self.session_limits, now))
         else {
             return Ok(None);

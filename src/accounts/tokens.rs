@@ -11,7 +11,7 @@ use super::AccountError;
 use super::auth_cache::AuthKey;
 use super::authority::{AUTHORITY, is_active_with};
 use super::change::Operator;
-use super::domain::{Account, Secret, Token, TokenDraft, TokenId, TokenName};
+use super::domain::{Account, AccountStatus, Secret, Token, TokenDraft, TokenId, TokenName};
 use super::items::{TOKENS, account_key, owned_token_key, token_key};
 use super::sessions::{SEEN_EVERY, SEEN_WITHIN};
 use crate::accounts::Accounts;
@@ -91,6 +91,9 @@ impl Accounts {
         let token: Option<TokenItem> = self.dynamo.get(&key).await?.map(from_item).transpose()?;
         let Some(token) = token else { return Ok(None) };
         let (account, now) = (self.read(token.account_id).await?, self.clock.now());
+        if account.as_ref().is_some_and(|account| account.status == AccountStatus::Disabled) {
+            return Err(AccountError::Disabled);
+        }
         let Some(account) = account.filter(|account| token.is_current(account, now)) else { return Ok(None) };
         if token.last_used_at.is_none_or(|last| now.duration_since(last) >= SEEN_EVERY) {
             self.used_token(&key, &token, now).await;

@@ -6,7 +6,7 @@ use axum::handler::Handler;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::access::Access;
 use super::client::ClientAddress;
@@ -121,7 +121,11 @@ async fn admit(
         Access::Public => None,
         _ => {
             let context = RequestContext::of(request.extensions())?;
-            context.authenticator.clone().authenticate(request.headers()).await?
+            match context.authenticator.clone().authenticate(request.headers()).await {
+                // A disabled account must not keep its browser from signing in to another one.
+                Err(problem) if access == Access::Anyone && problem.status() == StatusCode::FORBIDDEN => None,
+                sender => sender?,
+            }
         }
     };
     let Some(Sender { mut who, renewal }) = sender else {

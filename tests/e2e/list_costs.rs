@@ -73,7 +73,7 @@ const LISTS: [&str; 36] = [
 ];
 
 /// Routes that answer with one record, with a form, with the cost of one step, or with a list that never grows.
-const NO_LISTS: [&str; 66] = [
+const NO_LISTS: [&str; 67] = [
     "/api/accounts/{id}",
     "/api/accounts/{id}/tokens/{token}",
     "/people/{id}",
@@ -130,6 +130,7 @@ const NO_LISTS: [&str; 66] = [
     "/orders/{id}",
     "/orders/{id}/release",
     "/raffles/new",
+    "/people/security",
     "/raffles/verify",
     "/raffles/{id}",
     "/raffles/{id}/live",

@@ -5,6 +5,7 @@ mod deletion;
 mod list;
 mod parts;
 mod person;
+mod security;
 mod tokens_api;
 
 use crate::people::People;
@@ -12,5 +13,10 @@ use crate::web::routes::Routes;
 
 /// Returns all routes of people.
 pub(super) fn routes() -> Routes<People> {
-    list::routes().and(person::routes()).and(deletion::routes()).and(api::routes()).and(tokens_api::routes())
+    list::routes()
+        .and(person::routes())
+        .and(security::routes())
+        .and(deletion::routes())
+        .and(api::routes())
+        .and(tokens_api::routes())
 }

@@ -1,0 +1,83 @@
+//! The page where an administrator chooses the roles that need two-factor authentication.
+
+use std::collections::BTreeSet;
+
+use crate::accounts::AccountError;
+use crate::accounts::change::Operator;
+use crate::accounts::security::Security;
+use crate::base::identity::Role;
+use crate::base::values::Version;
+use crate::people::People;
+use crate::shared::forms::RawForm;
+use crate::shared::pages::*;
+
+const PATH: &str = "/people/security";
+
+pub(super) fn routes() -> Routes<People> {
+    Routes::default().get(PATH, Access::Administrator, show).post(PATH, Access::Administrator, save)
+}
+
+async fn show(
+    State(people): State<People>,
+    context: PageContext,
+    Query(query): Query<SecurityQuery>,
+) -> PageAnswer {
+    let security = people.accounts.security().await?;
+    let notice =
+        query.saved.is_some().then_some("Saved. People are asked from the next time that they sign in.");
+    html(StatusCode::OK, &SecurityPage { context, security, notice, error: None })
+}
+
+async fn save(
+    State(people): State<People>,
+    context: PageContext,
+    who: SignedIn,
+    WantsFragment(fragment): WantsFragment,
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
+    let seen: Option<Version> =
+        form.get("version").filter(|text| !text.is_empty()).and_then(|text| text.parse().ok());
+    let roles: BTreeSet<Role> =
+        Role::ALL.into_iter().filter(|role| form.get(role.as_str()).is_some()).collect();
+    let operator = Operator::Administrator(&who);
+    let (status, error) = match people.accounts.require_two_factor(seen, roles, operator).await {
+        Ok(_) => return Ok(see_other(&context, "/people/security?saved=1", fragment)),
+        Err(AccountError::Changed) => {
+            let message = "Another administrator changed this at the same time. Below is what holds now; nothing of yours was saved.";
+            (StatusCode::CONFLICT, message)
+        }
+        Err(AccountError::NoDataKey) => {
+            let message = "This server has no key to encrypt the secrets of authenticator apps. Set HOLDFAST_DATA_KEY first.";
+            (StatusCode::UNPROCESSABLE_ENTITY, message)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let security = people.accounts.security().await?;
+    html(status, &SecurityPage { context, security, notice: None, error: Some(error) })
+}
+
+#[derive(Deserialize)]
+struct SecurityQuery {
+    saved: Option<String>,
+}
+
+/// The page of the settings for signing in.
+#[derive(Template)]
+#[template(path = "people/security.html")]
+struct SecurityPage {
+    context: PageContext,
+    security: Security,
+    notice: Option<&'static str>,
+    error: Option<&'static str>,
+}
+
+impl SecurityPage {
+    /// Returns the roles, the most powerful first.
+    fn roles(&self) -> impl Iterator<Item = Role> {
+        Role::ALL.into_iter().rev()
+    }
+
+    fn version(&self) -> String {
+        self.security.version.map(|version| version.to_string()).unwrap_or_default()
+    }
+}
