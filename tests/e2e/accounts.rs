@@ -566,7 +566,7 @@ async fn every_page_of_accounts_is_accessible(environment: TestEnvironment) {
         person.click(At::Named("Sign in")).await;
         person.goto(&server.url("/account")).await;
         person.axe().await;
-        person.fill(At::Named("Current password"), "not the right one").await;
+        person.fill(At::Css("#current"), "not the right one").await;
         person.fill(At::Named("New password"), OTHER).await;
         person.fill(At::Named("New password again"), OTHER).await;
         person.click(At::Named("Change password")).await;
