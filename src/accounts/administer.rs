@@ -105,6 +105,7 @@ impl Accounts {
         id: AccountId,
         seen: Version,
         operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, WithLink>>,
     ) -> Result<WithLink, AccountError> {
         let before = self.find_version(id, seen).await?;
         let (purpose, detail) = match before.status {
@@ -118,8 +119,10 @@ impl Accounts {
         let what = Description::new(AuditKind::LinkChanged, detail);
         let write = self.change_write(&before, &after, operator, &what)?;
         let secret = Secret::new(self.rng.bytes());
-        self.make(add_link(write, &after, purpose, &secret, expires_at)?, &after).await?;
-        Ok(WithLink { account: after, secret })
+        let write = add_link(write, &after, purpose, &secret, expires_at)?;
+        let made = WithLink { account: after, secret };
+        self.make(Idempotency::record(idempotency, write, &made)?, &made.account).await?;
+        Ok(made)
     }
 
     /// Withdraws the invitation or reset that was not used yet.
@@ -131,12 +134,14 @@ impl Accounts {
         id: AccountId,
         seen: Version,
         operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
     ) -> Result<Account, AccountError> {
         let before = self.find_version(id, seen).await?;
         let after = before.clone().changed(self.clock.now());
         let after = Account { link: None, link_number: before.link_number + 1, ..after };
         let what = Description::new(AuditKind::LinkChanged, "Link withdrawn.");
-        self.make(self.change_write(&before, &after, operator, &what)?, &after).await?;
+        let write = self.change_write(&before, &after, operator, &what)?;
+        self.make(Idempotency::record(idempotency, write, &after)?, &after).await?;
         Ok(after)
     }
 
@@ -177,6 +182,7 @@ impl Accounts {
         seen: Version,
         with_tokens: bool,
         operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
     ) -> Result<Account, AccountError> {
         let before = self.find_version(id, seen).await?;
         let after = before.clone().without_sessions().changed(self.clock.now());
@@ -185,7 +191,8 @@ impl Accounts {
             false => (after, "All sessions ended."),
         };
         let what = Description::new(AuditKind::SessionsEnded, detail);
-        self.make(self.change_write(&before, &after, operator, &what)?, &after).await?;
+        let write = self.change_write(&before, &after, operator, &what)?;
+        self.make(Idempotency::record(idempotency, write, &after)?, &after).await?;
         Ok(after)
     }
 

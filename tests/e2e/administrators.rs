@@ -148,11 +148,11 @@ async fn an_administrator_who_was_demoted_changes_nothing_any_more(environment: 
         let accounts = workspace.app.accounts();
         let refused = accounts.edit(carl.id, Version::FIRST, promoted.clone(), bob_as_operator, None).await;
         assert!(matches!(refused, Err(AccountError::NoLongerAllowed)), "{how:?}: {refused:?}");
-        let refused = accounts.renew_link(carl.id, Version::FIRST, bob_as_operator).await;
+        let refused = accounts.renew_link(carl.id, Version::FIRST, bob_as_operator, None).await;
         assert!(matches!(refused, Err(AccountError::NoLongerAllowed)), "{how:?}: {refused:?}");
         let refused = accounts.sign_in_link(carl.id, bob_as_operator).await;
         assert!(matches!(refused, Err(AccountError::NoLongerAllowed)), "{how:?}: {refused:?}");
-        let refused = accounts.end_sessions(carl.id, Version::FIRST, true, bob_as_operator).await;
+        let refused = accounts.end_sessions(carl.id, Version::FIRST, true, bob_as_operator, None).await;
         assert!(matches!(refused, Err(AccountError::NoLongerAllowed)), "{how:?}: {refused:?}");
         assert_eq!(accounts.find(carl.id).await.unwrap().version, Version::FIRST);
     }

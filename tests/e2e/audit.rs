@@ -415,7 +415,8 @@ async fn pages_neither_skip_nor_repeat_entries_while_new_ones_arrive(environment
     let from = days_ago(4);
     let is_import = |entry: &AuditEntry| entry.kind == AuditKind::Import;
     let is_zoe = |entry: &AuditEntry| entry.by.as_str() == "Zoë Quick";
-    let cases: [(&str, &dyn Fn(&AuditEntry) -> bool); 4] = [
+    type Matches<'a> = &'a dyn Fn(&AuditEntry) -> bool;
+    let cases: [(&str, Matches<'_>); 4] = [
         ("limit=7", &|entry| is_import(entry) || entry.kind == AuditKind::SettingChanged),
         ("limit=50", &|entry| is_import(entry) || entry.kind == AuditKind::SettingChanged),
         ("limit=4&kind=import", &is_import),

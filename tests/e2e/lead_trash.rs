@@ -108,14 +108,14 @@ async fn a_repeated_request_is_answered_as_before_after_its_lead_was_deleted(env
         agent.post(path).header("idempotency-key", &format!("k{number}")).json(body).send()
     };
     let mut first: Vec<Value> = Vec::new();
-    for number in 0..requests.len() {
-        first.push(send(number).await.expect(requests[number].2).json());
+    for (number, (_, _, status)) in requests.iter().enumerate() {
+        first.push(send(number).await.expect(*status).json());
     }
     delete(&agent, &lead, 6).await;
     super::dead_letters::drop_item(&environment, &format!("ACCOUNT#{}", bob.id), "ACCOUNT").await;
-    for number in 0..requests.len() {
-        let again: Value = send(number).await.expect(requests[number].2).json();
-        assert_eq!(again, first[number], "{}", requests[number].0);
+    for (number, (path, _, status)) in requests.iter().enumerate() {
+        let again: Value = send(number).await.expect(*status).json();
+        assert_eq!(again, first[number], "{path}");
     }
     // The same key with another body is another request.
     let reused =

@@ -48,7 +48,7 @@ async fn invite(workspace: &Workspace) -> (Account, String) {
 
 /// Renews the invitation or reset of an account. Returns its new state and the path of the link.
 async fn renew(workspace: &Workspace, id: AccountId, seen: Version) -> (Account, String) {
-    let renewed = workspace.app.accounts().renew_link(id, seen, Operator::Command).await;
+    let renewed = workspace.app.accounts().renew_link(id, seen, Operator::Command, None).await;
     let WithLink { account, secret } = renewed.unwrap();
     (account, link_path(secret.reveal()))
 }
@@ -191,9 +191,10 @@ async fn a_withdrawn_or_renewed_invitation_is_gone(environment: TestEnvironment)
     assert_gone(&workspace, &first).await;
     workspace.visitor().get(&second).send().await.expect(200);
     // A stale change is refused.
-    let stale = accounts.withdraw_link(invited.id, invited.version, Operator::Command).await;
+    let stale = accounts.withdraw_link(invited.id, invited.version, Operator::Command, None).await;
     assert!(matches!(stale, Err(AccountError::Conflict(_))), "{stale:?}");
-    let withdrawn = accounts.withdraw_link(invited.id, renewed.version, Operator::Command).await.unwrap();
+    let withdrawn =
+        accounts.withdraw_link(invited.id, renewed.version, Operator::Command, None).await.unwrap();
     assert_gone(&workspace, &second).await;
     let (_, third) = renew(&workspace, invited.id, withdrawn.version).await;
     for path in [&first, &second] {
@@ -240,7 +241,8 @@ async fn a_reset_that_is_renewed_withdrawn_or_of_a_disabled_account_is_gone(envi
     let (account, first) = with_reset(&workspace).await;
     let (renewed, second) = renew(&workspace, account.id, account.version).await;
     assert_gone(&workspace, &first).await;
-    let withdrawn = accounts.withdraw_link(account.id, renewed.version, Operator::Command).await.unwrap();
+    let withdrawn =
+        accounts.withdraw_link(account.id, renewed.version, Operator::Command, None).await.unwrap();
     assert_gone(&workspace, &second).await;
     let (renewed, third) = renew(&workspace, account.id, withdrawn.version).await;
     let unused = accounts.sign_in_link(account.id, Operator::Command).await.unwrap();
@@ -366,7 +368,7 @@ async fn an_invitation_that_is_withdrawn_while_it_is_used_has_one_outcome(enviro
     });
     gate.arrived(1).await;
     let accounts = workspace.app.accounts();
-    accounts.withdraw_link(invited.id, invited.version, Operator::Command).await.unwrap();
+    accounts.withdraw_link(invited.id, invited.version, Operator::Command, None).await.unwrap();
     gate.open();
     joining.await.unwrap().expect(410);
     me(&pat).await.expect(401);

@@ -403,7 +403,7 @@ async fn the_last_active_administrator_stays(environment: TestEnvironment) {
     admin.post("/api/accounts").json(&service).send().await.expect(201);
     assert_eq!(administrators(&workspace).await, 2);
     change(&admin, bob.id, json!({ "version": 1, "state": "disabled" })).await.expect(200);
-    by_bob.get("/api/accounts").send().await.expect(401);
+    by_bob.get("/api/accounts").send().await.expect(403);
     for refused in [
         change(&admin, ada.id, json!({ "version": 1, "state": "disabled" })).await,
         change(&admin, ada.id, json!({ "version": 1, "role": "agent" })).await,
@@ -433,7 +433,8 @@ async fn a_disabled_person_is_refused_at_once(environment: TestEnvironment) {
     let id = text(&ann, "id");
     change(&admin, id, json!({ "version": 2, "state": "disabled" })).await.expect(200);
     for client in [&visitor, &program] {
-        client.get("/api/leads").send().await.expect(401);
+        let refused = client.get("/api/leads").send().await.expect(403);
+        assert!(refused.text().contains("Your account is disabled"), "{}", refused.text());
     }
     let form = [("email", "ann@example.com"), ("password", PASSWORD)];
     browser(&workspace).post("/sign-in").form(&form).send().await.expect(422);

@@ -89,7 +89,7 @@ async fn every_request_is_reported_once_with_route_role_outcome_and_cost(environ
     let before = reports.lock().unwrap().len();
     person.post(&path).header("origin", "http://holdfast.test").form(&form).send().await.expect(422);
     // A form has an idempotency key, which is looked up as well.
-    assert_eq!(is("POST /leads/{id}", 422, an_agent, "rule-violation", 3).parked, 0);
+    assert_eq!(is("POST /leads/{id}", 422, an_agent, "rule-violation", 6).parked, 0);
     assert_eq!(reports.lock().unwrap().len(), before + 1, "a request is reported once");
 }
 

@@ -202,10 +202,11 @@ async fn tokens_of_a_disabled_account_do_not_work_until_it_is_enabled(environmen
     let (here, there) = (bearer(&workspace, &made), bearer(&other, &made));
     me(&there).await.expect(200);
     edit(&workspace, id, AccountChanges { disabled: Some(true), ..AccountChanges::default() }).await;
-    me(&here).await.expect(401);
-    me(&ann).await.expect(401);
+    for client in [&here, &ann] {
+        assert!(me(client).await.expect(403).text().contains("urn:holdfast:problem:account-disabled"));
+    }
     clock.advance(SOON);
-    me(&there).await.expect(401);
+    me(&there).await.expect(403);
     edit(&workspace, id, AccountChanges { disabled: Some(false), ..AccountChanges::default() }).await;
     me(&here).await.expect(200);
     me(&ann).await.expect(401);

@@ -262,7 +262,7 @@ async fn a_link_does_not_replace_the_code(environment: TestEnvironment) {
     scene.pass(30);
     // Nor does a new password.
     let version = accounts.find(scene.ann).await.unwrap().version;
-    let reset = accounts.renew_link(scene.ann, version, Operator::Command).await.unwrap();
+    let reset = accounts.renew_link(scene.ann, version, Operator::Command, None).await.unwrap();
     let form = [("password", "another horse battery")];
     let page = there.post(&link_path(reset.secret.reveal())).form(&form).send().await.expect(200);
     me(&there).await.expect(401);

@@ -104,7 +104,7 @@ async fn end_all(opened: &Opened, options: &EndSessions, output: &Output<'_>) ->
     let accounts = opened.app.accounts();
     let end = async |account: Account| {
         let (id, version) = (account.id, account.version);
-        Ok(accounts.end_sessions(id, version, options.tokens, Operator::Command).await?)
+        Ok(accounts.end_sessions(id, version, options.tokens, Operator::Command, None).await?)
     };
     let account: Account = change(&accounts, &options.account, end).await?;
     let label = account.label();

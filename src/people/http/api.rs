@@ -7,7 +7,7 @@ use http::header;
 use http::request::Parts;
 use serde_json::json;
 
-use crate::accounts::administer::{AccountChanges, AccountDraft};
+use crate::accounts::administer::{AccountChanges, AccountDraft, WithLink};
 use crate::accounts::agents::AccountReference;
 use crate::accounts::change::Operator;
 use crate::accounts::domain::{Account, AccountKind, AccountStatus, Secret};
@@ -241,18 +241,26 @@ async fn renew_link(
     context: PageContext,
     change: Change<AccountId, EmptyBody>,
 ) -> Result<Answer, Problem> {
-    let operator = Operator::Administrator(&change.who);
-    let made = people.accounts.renew_link(change.id, change.version, operator).await?;
-    let body = WithPath::of(&context, &made.account, &made.secret);
-    Ok(answer(StatusCode::OK, &body, made.account.version.get(), None))
+    let replay = |made: &WithLink| account_answer(&made.account);
+    let (idempotency, operator) = (change.idempotency(&replay), Operator::Administrator(&change.who));
+    let renew = people.accounts.renew_link(change.id, change.version, operator, idempotency.as_ref());
+    Ok(match Idempotency::run(idempotency.as_ref(), &people.dynamo, renew).await? {
+        Done::Now(made) => {
+            let body = WithPath::of(&context, &made.account, &made.secret);
+            answer(StatusCode::OK, &body, made.account.version.get(), None)
+        }
+        // The secret is shown once.
+        Done::Replayed(answer) => answer,
+    })
 }
 
 async fn withdraw_link(
     State(people): State<People>,
     change: Change<AccountId, Deletion>,
 ) -> Result<Answer, Problem> {
-    let operator = Operator::Administrator(&change.who);
-    Ok(account_answer(&people.accounts.withdraw_link(change.id, change.version, operator).await?))
+    let (idempotency, operator) = (change.idempotency(&account_answer), Operator::Administrator(&change.who));
+    let withdraw = people.accounts.withdraw_link(change.id, change.version, operator, idempotency.as_ref());
+    Ok(Idempotency::run(idempotency.as_ref(), &people.dynamo, withdraw).await?.answer(account_answer))
 }
 
 /// Which sessions end.
@@ -272,8 +280,10 @@ async fn end_sessions(
     change: Change<AccountId, EndBody>,
 ) -> Result<Answer, Problem> {
     let (with_tokens, operator) = (change.body.revoke_tokens, Operator::Administrator(&change.who));
-    let end = people.accounts.end_sessions(change.id, change.version, with_tokens, operator);
-    Ok(account_answer(&end.await?))
+    let idempotency = change.idempotency(&account_answer);
+    let end =
+        people.accounts.end_sessions(change.id, change.version, with_tokens, operator, idempotency.as_ref());
+    Ok(Idempotency::run(idempotency.as_ref(), &people.dynamo, end).await?.answer(account_answer))
 }
 
 async fn history(

@@ -231,7 +231,7 @@ async fn renew_link(
     Path(id): Path<AccountId>,
     FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
-    match people.accounts.renew_link(id, form.version()?, Operator::Administrator(&who)).await {
+    match people.accounts.renew_link(id, form.version()?, Operator::Administrator(&who), None).await {
         Ok(made) => {
             let link = NewLink::of(&context, &headers, &made.account, &made.secret);
             let page = person_page(&people, context, &who, id, Some(made.account)).await?;
@@ -249,7 +249,7 @@ async fn withdraw_link(
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
-    match people.accounts.withdraw_link(id, form.version()?, Operator::Administrator(&who)).await {
+    match people.accounts.withdraw_link(id, form.version()?, Operator::Administrator(&who), None).await {
         Ok(_) => Ok(done(&context, id, fragment, "The link does not work any more.")),
         Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::Link, error)?).await,
     }
@@ -282,7 +282,7 @@ async fn end_sessions(
     FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
     let (with_tokens, operator) = (form.get("revoke_tokens").is_some(), Operator::Administrator(&who));
-    match people.accounts.end_sessions(id, form.version()?, with_tokens, operator).await {
+    match people.accounts.end_sessions(id, form.version()?, with_tokens, operator, None).await {
         Ok(_) if id == who.id => Ok(see_other(&context, "/sign-in", fragment)),
         Ok(_) if with_tokens => {
             Ok(done(&context, id, fragment, "All sessions are ended, and all tokens are revoked."))

@@ -172,7 +172,7 @@ async fn a_disabled_person_is_signed_out_while_the_server_runs(_: TestEnvironmen
         "{out}"
     );
     for client in [&ann, &program] {
-        client.get("/api/me").send().await.expect(401);
+        client.get("/api/me").send().await.expect(403);
     }
     server.visitor().get(&unused).send().await.expect(410);
     let again = run(&data, &["account", "disable", ANN]).await;

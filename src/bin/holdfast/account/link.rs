@@ -71,7 +71,7 @@ pub async fn link(opened: &Opened, reference: &AccountReference, output: &Output
     let create = async |account: Account| {
         require_link(&account)?;
         if account.status == AccountStatus::Invited {
-            let renewed = accounts.renew_link(account.id, account.version, Operator::Command).await?;
+            let renewed = accounts.renew_link(account.id, account.version, Operator::Command, None).await?;
             let secret = renewed.secret.reveal().to_owned();
             return Ok(NewLink { account: renewed.account, purpose: LinkPurpose::Invitation, secret });
         }
@@ -103,7 +103,7 @@ pub async fn reset(
                 account.email
             )));
         }
-        let reset = accounts.renew_link(account.id, account.version, Operator::Command).await?;
+        let reset = accounts.renew_link(account.id, account.version, Operator::Command, None).await?;
         let secret = reset.secret.reveal().to_owned();
         Ok(NewLink { account: reset.account, purpose: LinkPurpose::Reset, secret })
     };
