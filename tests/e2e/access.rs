@@ -5,6 +5,11 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use holdfast::accounts::administer::AccountChanges;
+use holdfast::accounts::change::Operator;
+use holdfast::accounts::domain::TokenDraft;
+use holdfast::accounts::link_path;
+use holdfast::accounts::tokens::Made;
 use holdfast::base::identity::Role;
 use holdfast::web::access::Access;
 use holdfast::web::routes::Route;
@@ -43,12 +48,14 @@ struct Sender {
     name: String,
     /// The role with which it must be admitted, or `None` if it must be refused like a visitor.
     role: Option<Role>,
+    /// The status with which it is refused.
+    refused: u16,
     client: Client,
 }
 
 impl Sender {
     fn new(name: impl Into<String>, role: Option<Role>, client: Client) -> Self {
-        Self { name: name.into(), role, client }
+        Self { name: name.into(), role, refused: if role.is_some() { 403 } else { 401 }, client }
     }
 }
 
@@ -64,10 +71,33 @@ async fn senders(workspace: &Workspace) -> Vec<Sender> {
     senders
 }
 
-/// Senders whose access has ended, for each way in which it can end. Their role is `None`, because they must be
-/// refused like a visitor.
-async fn former_senders(_: &Workspace) -> Vec<Sender> {
-    Vec::new()
+/// Administrators whose access has ended: by ending their sessions and revoking their tokens, and by disabling the
+/// account. Their role is `None`, because they must be refused like a visitor. The cases of sessions and tokens show
+/// those that have expired.
+async fn former_senders(workspace: &Workspace) -> Vec<Sender> {
+    let accounts = workspace.app.accounts();
+    let mut senders = Vec::new();
+    for (how, refused) in [("ended", 401), ("disabled", 403)] {
+        let who = workspace.account(Role::Administrator, "Left").await;
+        let link = accounts.sign_in_link(who.id, Operator::Command).await.unwrap();
+        let browser = workspace.visitor().always("sec-fetch-site", "same-origin");
+        browser.use_link(&link_path(&link)).await.expect(303);
+        let draft = TokenDraft { name: "test".parse().unwrap(), role: Role::Administrator, days: None };
+        let made = accounts.create_token(who.id, draft, Operator::Command, None).await.unwrap();
+        let Made::Now(_, secret) = made else { panic!("the token is new") };
+        let seen = accounts.find(who.id).await.unwrap().version;
+        if how == "ended" {
+            accounts.end_sessions(who.id, seen, true, Operator::Command, None).await.unwrap();
+        } else {
+            let disabled = AccountChanges { disabled: Some(true), ..AccountChanges::default() };
+            accounts.edit(who.id, seen, disabled, Operator::Command, None).await.unwrap();
+        }
+        for (by, client) in [("session", browser), ("token", workspace.bearer(secret.reveal()))] {
+            let sender = Sender::new(format!("{how} administrator by {by}"), None, client);
+            senders.push(Sender { refused, ..sender });
+        }
+    }
+    senders
 }
 
 /// Sends a request to a route as a sender, and returns whether it was admitted.
@@ -83,7 +113,7 @@ async fn is_admitted(route: &Route, sender: &Sender) -> bool {
     let needs_session = status == 403 && answer.text().contains("urn:holdfast:problem:session-needed");
     let admitted = is_about_signing_in || needs_session || !matches!(status, 401 | 403);
     if !admitted {
-        assert_eq!(status, if sender.role.is_some() { 403 } else { 401 }, "{what}");
+        assert_eq!(status, sender.refused, "{what}");
     }
     assert_eq!(admitted, route.access.admits(sender.role), "{what}");
     admitted

@@ -3,7 +3,7 @@
 //! With JavaScript the page makes the steps automatically, otherwise each by a button.
 
 use super::parts::{PATH, Place, Refusal, page_of};
-use super::person::show_refusal;
+use super::person_page::show_refusal;
 use crate::accounts::AccountError;
 use crate::accounts::agents::AccountReference;
 use crate::base::identity::AccountId;

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use super::parts::{NewLink, PATH, page_of, tone_of};
-use super::person::person_page;
+use super::person_page::person_page;
 use crate::accounts::administer::AccountDraft;
 use crate::accounts::change::Operator;
 use crate::accounts::domain::{Account, AccountKind, AccountStatus, LinkPurpose, Secret};

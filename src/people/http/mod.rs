@@ -5,6 +5,7 @@ mod deletion;
 mod list;
 mod parts;
 mod person;
+mod person_page;
 mod security;
 mod tokens_api;
 
