@@ -1,7 +1,7 @@
 //! Reads pages of the audit log.
 //!
 //! A page starts below an id, its cursor. A round reads the rest of that id's day, and the next round continues below
-//! the [horizon](super::merge) of the round, or at the end of the day before.
+//! the horizon of the round, or at the end of the day before.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::tz::TimeZone;
