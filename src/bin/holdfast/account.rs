@@ -47,7 +47,7 @@ async fn run_on(
         AccountCommand::Enable(options) => change::enable(opened, &options.account, output).await,
         AccountCommand::Role(options) => change::role(opened, &options, output).await,
         AccountCommand::Link(options) => link::link(opened, &options.account, output).await,
-        AccountCommand::Reset(options) => link::reset(opened, &options.account, output).await,
+        AccountCommand::Reset(options) => link::reset(opened, &options, output).await,
         AccountCommand::Delete(options) => delete::delete(opened, &options, output).await,
     }
 }

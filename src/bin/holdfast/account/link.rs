@@ -9,7 +9,7 @@ use holdfast::accounts::view::AccountView;
 use serde::Serialize;
 
 use super::named::change;
-use crate::cli::InviteAccount;
+use crate::cli::{InviteAccount, ResetAccount};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::table::Opened;
@@ -87,12 +87,8 @@ pub async fn link(opened: &Opened, reference: &AccountReference, output: &Output
     link.print(&done, opened, output)
 }
 
-/// Prints a link with which a person chooses a new password.
-pub async fn reset(
-    opened: &Opened,
-    reference: &AccountReference,
-    output: &Output<'_>,
-) -> Result<(), Failure> {
+/// Prints a link with which a person chooses a new password. Switches two-factor authentication off if asked to.
+pub async fn reset(opened: &Opened, options: &ResetAccount, output: &Output<'_>) -> Result<(), Failure> {
     let accounts = opened.app.accounts();
     let create = async |account: Account| {
         require_link(&account)?;
@@ -103,12 +99,20 @@ pub async fn reset(
                 account.email
             )));
         }
+        let account = match options.two_factor {
+            true => accounts.reset_two_factor(account.id, account.version, Operator::Command).await?,
+            false => account,
+        };
         let reset = accounts.renew_link(account.id, account.version, Operator::Command, None).await?;
         let secret = reset.secret.reveal().to_owned();
         Ok(NewLink { account: reset.account, purpose: LinkPurpose::Reset, secret })
     };
-    let link: NewLink = change(&accounts, reference, create).await?;
-    let done = format!("Created a password reset for {}.", link.account.label());
+    let link: NewLink = change(&accounts, &options.named.account, create).await?;
+    let label = link.account.label();
+    let done = match options.two_factor {
+        true => format!("Switched two-factor authentication off and created a password reset for {label}."),
+        false => format!("Created a password reset for {label}."),
+    };
     link.print(&done, opened, output)
 }
 

@@ -30,7 +30,7 @@ pub enum AccountCommand {
     Link(NamedAccount),
     /// Print a link with which a person chooses a new password once, within a day
     #[command(after_help = RESET_EXAMPLES)]
-    Reset(NamedAccount),
+    Reset(ResetAccount),
     /// Delete an account, after its leads are given to another person or to none
     Delete(DeleteAccount),
 }
@@ -42,9 +42,8 @@ impl AccountCommand {
             Self::Add(options) => &options.target,
             Self::List(options) => &options.target,
             Self::Invite(options) => &options.target,
-            Self::Disable(options) | Self::Enable(options) | Self::Link(options) | Self::Reset(options) => {
-                &options.target
-            }
+            Self::Disable(options) | Self::Enable(options) | Self::Link(options) => &options.target,
+            Self::Reset(options) => &options.named.target,
             Self::Role(options) => &options.target,
             Self::Delete(options) => &options.target,
         }
@@ -69,6 +68,16 @@ pub struct NamedAccount {
     pub account: AccountReference,
     #[command(flatten)]
     pub target: AccountTarget,
+}
+
+/// A reset of a person's password and possibly of the second factor.
+#[derive(Debug, Args)]
+pub struct ResetAccount {
+    /// Also switch two-factor authentication off, for a person who lost the app and the recovery codes
+    #[arg(long)]
+    pub two_factor: bool,
+    #[command(flatten)]
+    pub named: NamedAccount,
 }
 
 const ADD_EXAMPLES: &str = "\

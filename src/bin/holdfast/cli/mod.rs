@@ -10,7 +10,9 @@ mod session;
 mod table;
 mod token;
 
-pub use account::{AccountCommand, AddAccount, ChangeRole, DeleteAccount, InviteAccount, ListAccounts};
+pub use account::{
+    AccountCommand, AddAccount, ChangeRole, DeleteAccount, InviteAccount, ListAccounts, ResetAccount,
+};
 pub use data::{
     Backup, ExportCommand, ExportOrders, ExportTarget, ExportTickets, ImportCommand, ImportLeads, Restore,
     Upgrade,
