@@ -70,6 +70,7 @@ mod rules;
 mod sessions;
 mod sign_up;
 mod stats;
+mod stopped;
 mod streams;
 mod support;
 mod telemetry;
@@ -154,6 +155,7 @@ modules![
     sessions,
     sign_up,
     stats,
+    stopped,
     streams,
     telemetry,
     template,

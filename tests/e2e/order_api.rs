@@ -32,7 +32,7 @@ pub fn all() -> Vec<Case> {
 }
 
 /// The body of an order by Acme.
-fn acme(states: &[&str], quantity: u32) -> Value {
+pub fn acme(states: &[&str], quantity: u32) -> Value {
     json!({
         "customerName": "Acme Roofing", "customerEmail": "buy@acme.example", "requestedStates": states,
         "quantityPerState": quantity,
@@ -309,7 +309,7 @@ fn at_times(workspace: &Workspace) -> (Workspace, Arc<Mutex<Timestamp>>) {
     (Workspace { app, router, routes, entry: Entry::Router }, now)
 }
 
-async fn fulfilled(client: &Client, body: &Value) -> Value {
+pub async fn fulfilled(client: &Client, body: &Value) -> Value {
     let order = order(client, body).await;
     let fulfill = format!("{}/fulfill", path(&order));
     client.patch(&fulfill).json(&json!({ "version": order["version"] })).send().await.expect(200);
