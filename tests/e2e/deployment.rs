@@ -161,6 +161,7 @@ pub async fn sign_in(workspace: &Workspace, lambda: &LambdaRuntime, role: Role) 
     let account = workspace.account(role, "Ann Lee").await;
     let secret = workspace.app.accounts().sign_in_link(account.id, Operator::Command).await.unwrap();
     let mut event = at(event("post-form"), &format!("/sign-in/link/{secret}"));
+    event["headers"].as_object_mut().unwrap().remove("hx-request");
     event["body"] = "".into();
     event["isBase64Encoded"] = false.into();
     let answer = lambda.invoke(event).await;

@@ -20,7 +20,7 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        api: a_code_is_needed_after_the_password_and_works_once,
+        store: a_code_is_needed_after_the_password_and_works_once,
             of_two_requests_with_one_code_only_one_signs_in;
         web: a_recovery_code_signs_in_once,
             a_role_that_requires_it_sets_it_up_before_the_first_session,
