@@ -280,7 +280,7 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("account enable", table(&["--json"])),
         ("account role", table(&["--json"])),
         ("account link", table(&["--json"])),
-        ("account reset", table(&["--json"])),
+        ("account reset", table(&["--json", "--two-factor"])),
         ("account delete", table(&["--leads-to", "--clear-leads", "--json"])),
         ("session", ["--help"].into()),
         ("session list", table(&["--json"])),
