@@ -162,6 +162,10 @@ impl Accounts {
         let counted = self.count_attempt([Budget::Code(account.id)]).await?;
         let (two_factor, codes) = self.confirmed(account, sealed, code).await?;
         let before = self.find_for_change(account.id).await?;
+        if before.version != account.version {
+            // It may have been disabled since the ticket was checked.
+            return Err(AccountError::Changed);
+        }
         let now = self.clock.now();
         let after = before.clone().with_two_factor(Some(two_factor)).changed(now);
         let after = Account { last_sign_in_at: Some(now), ..after };

@@ -23,7 +23,7 @@ impl People {
         idempotency: Option<&Idempotency<'_, Token>>,
     ) -> Result<Made, PeopleError> {
         if who.via != Via::Session {
-            // As for one's own tokens: a leaked token must not create another one that outlives it.
+            // A leaked token must not create another one that outlives it, as for a person's own tokens.
             return Err(AccountError::SessionNeeded.into());
         }
         let service = self.accounts.find(id).await?;
