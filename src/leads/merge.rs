@@ -49,7 +49,7 @@ pub struct TypedField {
 /// The result of merging one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeOutcome {
-    /// Nobody changed it.
+    /// Neither side changed it.
     Untouched,
     /// Only the person changed it.
     Kept,
