@@ -79,36 +79,38 @@ async fn readers_never_see_older_versions_during_large_orders(environment: TestE
     let workspace = Workspace::open(&environment).await;
     set_cap(&workspace, "NY", 45).await;
     let queue = Arc::new(stock(&workspace, "NY", 45).await);
-    let (ended, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (ended, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let ordering = {
-        let (workspace, ended, rounds) = (workspace.clone(), ended.clone(), rounds.clone());
+        let (workspace, ended, reads) = (workspace.clone(), ended.clone(), reads.clone());
         let end = Instant::now() + Duration::from_secs(scaled(5, 60) as u64);
         tokio::spawn(async move {
-            while Instant::now() < end || rounds.load(Ordering::SeqCst) < 2 {
+            let mut rounds = 0;
+            // A slow store needs longer until the readers have read something.
+            while Instant::now() < end || rounds < 2 || reads.load(Ordering::SeqCst) < 48 {
                 let made = create(&workspace, &["NY"], None).await.unwrap();
                 assert_eq!(made.leads.len(), 45);
                 workspace.app.orders().delete(made.order.id, None, &by(), None).await.unwrap();
-                rounds.fetch_add(1, Ordering::SeqCst);
+                rounds += 1;
             }
             ended.store(true, Ordering::SeqCst);
         })
     };
     let readers = (0..12).map(|number| {
-        let (workspace, queue, ended) = (workspace.clone(), queue.clone(), ended.clone());
+        let (workspace, queue) = (workspace.clone(), queue.clone());
+        let (ended, reads) = (ended.clone(), reads.clone());
         tokio::spawn(async move {
-            let (mut seen, mut dice, mut reads) = (SeenVersions::default(), Dice(number), 0);
+            let (mut seen, mut dice) = (SeenVersions::default(), Dice(number));
             while !ended.load(Ordering::SeqCst) {
                 read_once(&workspace, &mut seen, &queue, &mut dice).await;
-                reads += 1;
+                reads.fetch_add(1, Ordering::SeqCst);
             }
-            reads
         })
     });
     let readers: Vec<_> = readers.collect();
     ordering.await.unwrap();
-    let reads: usize = join_all(readers).await.into_iter().map(Result::unwrap).sum();
-    let rounds = rounds.load(Ordering::SeqCst);
-    assert!(rounds >= 2 && reads > 24, "{reads} reads during {rounds} orders");
+    for reader in join_all(readers).await {
+        reader.unwrap();
+    }
 }
 
 async fn an_order_does_not_wait_for_orders_of_other_states(environment: TestEnvironment) {
