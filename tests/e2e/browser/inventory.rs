@@ -55,18 +55,18 @@ async fn dead_letters_are_decided_in_the_list_by_keyboard(environment: TestEnvir
     ada.goto(&office.url("/inventory/parked")).await;
     ada.click(At::Named("Retry big")).await;
     ada.wait_for_text(
-        ".parked-list",
+        ".dead-letters",
         "It still cannot be applied. The message asks for 2, but the stock is 1.",
     )
     .await;
     focus_is_somewhere(&ada).await;
     send(&office.program, &event("more", "A1", "RECEIPT", 5)).await;
     ada.click(At::Named("Retry big")).await;
-    ada.wait_for_text(".parked-list", "Applied by Ada").await;
+    ada.wait_for_text(".dead-letters", "Applied by Ada").await;
     focus_is_somewhere(&ada).await;
     ada.fill(At::Named("Why lost is dismissed"), "Wrong shop").await;
     ada.press(&Key::Enter).await;
-    ada.wait_for_text(".parked-list", "Wrong shop").await;
+    ada.wait_for_text(".dead-letters", "Wrong shop").await;
     ada.wait_for_text("#toast-status", "The message was dismissed.").await;
     console_is_quiet(&ada).await;
 }
@@ -98,7 +98,7 @@ async fn the_inventory_works_without_javascript(environment: TestEnvironment) {
     ada.wait_for_text("#stock-now", "3").await;
     ada.goto(&office.url("/inventory/parked")).await;
     ada.click(At::Named("Retry big")).await;
-    ada.wait_for_text(".parked-list", "Applied by Ada").await;
+    ada.wait_for_text(".dead-letters", "Applied by Ada").await;
     ada.goto(&office.url("/inventory/A1")).await;
     ada.wait_for_text("#stock-now", "1").await;
 }
@@ -170,9 +170,9 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
         assert_accessible(&ada, name).await;
     }
     ada.look(Look::desktop()).await;
-    ada.click(At::Css(".parked summary")).await;
+    ada.click(At::Css(".dead-letter summary")).await;
     ada.click(At::Named("Retry big-3")).await;
-    ada.wait_for_text(".parked-list", "It still cannot be applied.").await;
+    ada.wait_for_text(".dead-letters", "It still cannot be applied.").await;
     assert_accessible(&ada, "parked-refused").await;
 
     ada.look(Look::desktop()).await;
@@ -185,7 +185,7 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
 
     ada.look(Look::desktop()).await;
     ada.goto(&office.url("/inventory/85122A")).await;
-    ada.click(At::Css(".rare summary")).await;
+    ada.click(At::Css(".more-actions summary")).await;
     let change = json!({ "lowMark": 99, "detailsVersion": 1 });
     office.program.patch("/api/products/85122A").json(&change).send().await.expect(200);
     ada.fill(At::Css("#product-name-field"), "Coat hanger").await;

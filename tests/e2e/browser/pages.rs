@@ -143,7 +143,7 @@ async fn the_lead_pages_are_accessible(environment: TestEnvironment) {
     office.change(&lead, json!({ "leadScore": 85, "state": "TX" })).await;
     office.change(&lead, json!({ "status": "CONVERTED" })).await;
     ada.goto(&office.page(&lead)).await;
-    ada.click(At::Css(".rare details:first-child summary")).await;
+    ada.click(At::Css(".more-actions details:first-child summary")).await;
     assert_accessible(&ada, "lead").await;
 }
 

@@ -45,7 +45,7 @@ async fn leads_are_found_edited_and_deleted_without_javascript(environment: Test
     ada.click(At::Named("Save")).await;
     ada.wait_for_text("#lead-history", "Changed by Ada").await;
 
-    ada.click(At::Css(".rare details:last-child summary")).await;
+    ada.click(At::Css(".more-actions details:last-child summary")).await;
     ada.click(At::Named("Delete this lead")).await;
     ada.wait_for_text("#lead-rows .tail", "1 lead").await;
     ada.wait_for_text("#lead-rows", "Mary Jackson").await;
