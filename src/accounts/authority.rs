@@ -41,8 +41,8 @@ impl IntoProblem for NoLongerAllowed {
         Problem::new(
             StatusCode::FORBIDDEN,
             "forbidden",
-            "Your account may no longer do this",
-            "An administrator changed your role or disabled your account. Nothing was changed.",
+            "Your account can no longer do this",
+            "An administrator changed your role or disabled your account. Nothing was saved.",
         )
     }
 }

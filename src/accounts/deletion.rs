@@ -50,8 +50,8 @@ impl Accounts {
         let disable = AccountChanges { disabled: Some(true), ..AccountChanges::default() };
         let after = changed(before.clone(), disable).changed(now);
         let detail = match leads_to {
-            Some(_) => "Deletion began. The leads get another owner.",
-            None => "Deletion began. The leads stay without an owner.",
+            Some(_) => "Deletion started. The leads get another owner.",
+            None => "Deletion started. The leads stay without an owner.",
         };
         let what = Description::new(AuditKind::AccountChanged, detail);
         let pending = PendingDeletion { leads_to, by: operator.actor().by, at: now, seen };

@@ -30,7 +30,7 @@ pub enum AccountError {
     #[error("another account has the email address {0}")]
     EmailTaken(Email),
     /// Sign-up is off.
-    #[error("sign-up is switched off")]
+    #[error("sign-up is off")]
     SignUpOff,
     /// The invitation code is wrong.
     #[error("the invitation code is not right")]
@@ -104,42 +104,40 @@ impl IntoProblem for AccountError {
     fn into_problem(self) -> Problem {
         use StatusCode as S;
         match self {
-            Self::NoSuchAccount => not_found("There is no such account", "It was deleted or never existed."),
-            Self::NoSuchToken => {
-                not_found("There is no such token", "It was revoked or never belonged to you.")
-            }
+            Self::NoSuchAccount => not_found("Account not found", "It was deleted or never existed."),
+            Self::NoSuchToken => not_found("Token not found", "It was revoked, or it isn't yours."),
             Self::EmailTaken(_) => {
-                let invalid = Invalid::new("Another account has this email address.");
+                let invalid = Invalid::new("Another account has this email.");
                 WebError::field("email", &invalid).into_problem()
             }
             Self::SignUpOff => Problem::new(
                 S::FORBIDDEN,
                 "sign-up-off",
-                "Sign-up is switched off",
+                "Sign-up is off",
                 "Ask an administrator for an account.",
             ),
             Self::WrongInvitationCode => {
-                let invalid = Invalid::new("This is not the invitation code.");
+                let invalid = Invalid::new("Incorrect invitation code.");
                 WebError::field("code", &invalid).into_problem()
             }
             Self::WrongPassword => {
-                let invalid = Invalid::new("This is not the current password.");
+                let invalid = Invalid::new("Incorrect current password.");
                 WebError::field("current", &invalid).into_problem()
             }
             Self::TooManyAttempts(throttled) => Problem::new(
                 S::TOO_MANY_REQUESTS,
                 "too-many-attempts",
-                "Too many passwords were tried",
+                "Too many failed attempts",
                 format!("Wait {} seconds and try again.", throttled.seconds),
             )
             .retry_after(throttled.seconds),
             Self::Busy => {
-                Problem::busy("Too many people are signing in at once. It is safe to try again in a moment.")
+                Problem::busy("Too many people are signing in right now. Try again in a few seconds.")
             }
             Self::Changed => Problem::new(
                 S::CONFLICT,
                 "conflict",
-                "Another request changed the account",
+                "The account just changed",
                 "Nothing was written. Try again.",
             ),
             Self::Conflict(current) => conflict(&current),
@@ -150,44 +148,44 @@ impl IntoProblem for AccountError {
                 "Make another person an administrator first.",
             ),
             Self::RoleTooHigh(role) => {
-                let message = format!("The account is {role}: choose this role or a lower one.");
+                let message = format!("The account is {role}. Choose that role or a lower one.");
                 WebError::field("role", &Invalid::new(message)).into_problem()
             }
             Self::NotActive => Problem::new(
                 S::UNPROCESSABLE_ENTITY,
                 "account-not-active",
-                "The account cannot have this now",
-                "It is invited or disabled, or it is a service, which does not sign in.",
+                "This isn't possible for the account now",
+                "The account is invited, disabled, or a service, which doesn't sign in.",
             ),
             Self::TwoFactor(error) => two_factor(error),
             Self::NoDataKey => Problem::new(
                 S::UNPROCESSABLE_ENTITY,
                 "no-data-key",
-                "Two-factor authentication is not set up on this server",
+                "Two-factor authentication isn't available on this server",
                 "Set HOLDFAST_DATA_KEY, as docs/configuration.md says.",
             ),
             Self::TwoFactorRequired => Problem::new(
                 S::UNPROCESSABLE_ENTITY,
                 "two-factor-required",
                 "Your role requires two-factor authentication",
-                "It cannot be switched off. An administrator can change the requirement.",
+                "You can't turn it off. An administrator can change the requirement.",
             ),
             Self::EmailNeeded => {
-                let invalid = Invalid::new("A person needs an email address to sign in with.");
+                let invalid = Invalid::new("A person needs an email to sign in with.");
                 WebError::field("email", &invalid).into_problem()
             }
             Self::Disabled => Problem::new(
                 S::FORBIDDEN,
                 "account-disabled",
                 "Your account is disabled",
-                "An administrator disabled it. What ran in your name has stopped; ask them to enable it.",
+                "An administrator disabled your account. Ask an administrator to enable it.",
             ),
             Self::NoLongerAllowed => NoLongerAllowed.into_problem(),
             Self::SessionNeeded => Problem::new(
                 S::FORBIDDEN,
                 "session-needed",
-                "A token may not do this",
-                "Only a person who is signed in with a browser may do this. Sign in and use the account page.",
+                "A token can't do this",
+                "Sign in with a browser and use the account page.",
             ),
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),
@@ -201,19 +199,17 @@ fn conflict(current: &Account) -> Problem {
     Problem::new(
         StatusCode::CONFLICT,
         "conflict",
-        "The account has changed since it was read",
-        "Nothing was written. `fresh` is the account as it is now; send the change again with its version.",
+        "The account has changed",
+        "Nothing was saved. `fresh` is the current account; send the change again with its version.",
     )
     .with("fresh", json!(AccountView::from(current)))
 }
 
 fn two_factor(error: TwoFactorError) -> Problem {
     match error {
-        TwoFactorError::WrongCode => {
-            WebError::field("code", &Invalid::new("This code is not right.")).into_problem()
-        }
+        TwoFactorError::WrongCode => WebError::field("code", &Invalid::new("Incorrect code.")).into_problem(),
         TwoFactorError::UsedCode => {
-            let invalid = Invalid::new("This code was used already. Wait for the next one.");
+            let invalid = Invalid::new("This code was already used. Wait for the next one.");
             WebError::field("code", &invalid).into_problem()
         }
         TwoFactorError::Cipher(_) => Problem::unknown(&error),

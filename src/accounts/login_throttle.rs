@@ -140,17 +140,16 @@ impl fmt::Display for Throttled {
         match self.scope {
             Scope::Email => write!(
                 f,
-                "Too many passwords were tried for this email address. Wait {wait} and try again, or use a browser in \
-                 which you signed in before."
+                "Too many failed attempts for this email. Wait {wait}, or use a browser where you signed in before."
             ),
             Scope::Device => {
-                write!(f, "Too many passwords were tried in this browser. Wait {wait} and try again.")
+                write!(f, "Too many failed attempts in this browser. Wait {wait} and try again.")
             }
             Scope::Code => {
-                write!(f, "Too many codes were tried for this account. Wait {wait} and try again.")
+                write!(f, "Too many incorrect codes for this account. Wait {wait} and try again.")
             }
             Scope::Network => {
-                write!(f, "Too many passwords were tried from your network. Wait {wait} and try again.")
+                write!(f, "Too many failed attempts from your network. Wait {wait} and try again.")
             }
         }
     }
@@ -205,7 +204,7 @@ mod tests {
     #[test]
     fn a_message_names_the_budget_and_the_time_to_wait() {
         for (scope, seconds, parts) in [
-            (Scope::Email, 900, ["for this email address", "Wait 15 minutes and try again"]),
+            (Scope::Email, 900, ["for this email", "Wait 15 minutes"]),
             (Scope::Email, 61, ["signed in before", "Wait 2 minutes and"]),
             (Scope::Device, 60, ["in this browser", "Wait 1 minute and"]),
             (Scope::Network, 1, ["from your network", "Wait 1 minute and"]),

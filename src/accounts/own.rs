@@ -182,7 +182,7 @@ impl Accounts {
             return Err(AccountError::TwoFactorRequired);
         }
         let after = before.clone().with_two_factor(None);
-        self.change_two_factor(who, &before, after, "Two-factor authentication switched off.").await
+        self.change_two_factor(who, &before, after, "Two-factor authentication turned off.").await
     }
 
     async fn change_two_factor(

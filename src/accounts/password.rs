@@ -95,10 +95,10 @@ impl FromStr for Password {
         let text: String = text.nfkc().take(Self::MAX_CHARS + 1).collect();
         match text.chars().count() {
             0..Self::MIN_CHARS => {
-                Err(Invalid::new("A password has at least 12 characters; a sentence is easy to remember."))
+                Err(Invalid::new("Use at least 12 characters; a sentence is easy to remember."))
             }
             Self::MIN_CHARS..=Self::MAX_CHARS => Ok(Self(text)),
-            _ => Err(Invalid::new("A password has at most 200 characters.")),
+            _ => Err(Invalid::new("Use at most 200 characters.")),
         }
     }
 }

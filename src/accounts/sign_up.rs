@@ -115,7 +115,9 @@ impl FromStr for InvitationCode {
         if long_enough && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.into()))
         } else {
-            Err(Invalid::new("An invitation code has 8 to 100 visible ASCII characters, without spaces."))
+            Err(Invalid::new(
+                "An invitation code must have 8 to 100 visible ASCII characters, without spaces.",
+            ))
         }
     }
 }

@@ -35,7 +35,7 @@ impl FromStr for ZoneName {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let name = TimeZone::get(text).ok().and_then(|zone| zone.iana_name().map(str::to_owned));
-        let message = "This is not a time zone. Choose one of the list, for example America/Chicago.";
+        let message = "This isn't a time zone. Choose one from the list, for example America/Chicago.";
         name.map(Self).ok_or_else(|| Invalid::new(message))
     }
 }

@@ -21,7 +21,7 @@ impl AccountId {
 
 text_enum! {
     /// What an account may do. Each role includes the permissions of the roles before it.
-    pub enum Role, "A role is administrator, agent, viewer or participant.";
+    pub enum Role, "The role must be administrator, agent, viewer, or participant.";
     /// Takes part in raffles, and has no other access.
     Participant = "participant",
     /// Sees leads, orders and stock, and changes none of them.
@@ -36,13 +36,13 @@ impl Role {
     /// Returns what the role may do, in one sentence, for pages and documents where a role is chosen.
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::Participant => "Takes part in raffles, and has no other access.",
+            Self::Participant => "Takes part in raffles. No other access.",
             Self::Viewer => {
-                "Sees leads, orders, stock and rules, changes none of them, and takes part in raffles."
+                "Views leads, orders, stock, and rules without changing them, and takes part in raffles."
             }
-            Self::Agent => "Works with leads, imports, orders, caps, stock and commands, and sees rules.",
+            Self::Agent => "Works with leads, imports, orders, caps, stock, and commands, and views rules.",
             Self::Administrator => {
-                "Does everything: also manages people, rules and raffles, and reopens converted leads."
+                "Full access. Also manages people, rules, and raffles, and reopens converted leads."
             }
         }
     }

@@ -48,20 +48,20 @@ impl IntoProblem for PeopleError {
             Self::Account(error) => error.into_problem(),
             Self::Lead(error) => error.into_problem(),
             Self::NoSuchAgent => {
-                let message = "Choose another account that is an active agent or administrator.";
+                let message = "Choose another active agent or administrator.";
                 WebError::field("leadsTo", &Invalid::new(message)).into_problem()
             }
             Self::NotPending => Problem::new(
                 StatusCode::CONFLICT,
                 "conflict",
-                "The account is not being deleted any more",
-                "An administrator enabled it, which canceled the deletion. Leads that were given away stay there.",
+                "The deletion was canceled",
+                "An administrator enabled it, which canceled the deletion. Leads that already moved stay with their new owner.",
             ),
             Self::NotAService => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "not-a-service",
-                "Only services get tokens from an administrator",
-                "A person creates tokens on the account page.",
+                "Administrators can create tokens only for services",
+                "People create their own tokens on the account page.",
             ),
         }
     }

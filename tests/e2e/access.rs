@@ -335,7 +335,7 @@ async fn a_form_without_a_session_is_carried_and_sent_after_signing_in(environme
     }
     let offer = sign_in(PASSWORD, &to).await.expect(200);
     assert!(
-        offer.text().contains("action=\"/leads\"") && offer.text().contains("Send it now"),
+        offer.text().contains("action=\"/leads\"") && offer.text().contains("Save it now"),
         "{}",
         offer.text()
     );

@@ -283,10 +283,10 @@ async fn a_new_password_ends_older_sessions_and_keeps_this_one(environment: Test
     let before =
         workspace.visitor().always("cookie", &format!("holdfast={}", here.cookie("holdfast").unwrap()));
     for (current, new, again, words) in [
-        ("not the right one", OTHER, OTHER, "This is not your current password."),
-        ("", OTHER, OTHER, "This is not your current password."),
-        (PASSWORD, OTHER, PASSWORD, "This is not the same as above."),
-        (PASSWORD, "short", "short", "A password has at least 12 characters"),
+        ("not the right one", OTHER, OTHER, "Incorrect current password."),
+        ("", OTHER, OTHER, "Incorrect current password."),
+        (PASSWORD, OTHER, PASSWORD, "The passwords don&#39;t match."),
+        (PASSWORD, "short", "short", "Use at least 12 characters"),
     ] {
         let refused = change(&here, current, new, again).await.expect(422);
         assert!(refused.text().contains(words), "{words}: {}", refused.text());
@@ -294,7 +294,7 @@ async fn a_new_password_ends_older_sessions_and_keeps_this_one(environment: Test
     me(&there).await.expect(200);
     let changed = change(&here, PASSWORD, OTHER, OTHER).await.expect(303);
     let page = here.get(changed.header("location")).send().await.expect(200);
-    assert!(page.text().contains("Your password is changed."), "{}", page.text());
+    assert!(page.text().contains("Your password was changed."), "{}", page.text());
     me(&here).await.expect(200);
     me(&there).await.expect(401);
     me(&before).await.expect(401);
@@ -533,7 +533,7 @@ async fn a_person_signs_in_and_creates_a_token_by_keyboard(environment: TestEnvi
     ann.press(&format!("{PASSWORD}\n")).await;
     ann.wait_for_text("h1", "Your account").await;
     assert!(ann.url().await.ends_with("/account"), "{}", ann.url().await);
-    ann.fill(At::Named("Name of a new token"), "laptop").await;
+    ann.fill(At::Named("Token name"), "laptop").await;
     ann.press("\n").await;
     ann.wait_for("#new-token").await;
     assert!(ann.value(At::Css("#new-token")).await.starts_with("hf_"));
@@ -562,7 +562,7 @@ async fn every_page_of_accounts_is_accessible(environment: TestEnvironment) {
         person.axe().await;
         person.fill(At::Css("#current"), "not the right one").await;
         person.fill(At::Named("New password"), OTHER).await;
-        person.fill(At::Named("New password again"), OTHER).await;
+        person.fill(At::Named("Confirm new password"), OTHER).await;
         person.click(At::Named("Change password")).await;
         person.wait_for("#current-error").await;
         person.axe().await;

@@ -125,7 +125,7 @@ async fn a_stock_that_moved_is_shown_beside_the_typed_value_and_set_with_one_cli
     let conflict_page = conflict.text().to_owned();
     assert_shows(
         &conflict_page,
-        &["The stock moved while you were counting", "<td>7</td><td>6</td>", "Set mine on top"],
+        &["The stock moved while you were counting", "<td>7</td><td>6</td>", "Replace with mine"],
     );
     assert_shows(&conflict_page, &["value=\"6\"", "Counted the &#60;shelf&#62;"]);
     assert_eq!(adjust(&conflict_page, "6").await.expect(303).header("location"), "/inventory/A1");
@@ -164,7 +164,7 @@ async fn a_new_name_is_saved_on_top_of_another_persons_low_stock_mark(environmen
     agent.patch("/api/products/A1").json(&body).send().await.expect(200);
     let conflict = save(&html, "Lantern", "0").await.expect(409);
     let conflict_page = conflict.text().to_owned();
-    assert_shows(&conflict_page, &["Somebody changed this product", "Save mine on top", "value=\"Lantern\""]);
+    assert_shows(&conflict_page, &["Somebody changed this product", "Keep my changes", "value=\"Lantern\""]);
     assert_eq!(
         hidden(&conflict_page, "details", "base.lowMark"),
         "9",

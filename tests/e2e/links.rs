@@ -71,7 +71,7 @@ async fn join(client: &Client, path: &str) -> Response {
 async fn assert_gone(workspace: &Workspace, path: &str) {
     let visitor = browser(workspace);
     let page = visitor.get(path).send().await.expect(410);
-    assert!(page.text().contains("This link does not work"), "{}", page.text());
+    assert!(page.text().contains("This link has expired or was already used."), "{}", page.text());
     let answer = join(&visitor, path).await.expect(410);
     assert_eq!(answer.header("set-cookie"), "");
     me(&visitor).await.expect(401);

@@ -34,10 +34,12 @@ async fn a_name_is_changed_without_and_an_address_with_the_password(environment:
     let ann = signed_in(&workspace, ANN).await;
     let saved = save(&ann, 1, "Ann Lee-Ray", ANN, "").await.expect(303);
     let page = ann.get(saved.header("location")).send().await.expect(200);
-    assert!(page.text().contains("Your name and address are saved."), "{}", page.text());
+    assert!(page.text().contains("Saved."), "{}", page.text());
     assert!(page.text().contains("name=\"version\" value=\"2\""), "{}", page.text());
     assert_eq!(me(&ann).await.expect(200).json::<Value>()["name"], "Ann Lee-Ray");
-    for (current, words) in [("", "must be confirmed by it"), (OTHER, "must be confirmed by it")] {
+    for (current, words) in
+        [("", "You need it to change your email"), (OTHER, "You need it to change your email")]
+    {
         let refused = save(&ann, 2, "Ann Lee-Ray", "lee@holdfast.test", current).await.expect(422);
         assert!(refused.text().contains(words), "{}", refused.text());
         assert!(refused.text().contains("value=\"lee@holdfast.test\""), "{}", refused.text());
@@ -80,7 +82,7 @@ async fn an_invalid_taken_or_stale_profile_is_refused_and_what_was_typed_is_kept
         }
     }
     let taken = save(&ann, 1, "Ann Li", "BOB@holdfast.test", PASSWORD).await.expect(422);
-    assert!(taken.text().contains("Another account has this address."), "{}", taken.text());
+    assert!(taken.text().contains("Another account has this email."), "{}", taken.text());
     assert!(taken.text().contains("value=\"Ann Li\""), "{}", taken.text());
     // Another tab saved first.
     save(&ann, 1, "Ann Ray", ANN, "").await.expect(303);
@@ -157,7 +159,7 @@ async fn a_time_zone_changes_pages_and_no_files(environment: TestEnvironment) {
     {
         let saved = choose(zone).await.expect(303);
         let page = ann.get(saved.header("location")).send().await.expect(200);
-        assert!(page.text().contains("Your time zone is saved."), "{}", page.text());
+        assert!(page.text().contains("Saved."), "{}", page.text());
         if !zone.is_empty() {
             assert!(page.text().contains(&format!("<option value=\"{zone}\" selected>")), "{zone}");
         }

@@ -61,7 +61,7 @@ async fn the_list_shows_people_with_their_state_and_invitation(environment: Test
     let rows = admin.get("/people?q=ann").header("hx-request", "true").send().await.expect(200);
     assert!(rows.text().contains("1 account shown") && !rows.text().contains("<html"));
     let none = admin.get("/people?role=agent&state=disabled").send().await.expect(200);
-    assert!(none.text().contains("No account matches."));
+    assert!(none.text().contains("No matching accounts."));
     admin.get("/people?role=boss").send().await.expect(422);
 }
 
@@ -107,7 +107,7 @@ async fn a_stale_form_shows_the_current_values_and_keeps_the_typed_ones(environm
         "was changed while you were looking",
         "Ann Li",
         "Ann B. Lee",
-        "Save mine on top",
+        "Keep my changes",
         "name=\"version\" value=\"2\"",
     ] {
         assert!(conflict.text().contains(expected), "{expected} in {}", conflict.text());
@@ -120,7 +120,7 @@ async fn a_stale_form_shows_the_current_values_and_keeps_the_typed_ones(environm
     // Other forms show the conflict too, and continue with one click.
     let state = format!("{}/state", page(&ann));
     let stale = admin.post(&state).form(&[("version", "1"), ("state", "disabled")]).send().await.expect(409);
-    assert!(stale.text().contains("nothing was written"));
+    assert!(stale.text().contains("nothing was saved"));
     admin.post(&state).form(&[("version", "3"), ("state", "disabled")]).send().await.expect(303);
     let disabled = admin.get(&page(&ann)).send().await.expect(200);
     assert!(disabled.text().contains("This account is disabled") && disabled.text().contains("Enable"));
@@ -229,7 +229,7 @@ async fn a_person_is_deleted_step_by_step_and_an_interrupted_deletion_is_shown(e
     admin.post(&step).form(&[("changed", "1")]).send().await.expect(303);
     assert_eq!(read(&admin, &lead).await["owner"]["name"], "Bob Roe");
     let gone = admin.get(&page(&ann)).send().await.expect(410);
-    assert!(gone.text().contains("Account deleted.") && gone.text().contains("Deletion began."));
+    assert!(gone.text().contains("Account deleted.") && gone.text().contains("Deletion started."));
     admin.get(&deletion).send().await.expect(303);
     // Enabling cancels a deletion that began.
     let ada = workspace.account(Role::Administrator, "Another").await;

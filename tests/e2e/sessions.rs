@@ -370,7 +370,7 @@ async fn sessions_are_listed_with_their_device_and_address_and_ended_one_by_one(
 
     let ended = here.post(&format!("/account/sessions/{phone_id}/end")).send().await.expect(303);
     let page = here.get(ended.header("location")).send().await.expect(200);
-    assert!(page.text().contains("The session is ended."), "{}", page.text());
+    assert!(page.text().contains("Session ended."), "{}", page.text());
     assert!(!page.text().contains("Safari on iPhone"), "{}", page.text());
     me(&phone).await.expect(401);
     for client in [&here, &unknown] {
@@ -399,7 +399,7 @@ async fn all_other_sessions_end_and_this_one_continues(environment: TestEnvironm
     }
     let ended = here.post("/account/sessions/end").send().await.expect(303);
     let page = here.get(ended.header("location")).send().await.expect(200);
-    assert!(page.text().contains("All other sessions are ended."), "{}", page.text());
+    assert!(page.text().contains("All other sessions ended."), "{}", page.text());
     assert_eq!(sessions(&here).await.1, 1);
     me(&phone).await.expect(401);
     me(&old).await.expect(401);

@@ -100,7 +100,7 @@ async fn a_person_signs_up_as_a_participant_and_signs_in_to_the_requested_page(e
     assert_eq!(answer.header("set-cookie"), "", "signing up signs nobody in");
     pat.get("/api/me").send().await.expect(401);
     let page = pat.get(answer.header("location")).send().await.expect(200);
-    assert!(page.text().contains("Now sign in with the email address"), "{}", page.text());
+    assert!(page.text().contains("Now sign in with your email"), "{}", page.text());
     assert!(page.text().contains("name=\"next\" value=\"/account?x=1\""), "{}", page.text());
     let form_of_page = [("email", "pat@example.com"), ("password", PASSWORD), ("next", "/account?x=1")];
     let there = pat.post("/sign-in").form(&form_of_page).send().await.expect(303);
@@ -134,7 +134,7 @@ async fn sign_up_by_invitation_needs_the_code(environment: TestEnvironment) {
         environment.wire().reset();
         let refused = with_code(&pat, "pat@example.com", wrong).await.expect(422);
         let text = refused.text();
-        assert!(text.contains("id=\"code-error\">This is not the invitation code."), "{text}");
+        assert!(text.contains("id=\"code-error\">Incorrect invitation code."), "{text}");
         assert!(text.contains("value=\"Pat Doe\"") && text.contains("value=\"pat@example.com\""), "{text}");
         assert!(!text.contains(CODE) && refused.header("set-cookie").is_empty(), "{text}");
         let written = environment.wire().calls_of("TransactWriteItems");
@@ -166,7 +166,7 @@ async fn switched_off_sign_up_writes_nothing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await.with_sign_up(SignUp::Off);
     let visitor = browser(&workspace);
     let page = visitor.get("/sign-up?next=%2Faccount").send().await.expect(403);
-    assert!(page.text().contains("Sign-up is switched off"), "{}", page.text());
+    assert!(page.text().contains("Sign-up is off"), "{}", page.text());
     assert!(page.text().contains("/sign-in?next=%2Faccount"), "{}", page.text());
     for fields in [
         &[("name", "Pat Doe"), ("email", "pat@example.com"), ("password", PASSWORD)][..],
@@ -175,7 +175,7 @@ async fn switched_off_sign_up_writes_nothing(environment: TestEnvironment) {
     ] {
         environment.wire().reset();
         let refused = send(&visitor, fields).await.expect(403);
-        assert!(refused.text().contains("Sign-up is switched off"), "{}", refused.text());
+        assert!(refused.text().contains("Sign-up is off"), "{}", refused.text());
         assert!(refused.header("set-cookie").is_empty());
         assert_eq!(environment.wire().total(), 0, "the store is not called either");
     }
@@ -361,7 +361,7 @@ async fn an_invalid_sign_up_is_refused_with_a_reason_and_writes_nothing(environm
         assert!(refused.header("set-cookie").is_empty());
     }
     let empty = send(&client, &[]).await.expect(422);
-    assert!(empty.text().contains("Give a name.") && empty.text().contains("Give an email address."));
+    assert!(empty.text().contains("Enter a name.") && empty.text().contains("Enter an email."));
     send(&client, &[("name", "Pat"), ("name", "Doe")]).await.expect(400);
     client.post("/sign-up").json(&serde_json::json!({ "name": name })).send().await.expect(415);
     client.post("/sign-up").form(&[("name", "x".repeat(100_000))]).send().await.expect(413);
@@ -439,7 +439,7 @@ async fn a_person_signs_up_by_keyboard_with_an_invitation_code(environment: Test
     pat.wait_for("#code").await;
     // The first field has the focus, and Enter sends the form.
     pat.press(&format!("not the code\u{9}Pat Doe\u{9}pat@example.com\u{9}{PASSWORD}\n")).await;
-    pat.wait_for_text("#code-error", "This is not the invitation code.").await;
+    pat.wait_for_text("#code-error", "Incorrect invitation code.").await;
     assert_eq!(pat.focused().await, "Invitation code");
     assert_eq!(pat.value(At::Named("Name")).await, "Pat Doe");
     assert_eq!(pat.value(At::Named("Email")).await, "pat@example.com");

@@ -44,7 +44,7 @@ async fn a_running_import_of_a_disabled_person_stops_with_a_reason(environment: 
     let before = count(&workspace).await;
     let refused = ann.post(&format!("{import}/step")).header("accept", "text/html").send().await.expect(403);
     assert!(refused.text().contains("Your account is disabled"), "{}", refused.text());
-    assert!(refused.text().contains("has stopped"), "{}", refused.text());
+    assert!(refused.text().contains("disabled your account"), "{}", refused.text());
     assert_eq!(count(&workspace).await, before, "no row is imported any more");
     // An administrator can finish it.
     let admin = workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");

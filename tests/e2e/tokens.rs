@@ -229,6 +229,6 @@ async fn a_token_created_while_its_owner_is_demoted_has_at_most_the_new_role(env
     accounts.edit(id, Version::FIRST, changes, Operator::Command, None).await.unwrap();
     gate.open();
     let refused: Value = making.await.unwrap().expect(403).json();
-    assert_eq!(refused["title"], "Your account may no longer do this");
+    assert_eq!(refused["title"], "Your account can no longer do this");
     assert!(accounts.tokens(id, 10, None).await.unwrap().items.is_empty());
 }

@@ -132,7 +132,7 @@ async fn a_code_is_needed_after_the_password_and_works_once(environment: TestEnv
     let there = scene.browser();
     let first = ticket(&there).await;
     me(&there).await.expect(401);
-    for (code, words) in [("000000", "This code is not right."), ("12", "six digits"), ("", "six digits")] {
+    for (code, words) in [("000000", "Incorrect code."), ("12", "six digits"), ("", "six digits")] {
         let refused = by_code(&there, &first, code).await.expect(422);
         assert!(refused.text().contains(words), "{code}: {}", refused.text());
         assert_eq!(refused.header("set-cookie"), "");
@@ -200,7 +200,7 @@ async fn ten_wrong_codes_block_further_codes(environment: TestEnvironment) {
         by_code(&thief, &stolen, "000000").await.expect(422);
     }
     let blocked = by_code(&thief, &stolen, &scene.code(&secret)).await.expect(429);
-    assert!(blocked.text().contains("Too many codes were tried"), "{}", blocked.text());
+    assert!(blocked.text().contains("Too many incorrect codes"), "{}", blocked.text());
     scene.pass(15 * 60 + 1);
     let owner = scene.browser();
     by_code(&owner, &ticket(&owner).await, &scene.code(&secret)).await.expect(303);

@@ -11,7 +11,7 @@ use crate::base::values::{Email, Invalid, Name, Version, text_enum};
 
 text_enum! {
     /// Whether an account may sign in.
-    pub enum AccountStatus, "A status is invited, active or disabled.";
+    pub enum AccountStatus, "The state must be invited, active, or disabled.";
     /// The person has not used the invitation yet.
     Invited = "invited",
     /// The account may sign in and use its tokens.
@@ -22,7 +22,7 @@ text_enum! {
 
 text_enum! {
     /// Who uses an account.
-    pub enum AccountKind, "An account is for a person or for a service.";
+    pub enum AccountKind, "An account must be for a person or a service.";
     /// A person, who signs in.
     Person = "person",
     /// A program, which only has tokens.
@@ -31,7 +31,7 @@ text_enum! {
 
 text_enum! {
     /// What a link is for.
-    pub enum LinkPurpose, "A link is for signing in, an invitation, a reset or the first start.";
+    pub enum LinkPurpose, "A link must be for signing in, an invitation, a reset, or the first start.";
     /// It signs a person in who has a password or never needed one.
     SignIn = "sign-in",
     /// It lets an invited person join.

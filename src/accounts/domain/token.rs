@@ -35,11 +35,9 @@ impl FromStr for TokenName {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         match text.chars().count() {
-            0 => {
-                Err(Invalid::new("Give the token a name, for example that of the program that will use it."))
-            }
+            0 => Err(Invalid::new("Enter a name, for example the program that will use the token.")),
             1..=Self::MAX_CHARS if !text.chars().any(char::is_control) => Ok(Self(text.to_owned())),
-            _ => Err(Invalid::new("A token's name is one line of at most 60 characters.")),
+            _ => Err(Invalid::new("A token name must be one line of at most 60 characters.")),
         }
     }
 }
@@ -97,7 +95,7 @@ impl TryFrom<u64> for TokenDays {
 
     fn try_from(days: u64) -> Result<Self, Invalid> {
         let days = u16::try_from(days).ok().filter(|days| (1..=Self::MAX).contains(days));
-        days.map(Self).ok_or_else(|| Invalid::new("A token lasts 1 to 3650 days."))
+        days.map(Self).ok_or_else(|| Invalid::new("A token can last 1 to 3650 days."))
     }
 }
 
@@ -107,7 +105,7 @@ impl FromStr for TokenDays {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.trim()
             .parse()
-            .map_err(|_| Invalid::new("A token lasts 1 to 3650 days."))
+            .map_err(|_| Invalid::new("A token can last 1 to 3650 days."))
             .and_then(|days: u64| days.try_into())
     }
 }

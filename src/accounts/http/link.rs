@@ -75,7 +75,7 @@ async fn use_link(
         Ok(None) => gone(context),
         Err(AccountError::EmailTaken(_)) => {
             let errors = LinkErrors {
-                email: Some("Another account has this address. Choose another one.".to_owned()),
+                email: Some("Another account has this email. Use a different one.".to_owned()),
                 ..LinkErrors::default()
             };
             html(StatusCode::UNPROCESSABLE_ENTITY, &LinkPage { errors, ..page })
@@ -140,7 +140,7 @@ fn read(link: &OpenLink, form: &LinkForm) -> Result<LinkInput, LinkErrors> {
 fn own_email(link: &OpenLink, text: &str) -> Result<Email, Invalid> {
     let email: Email = text.parse()?;
     if email.key() == link.account.email.key() {
-        return Err(Invalid::new("Enter your own address, for example ann@example.com."));
+        return Err(Invalid::new("Enter your own email, for example ann@example.com."));
     }
     Ok(email)
 }
@@ -186,18 +186,20 @@ impl LinkPage {
         let (heading, explanation, button) = match link.purpose {
             LinkPurpose::SignIn if is_first => (
                 "Set up Holdfast",
-                "You are the first administrator. Enter your name and the address and password to sign in with.".to_owned(),
+                "You're the first administrator. Enter your name, your email, and a password.".to_owned(),
                 "Start",
             ),
-            LinkPurpose::SignIn => ("Sign in", format!("This link signs you in as {}.", account.label()), "Sign in"),
+            LinkPurpose::SignIn => {
+                ("Sign in", format!("This link signs you in as {}.", account.label()), "Sign in")
+            }
             LinkPurpose::Invitation => (
                 "Join Holdfast",
-                format!("You are invited as {} with the address {}.", account.role, account.email),
+                format!("You're invited as {} with the email {}.", account.role, account.email),
                 "Join",
             ),
             LinkPurpose::Reset => (
                 "Choose a new password",
-                format!("It is for {}. All sessions end.", account.label()),
+                format!("For {}. All other sessions will end.", account.label()),
                 "Set password",
             ),
         };

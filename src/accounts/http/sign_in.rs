@@ -113,7 +113,7 @@ async fn first_step(
         _ => None,
     };
     let Some(account) = account else {
-        let message = "The email address or the password is not right.";
+        let message = "Incorrect email or password.";
         return Ok(Outcome::Refused(Step::Password, message.to_owned()));
     };
     if let Some(next) = accounts.second_step(&account).await? {
@@ -136,7 +136,7 @@ async fn second_step(
     form: &SignInForm,
     from: &Requester,
 ) -> Result<Outcome, AccountError> {
-    let too_late = "The second step took too long, or your account was changed. Sign in again.";
+    let too_late = "Signing in took too long, or your account changed. Sign in again.";
     let too_late = || Ok(Outcome::Refused(Step::Password, too_late.to_owned()));
     let Some(account) = accounts.of_ticket(&form.ticket).await? else { return too_late() };
     // The same step is shown again.
@@ -166,10 +166,10 @@ async fn second_step(
     };
     match done {
         Err(AccountError::TwoFactor(TwoFactorError::WrongCode)) => {
-            Ok(Outcome::Refused(again, "This code is not right.".to_owned()))
+            Ok(Outcome::Refused(again, "Incorrect code.".to_owned()))
         }
         Err(AccountError::TwoFactor(TwoFactorError::UsedCode) | AccountError::Changed) => {
-            let message = "This code was used already. Wait for the next one, which comes within 30 seconds.";
+            let message = "This code was already used. Wait for the next one, up to 30 seconds.";
             Ok(Outcome::Refused(again, message.to_owned()))
         }
         done => done,

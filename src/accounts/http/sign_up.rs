@@ -75,7 +75,7 @@ fn page_of(accounts: &Accounts, context: PageContext, form: SignUpForm) -> SignU
 fn failed(page: SignUpPage, error: AccountError) -> PageAnswer {
     match error {
         AccountError::WrongInvitationCode => {
-            let message = "This is not the invitation code. Ask the person who invited you.";
+            let message = "Incorrect invitation code. Ask the person who invited you.";
             let errors = SignUpErrors { code: Some(message.to_owned()), ..SignUpErrors::default() };
             rejected(SignUpPage { errors, ..page })
         }
@@ -113,7 +113,7 @@ struct SignUpForm {
 /// Parses the form, or returns the errors of all fields.
 fn read(form: &SignUpForm, needs_code: bool) -> Result<SignUpDraft, SignUpErrors> {
     let no_code = needs_code && form.code.trim().is_empty();
-    let code = no_code.then(|| "Type the invitation code that you were given.".to_owned());
+    let code = no_code.then(|| "Enter your invitation code.".to_owned());
     match (parse_name(&form.name), form.email.parse(), form.password.parse(), code) {
         (Ok(name), Ok(email), Ok(password), None) => Ok(SignUpDraft { name, email, password }),
         (name, email, password, code) => Err(SignUpErrors {
@@ -135,7 +135,7 @@ fn parse_name(text: &str) -> Result<Name, Invalid> {
     let name: Name = text.parse()?;
     if begins_formula(name.as_str()) {
         return Err(Invalid::new(
-            "A name must not begin with =, +, - or @: a spreadsheet would run it as a formula.",
+            "A name can't begin with =, +, -, or @: a spreadsheet would run it as a formula.",
         ));
     }
     Ok(name)

@@ -78,17 +78,15 @@ async fn answer(
             let codes = codes.iter().map(|code| code.reveal()).collect();
             return RecoveryCodesPage { context, codes, next: "/account".to_owned() }.render();
         }
-        Err(AccountError::WrongPassword) => "This is not your current password.".to_owned(),
-        Err(AccountError::TwoFactor(TwoFactorError::WrongCode)) => "This code is not right.".to_owned(),
+        Err(AccountError::WrongPassword) => "Incorrect current password.".to_owned(),
+        Err(AccountError::TwoFactor(TwoFactorError::WrongCode)) => "Incorrect code.".to_owned(),
         Err(AccountError::TwoFactor(TwoFactorError::UsedCode)) => {
-            "This code was used already. Wait for the next one.".to_owned()
+            "This code was already used. Wait for the next one.".to_owned()
         }
         Err(AccountError::TwoFactorRequired) => {
-            "Your role requires two-factor authentication, so it stays on.".to_owned()
+            "Your role requires two-factor authentication. It stays on.".to_owned()
         }
-        Err(AccountError::Changed) => {
-            "Another request changed your account just now. Nothing was written; try again.".to_owned()
-        }
+        Err(AccountError::Changed) => "Your account just changed. Nothing was saved; try again.".to_owned(),
         Err(error) => {
             let Delay { status, message, seconds } = Delay::of(error)?;
             let page = TwoFactorPage::of(accounts, context, who, sealed).await?;

@@ -26,7 +26,7 @@ impl FromStr for SecondFactorCode {
         let totp = TotpCode::parse(&letters).map(Self::Totp);
         let code = totp.or_else(|| RecoveryCode::parse(&letters).map(Self::Recovery));
         let message =
-            "Type the six digits that your authenticator app shows, or a recovery code such as k7xm-2qpd.";
+            "Enter the six digits from your authenticator app, or a recovery code such as k7xm-2qpd.";
         code.ok_or_else(|| Invalid::new(message))
     }
 }

@@ -71,7 +71,7 @@ fn all_wrong_fields_are_named_at_once() {
     ];
     assert_eq!(fields, all);
     assert!(wrong.iter().all(|(_, message)| message.ends_with('.')), "{wrong:?}");
-    assert_eq!(wrong[1].1, "This is missing. Give a name.");
+    assert_eq!(wrong[1].1, "This is missing. Enter a name.");
     assert_eq!(wrong[2].1, "Send text in quotation marks, not a number.");
     assert_eq!(
         wrong[8].1,

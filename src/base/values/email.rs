@@ -35,19 +35,19 @@ impl FromStr for Email {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(Invalid::new("Give an email address."));
+            return Err(Invalid::new("Enter an email."));
         }
         if text.len() > Self::MAX_BYTES {
-            return Err(Invalid::new("An email address has at most 254 characters."));
+            return Err(Invalid::new("An email can have at most 254 characters."));
         }
         let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
         let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
         if !plain || EmailAddress::parse_with_options(text, options).is_err() {
-            return Err(Invalid::new("This is not an email address; one looks like ann.lee@example.com."));
+            return Err(Invalid::new("This isn't a valid email. Use the form ann.lee@example.com."));
         }
         if email_parts(text).count() > Self::MAX_PARTS {
             return Err(Invalid::new(
-                "An email address has at most 15 parts between its dots, dashes and other marks.",
+                "An email can have at most 15 parts between dots, dashes, and other marks.",
             ));
         }
         Ok(Self(text.to_owned()))

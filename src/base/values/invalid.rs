@@ -20,6 +20,6 @@ impl From<std::convert::Infallible> for Invalid {
 
 impl From<std::num::ParseIntError> for Invalid {
     fn from(_: std::num::ParseIntError) -> Self {
-        Self::new("Give a whole number, for example 7.")
+        Self::new("Enter a whole number, for example 7.")
     }
 }

@@ -29,7 +29,7 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if text.trim().chars().any(char::is_control) {
-            return Err(Invalid::new("A name is one line, without control characters."));
+            return Err(Invalid::new("A name must be one line without control characters."));
         }
         // Marks of direction change how the text around a name is shown. They are removed and not refused, because names
         // that were stored with them must stay readable.
@@ -37,14 +37,14 @@ impl FromStr for Name {
         let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
         let words: Vec<&str> = text.split_whitespace().collect();
         if words.is_empty() {
-            return Err(Invalid::new("Give a name."));
+            return Err(Invalid::new("Enter a name."));
         }
         let name = words.join(" ");
         if name.chars().count() > Self::MAX_CHARS {
-            return Err(Invalid::new("A name has at most 120 characters."));
+            return Err(Invalid::new("A name can have at most 120 characters."));
         }
         if name_parts(&name).count() > Self::MAX_WORDS * 2 || words.len() > Self::MAX_WORDS {
-            return Err(Invalid::new("A name has at most 12 words."));
+            return Err(Invalid::new("A name can have at most 12 words."));
         }
         Ok(Self(name))
     }

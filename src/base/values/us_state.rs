@@ -90,7 +90,7 @@ impl FromStr for UsState {
         let code = text.trim();
         Self::all()
             .find(|state| state.as_str().eq_ignore_ascii_case(code))
-            .ok_or_else(|| Invalid::new("This is not a US state; give its two-letter code, for example NY."))
+            .ok_or_else(|| Invalid::new("This isn't a US state. Use a two-letter code, for example NY."))
     }
 }
 

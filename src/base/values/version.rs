@@ -41,7 +41,7 @@ impl TryFrom<u64> for Version {
         if (1..=Self::MAX).contains(&number) {
             Ok(Self(number))
         } else {
-            Err(Invalid::new("A version is a whole number, 1 or more."))
+            Err(Invalid::new("A version must be a whole number, 1 or more."))
         }
     }
 }
@@ -57,7 +57,7 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.parse::<u64>()
-            .map_err(|_| Invalid::new("A version is a whole number, 1 or more."))
+            .map_err(|_| Invalid::new("A version must be a whole number, 1 or more."))
             .and_then(Self::try_from)
     }
 }

@@ -46,7 +46,7 @@ fn all_errors_are_listed_with_what_would_be_right() {
         order
     };
     for (field, value, words) in [
-        ("customer_name", json!(""), "Give a name."),
+        ("customer_name", json!(""), "Enter a name."),
         ("customer_name", json!(7), "for example customer_name=\"Acme Roofing\"."),
         ("customer_name", json!(null), "This is missing; give the customer's name"),
         ("customer_email", json!("acme"), "This is not an email address"),

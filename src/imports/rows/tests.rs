@@ -288,8 +288,8 @@ fn an_owner_who_is_no_account_is_kept() {
 fn a_rejection_names_the_column_the_value_and_the_reason() {
     let long = "x".repeat(200);
     let cases: [([&str; 2], &[&str]); 6] = [
-        (["Kim", ""], &["Email is empty. Give an email address."]),
-        (["Kim", "n/a"], &["Email is empty. Give an email address."]),
+        (["Kim", ""], &["Email is empty. Enter an email."]),
+        (["Kim", "n/a"], &["Email is empty. Enter an email."]),
         (
             ["Kim", "kim.example.com"],
             &["Email “kim.example.com”: This is not an email address; one looks like"],
@@ -298,7 +298,7 @@ fn a_rejection_names_the_column_the_value_and_the_reason() {
             ["Kim", "kim\u{ad}@example.com"],
             &["Email “kim[U+00AD]@example.com”: The address contains", "U+00AD (soft hyphen) after “kim”"],
         ),
-        (["", &long], &["Name is empty. Give a name. Email “xxx", "xxx…”: This is not an email"]),
+        (["", &long], &["Name is empty. Enter a name. Email “xxx", "xxx…”: This is not an email"]),
         (["#1001", "kim"], &["Name is empty.", "Email “kim”"]),
     ];
     for (cells, expected) in cases {

@@ -140,7 +140,7 @@ async fn change(
     change: Change<LeadId, LeadChangeBody>,
 ) -> Result<Answer, Problem> {
     if change.body.is_empty() {
-        let message = "The change is empty; send at least one of name, email, phone, company, state, leadScore, status, source, owner, fields.";
+        let message = "Nothing to change. Send at least one of name, email, phone, company, state, leadScore, status, source, owner, fields.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
     update(&leads, &change, change.body.resolve(&leads).await).await

@@ -132,7 +132,7 @@ impl FromFields for AccountChanges {
             Some(AccountStatus::Invited) => {
                 fields.refuse(
                     "state",
-                    "Send active or disabled. An account is invited until its person joins.",
+                    "Send active or disabled. An account stays invited until the person joins.",
                 );
                 None
             }
@@ -147,7 +147,7 @@ async fn change(
     change: Change<AccountId, AccountChanges>,
 ) -> Result<Answer, Problem> {
     if change.body == AccountChanges::default() {
-        let message = "The change is empty; send at least one of name, email, role, state.";
+        let message = "Nothing to change. Send at least one of name, email, role, state.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
     let (idempotency, operator) = (change.idempotency(&account_answer), Operator::Administrator(&change.who));
@@ -194,8 +194,7 @@ impl ChangeBody for WithLeads {
             (Some(()), None) => LeadsChoice::Clear,
             (None, Some(reference)) => LeadsChoice::GiveTo(reference),
             _ => {
-                let message =
-                    "Say what happens with the leads: either leads=clear, or leadsTo with an agent.";
+                let message = "Choose what happens to the leads: send leads=clear, or leadsTo with an agent.";
                 return Err(WebError::field("leads", &Invalid::new(message)));
             }
         };

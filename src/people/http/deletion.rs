@@ -39,7 +39,7 @@ async fn begin(
         Ok(()) => Ok(see_other(&context, &format!("{}/deletion", page_of(id)), fragment)),
         Err(PeopleError::NoSuchAgent) => {
             let words =
-                "This account is no active agent any more. Choose another one for the leads.".to_owned();
+                "This account is no longer an active agent. Choose another one for the leads.".to_owned();
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             let refusal = Refusal { place: Place::Deletion, status, words, fresh: None };
             show_refusal(&people, context, &who, id, refusal).await
@@ -56,11 +56,11 @@ async fn delete_oneself(people: &People, context: PageContext, who: &SignedIn, f
     match people.continue_deletion(who.id, false, who, None).await? {
         DeletionProgress::Done(_) => {
             let there = see_other(&context, "/sign-in", fragment);
-            Ok(with_toast_there(there, Tone::Success, "Your account is deleted."))
+            Ok(with_toast_there(there, Tone::Success, "Your account was deleted."))
         }
         DeletionProgress::Remaining(_) => {
             let there = see_other(&context, "/sign-in", fragment);
-            let words = "Your account is disabled. Another administrator can continue to delete it.";
+            let words = "Your account is disabled. Another administrator can finish deleting it.";
             Ok(with_toast_there(there, Tone::Info, words))
         }
     }
@@ -94,19 +94,19 @@ async fn step(
         // A repeated step finds that the account is deleted.
         Ok(DeletionProgress::Done(_)) | Err(PeopleError::Account(AccountError::NoSuchAccount)) => {
             let there = see_other(&context, PATH, fragment);
-            return Ok(with_toast_there(there, Tone::Success, "The account is deleted."));
+            return Ok(with_toast_there(there, Tone::Success, "Account deleted."));
         }
         Err(PeopleError::NotPending) => {
             let there = see_other(&context, &page_of(id), fragment);
             return Ok(with_toast_there(
                 there,
                 Tone::Info,
-                "The deletion was canceled: the account is enabled.",
+                "The account was enabled, which canceled the deletion.",
             ));
         }
         Err(PeopleError::NoSuchAgent) => {
             let there = see_other(&context, &page_of(id), fragment);
-            let words = "The agent who gets the leads is no agent any more. Choose another one.";
+            let words = "The chosen agent is no longer an agent. Choose another one.";
             return Ok(with_toast_there(there, Tone::Error, words));
         }
         Err(error) => return Err(error.into()),

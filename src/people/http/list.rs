@@ -89,14 +89,18 @@ async fn add(
         }
         Ok(Done::Now((account, None))) => {
             let there = see_other(&context, &page_of(account.id), fragment);
-            Ok(with_toast_there(there, Tone::Success, "The service was added. Create a token for it."))
+            Ok(with_toast_there(there, Tone::Success, "Service added. Create a token for it."))
         }
         Ok(Done::Replayed(answer)) => {
             let there = see_other(&context, answer.location.as_deref().unwrap_or(PATH), fragment);
-            Ok(with_toast_there(there, Tone::Info, "This account was added before. Its link was shown then."))
+            Ok(with_toast_there(
+                there,
+                Tone::Info,
+                "This account was already added, and its link was shown then.",
+            ))
         }
         Err(AccountError::EmailTaken(_)) => {
-            let email = Some("Another account has this address.".to_owned());
+            let email = Some("Another account has this email.".to_owned());
             add_again(&people, context, typed, AddErrors { email, ..AddErrors::default() }).await
         }
         Err(error) => Err(error.into()),
@@ -241,8 +245,8 @@ impl ListPage {
         key: String,
     ) -> Self {
         let count_text = match page.items.len() {
-            0 if filter.is_set() => "No account matches.".to_owned(),
-            0 => "No accounts here.".to_owned(),
+            0 if filter.is_set() => "No matching accounts.".to_owned(),
+            0 => "No more accounts.".to_owned(),
             1 => "1 account shown".to_owned(),
             count => format!("{count} accounts shown"),
         };

@@ -108,8 +108,7 @@ impl Refusal {
         let invalid = StatusCode::UNPROCESSABLE_ENTITY;
         let (status, words, fresh) = match error {
             AccountError::Conflict(fresh) => {
-                let words = "This account was changed while you were looking at it, and nothing was written. \
-                             This is how it is now: look at it, and do it again if it is still right.";
+                let words = "This account has changed, and nothing was saved. Check it and try again.";
                 (StatusCode::CONFLICT, words, Some(fresh))
             }
             AccountError::LastAdministrator => {
@@ -118,7 +117,7 @@ impl Refusal {
                 (invalid, words, None)
             }
             AccountError::NotActive => {
-                (invalid, "This account cannot get a link now: it is disabled, or a service.", None)
+                (invalid, "This account can't get a link because it's disabled or a service.", None)
             }
             other => return Err(other),
         };

@@ -89,11 +89,11 @@ async fn save(
     match people.accounts.edit(id, version, changes, operator, None).await {
         Ok(after) if after.id == who.id && after.role < Role::Administrator => {
             // The page of people is not theirs any more.
-            Ok(with_toast_there(see_other(&context, "/", fragment), Tone::Success, "Your role is changed."))
+            Ok(with_toast_there(see_other(&context, "/", fragment), Tone::Success, "Your role was changed."))
         }
         Ok(_) => Ok(done(&context, id, fragment, "Saved.")),
         Err(AccountError::EmailTaken(_)) => {
-            let email = Some("Another account has this address.".to_owned());
+            let email = Some("Another account has this email.".to_owned());
             let page = person_page(&people, context, &who, id, None).await?;
             let errors = ProfileErrors { email, ..ProfileErrors::default() };
             html(StatusCode::UNPROCESSABLE_ENTITY, &PersonPage { profile: typed, errors, ..page })
@@ -127,9 +127,9 @@ async fn switch(
     match people.accounts.edit(id, form.version()?, changes, Operator::Administrator(&who), None).await {
         Ok(_) if disabled && id == who.id => Ok(see_other(&context, "/sign-in", fragment)),
         Ok(_) if disabled => {
-            Ok(done(&context, id, fragment, "The account is disabled. Its sessions and tokens ended."))
+            Ok(done(&context, id, fragment, "Account disabled. Its sessions and tokens no longer work."))
         }
-        Ok(_) => Ok(done(&context, id, fragment, "The account is enabled.")),
+        Ok(_) => Ok(done(&context, id, fragment, "Account enabled.")),
         Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::State, error)?).await,
     }
 }
@@ -162,7 +162,7 @@ async fn withdraw_link(
     FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
     match people.accounts.withdraw_link(id, form.version()?, Operator::Administrator(&who), None).await {
-        Ok(_) => Ok(done(&context, id, fragment, "The link does not work any more.")),
+        Ok(_) => Ok(done(&context, id, fragment, "The link no longer works.")),
         Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::Link, error)?).await,
     }
 }
@@ -179,7 +179,7 @@ async fn reset_two_factor(
     match people.accounts.reset_two_factor(id, form.version()?, Operator::Administrator(&who)).await {
         Ok(_) if id == who.id => Ok(see_other(&context, "/sign-in", fragment)),
         Ok(_) => {
-            Ok(done(&context, id, fragment, "Two-factor authentication is off, and all sessions are ended."))
+            Ok(done(&context, id, fragment, "Two-factor authentication is off, and all sessions ended."))
         }
         Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::Link, error)?).await,
     }
@@ -197,9 +197,9 @@ async fn end_sessions(
     match people.accounts.end_sessions(id, form.version()?, with_tokens, operator, None).await {
         Ok(_) if id == who.id => Ok(see_other(&context, "/sign-in", fragment)),
         Ok(_) if with_tokens => {
-            Ok(done(&context, id, fragment, "All sessions are ended, and all tokens are revoked."))
+            Ok(done(&context, id, fragment, "All sessions ended and all tokens revoked."))
         }
-        Ok(_) => Ok(done(&context, id, fragment, "All sessions are ended.")),
+        Ok(_) => Ok(done(&context, id, fragment, "All sessions ended.")),
         Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::Sessions, error)?).await,
     }
 }
@@ -212,7 +212,7 @@ async fn end_session(
     WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     people.accounts.end_session_of(id, &session, Operator::Administrator(&who)).await?;
-    Ok(done(&context, id, fragment, "The session is ended."))
+    Ok(done(&context, id, fragment, "Session ended."))
 }
 
 /// Creates a token of a service.
@@ -226,7 +226,7 @@ async fn create_token(
     let created = match token_draft(&form) {
         Ok(draft) => match people.create_service_token(id, draft, &who, None).await {
             Err(PeopleError::Account(AccountError::RoleTooHigh(role))) => {
-                Err(format!("The service is {role}: choose this role or a lower one."))
+                Err(format!("The service is {role}. Choose that role or a lower one."))
             }
             Err(PeopleError::Account(AccountError::NotActive)) => {
                 Err("The service is disabled. Enable it first.".to_owned())
@@ -269,7 +269,7 @@ async fn revoke_token(
 ) -> PageAnswer {
     match people.accounts.revoke_token(id, token, Operator::Administrator(&who), None).await {
         // The token was already revoked, for example on another page.
-        Ok(_) | Err(AccountError::NoSuchToken) => Ok(done(&context, id, fragment, "The token is revoked.")),
+        Ok(_) | Err(AccountError::NoSuchToken) => Ok(done(&context, id, fragment, "Token revoked.")),
         Err(error) => Err(error.into()),
     }
 }

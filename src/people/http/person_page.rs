@@ -170,7 +170,7 @@ impl PersonPage {
         let link = self.account.link.as_ref()?;
         let what = match link.purpose {
             LinkPurpose::Invitation => "An invitation",
-            _ => "A link for a new password",
+            _ => "A password reset link",
         };
         Some((what, link.expires_at.into()))
     }

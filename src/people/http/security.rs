@@ -23,8 +23,7 @@ async fn show(
     Query(query): Query<SecurityQuery>,
 ) -> PageAnswer {
     let security = people.accounts.security().await?;
-    let notice =
-        query.saved.is_some().then_some("Saved. People are asked from the next time that they sign in.");
+    let notice = query.saved.is_some().then_some("Saved. It applies from the next sign-in.");
     html(StatusCode::OK, &SecurityPage { context, security, notice, error: None })
 }
 
@@ -43,11 +42,11 @@ async fn save(
     let (status, error) = match people.accounts.require_two_factor(seen, roles, operator).await {
         Ok(_) => return Ok(see_other(&context, "/people/security?saved=1", fragment)),
         Err(AccountError::Changed) => {
-            let message = "Another administrator changed this at the same time. Below is what holds now; nothing of yours was saved.";
+            let message = "Another administrator just changed this. Nothing of yours was saved; the current settings are below.";
             (StatusCode::CONFLICT, message)
         }
         Err(AccountError::NoDataKey) => {
-            let message = "This server has no key to encrypt the secrets of authenticator apps. Set HOLDFAST_DATA_KEY first.";
+            let message = "Set HOLDFAST_DATA_KEY on the server first.";
             (StatusCode::UNPROCESSABLE_ENTITY, message)
         }
         Err(error) => return Err(error.into()),

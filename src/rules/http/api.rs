@@ -93,7 +93,7 @@ impl FromFields for RuleChange {
 async fn change(State(rules): State<Rules>, change: Change<RuleId, RuleChange>) -> Result<Answer, Problem> {
     if change.body.is_empty() {
         let message =
-            "The change is empty; send at least one of name, on, conditions, command, repeat, enabled.";
+            "Nothing to change. Send at least one of name, on, conditions, command, repeat, enabled.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
     let (by, idempotency) = (AuditActor::from(&change.who), change.idempotency(&rule_answer));

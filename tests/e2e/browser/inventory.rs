@@ -36,7 +36,7 @@ async fn a_stock_that_moved_is_set_with_one_click(environment: TestEnvironment) 
     ada.press(&Key::Enter).await;
     ada.wait_for_text("#adjust", "The stock moved while you were counting.").await;
     assert_eq!(ada.value(At::Css("#adjust-stock")).await, "6");
-    ada.click(At::Named("Set mine on top")).await;
+    ada.click(At::Named("Replace with mine")).await;
     ada.wait_for_text("#stock-now", "6").await;
     ada.wait_for_text("#toast-status", "The stock was set.").await;
     assert_eq!(product(&office.program, "A1").await["stock"], 6);

@@ -73,11 +73,11 @@ async fn the_account_pages_are_accessible(environment: TestEnvironment) {
     assert_accessible(&ada, "welcome").await;
     ada.goto(&office.url("/account")).await;
     ada.fill(At::Named("New password"), "a sentence is easy to remember").await;
-    ada.fill(At::Named("New password again"), "a sentence is easy to forget").await;
+    ada.fill(At::Named("Confirm new password"), "a sentence is easy to forget").await;
     ada.click(At::Named("Set password")).await;
     ada.wait_for("[aria-invalid=true]").await;
     assert_accessible(&ada, "account-wrong").await;
-    ada.fill(At::Named("Name of a new token"), "Nightly export").await;
+    ada.fill(At::Named("Token name"), "Nightly export").await;
     ada.click(At::Named("Create token")).await;
     ada.wait_for("#new-token").await;
     ada.click(At::Css(".menu summary")).await;

@@ -259,13 +259,13 @@ async fn a_form_is_carried_to_the_sign_in_page_without_javascript(environment: T
     ada.fill(At::Css(&field(&lead, "name")), "Zoë \"Z\" O'Brien & Co").await;
     end_session(&ada).await;
     ada.click(At::Named("Save")).await;
-    ada.wait_for_text("main", "What you sent is not saved yet").await;
+    ada.wait_for_text("main", "Your change isn't saved yet").await;
     ada.fill(At::Named("Email"), &email).await;
     ada.fill(At::Named("Password"), PASSWORD).await;
     ada.click(At::Named("Sign in")).await;
     ada.wait_for_text("main", "You are signed in as Ada").await;
     assert_eq!(office.now(&lead).await["version"], 1);
-    ada.click(At::Named("Send it now")).await;
+    ada.click(At::Named("Save it now")).await;
     ada.wait_for_text("#lead h1", "Zoë \"Z\" O'Brien & Co").await;
     let now = office.now(&lead).await;
     assert_eq!((&now["name"], &now["version"]), (&json!("Zoë \"Z\" O'Brien & Co"), &json!(2)));

@@ -434,15 +434,18 @@ async fn a_command_names_the_account_that_does_not_exist(_: TestEnvironment) {
 async fn invalid_arguments_of_commands_on_accounts_are_refused_with_a_reason(_: TestEnvironment) {
     let data = Data::new();
     let commands: [(&[&str], &str); 10] = [
-        (&["account", "role", ANN, "owner"], "A role is administrator, agent, viewer or participant."),
-        (&["account", "invite", "Ann Lee", ANN, "--role", "boss"], "A role is administrator"),
+        (
+            &["account", "role", ANN, "owner"],
+            "The role must be administrator, agent, viewer, or participant.",
+        ),
+        (&["account", "invite", "Ann Lee", ANN, "--role", "boss"], "The role must be administrator"),
         (&["account", "invite", "Ann Lee", ANN], "--role"),
         (&["account", "list", "--state", "gone"], "invited, active or disabled"),
-        (&["account", "link", "ann"], "Name an account by its email address or its id."),
+        (&["account", "link", "ann"], "Give the email or id of an account."),
         (&["account", "delete", ANN, "--clear-leads", "--leads-to", BOB], "cannot be used with"),
         (&["session", "end", ANN, "3f9a"], "at least the first 8 of its 64 hexadecimal digits"),
         (&["session", "end", ANN, "3f9a61c0", "--tokens"], "cannot be used with"),
-        (&["token", "create", ANN, "x", "--expires-in-days", "4000"], "A token lasts 1 to 3650 days."),
+        (&["token", "create", ANN, "x", "--expires-in-days", "4000"], "A token can last 1 to 3650 days."),
         (&["token", "create", ANN, "x", "--expires-in-days", "9", "--no-expiry"], "cannot be used with"),
     ];
     for (words, reason) in commands {

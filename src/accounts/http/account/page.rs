@@ -17,11 +17,11 @@ const ROWS: u16 = 50;
 /// What the page says after a change, by the parameter of its address.
 pub(super) const DONE: [(&str, &str); 6] = [
     ("two-factor-off", "Two-factor authentication is off."),
-    ("profile", "Your name and address are saved."),
-    ("password", "Your password is changed."),
-    ("time-zone", "Your time zone is saved."),
-    ("session", "The session is ended."),
-    ("sessions", "All other sessions are ended."),
+    ("profile", "Saved."),
+    ("password", "Your password was changed."),
+    ("time-zone", "Saved."),
+    ("session", "Session ended."),
+    ("sessions", "All other sessions ended."),
 ];
 
 pub(super) fn done(context: &PageContext, what: &str, fragment: bool) -> Response {

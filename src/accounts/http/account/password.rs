@@ -41,7 +41,7 @@ pub(super) async fn change_password(
 fn new_password(form: &PasswordForm) -> Result<Password, PasswordErrors> {
     let mut errors = PasswordErrors::default();
     if form.new != form.again {
-        errors.again = Some("This is not the same as above. Type the new password twice.".to_owned());
+        errors.again = Some("The passwords don't match.".to_owned());
     }
     match form.new.parse() {
         Ok(new) if !errors.any() => Ok(new),
@@ -56,10 +56,10 @@ fn password_rejection(
 ) -> Result<(StatusCode, PasswordErrors, Option<u64>), AccountError> {
     let (status, message, seconds) = match error {
         AccountError::WrongPassword => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "This is not your current password.".to_owned(), None)
+            (StatusCode::UNPROCESSABLE_ENTITY, "Incorrect current password.".to_owned(), None)
         }
         AccountError::Changed => {
-            let message = "Another request changed your account just now. Nothing was written; try again.";
+            let message = "Your account just changed. Nothing was saved; try again.";
             (StatusCode::CONFLICT, message.to_owned(), None)
         }
         other => {

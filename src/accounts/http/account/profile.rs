@@ -48,16 +48,16 @@ fn profile_rejection(error: AccountError) -> Result<(StatusCode, ProfileErrors, 
     let invalid = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(match error {
         AccountError::WrongPassword => {
-            let message = "This is not your current password. A new address must be confirmed by it.";
+            let message = "Incorrect current password. You need it to change your email.";
             (invalid, ProfileErrors { current: Some(message.to_owned()), ..none() }, None)
         }
         AccountError::EmailTaken(_) => {
-            let message = "Another account has this address.";
+            let message = "Another account has this email.";
             (invalid, ProfileErrors { email: Some(message.to_owned()), ..none() }, None)
         }
         AccountError::Conflict(current) => {
             let message = format!(
-                "Your account was changed at the same time: it is now {}. Nothing was written; check and save again.",
+                "Your account just changed. It is now {}. Nothing was saved; check it and save again.",
                 current.label()
             );
             (StatusCode::CONFLICT, ProfileErrors { notice: Some(message), ..none() }, None)

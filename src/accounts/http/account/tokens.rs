@@ -22,7 +22,7 @@ pub(super) async fn create_token(
     let created = match form.draft(who.role) {
         Ok(draft) => match accounts.create_token(who.id, draft, Operator::Owner(&who), None).await {
             Err(AccountError::RoleTooHigh(role)) => {
-                Err(format!("Your role is {role}: choose it or a lower one."))
+                Err(format!("Your role is {role}. Choose that role or a lower one."))
             }
             created => Ok(created?),
         },

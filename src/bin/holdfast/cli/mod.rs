@@ -165,15 +165,15 @@ mod tests {
             (&["holdfast", "--table", "t", "--listen", "localhost"], "Give an IP address and a port"),
             (&["holdfast", "export", "tickets", "x"], "The id of a raffle is a UUID"),
             (&["holdfast", "export", "orders", "--from", "x"], "day"),
-            (&["holdfast", "account", "link", "ann"], "Name an account by its email address or its id"),
-            (&["holdfast", "account", "list", "--role", "owner"], "A role is administrator"),
-            (&["holdfast", "account", "list", "--state", "gone"], "invited, active or disabled"),
+            (&["holdfast", "account", "link", "ann"], "Give the email or id of an account"),
+            (&["holdfast", "account", "list", "--role", "owner"], "The role must be administrator"),
+            (&["holdfast", "account", "list", "--state", "gone"], "invited, active, or disabled"),
             (&["holdfast", "account", "list", "--search", " "], "Give a word to search for"),
             (&["holdfast", "account", "delete", "ann@example.com"], "--leads-to <EMAIL>|--clear-leads"),
             (&["holdfast", "session", "end", "ann@example.com"], "--all"),
             (
                 &["holdfast", "token", "create", "ann@example.com", "x", "--expires-in-days", "0"],
-                "A token lasts 1 to 3650 days",
+                "A token can last 1 to 3650 days",
             ),
         ] {
             let error = Cli::try_parse_from(words).err().map(|error| error.to_string()).unwrap_or_default();

@@ -79,7 +79,7 @@ async fn change(
 ) -> Result<Answer, Problem> {
     let ChangeBody { details_version, change } = request.body;
     if change.name.is_none() && change.low_mark.is_none() {
-        let message = "The change is empty; send at least one of name and lowMark.";
+        let message = "Nothing to change. Send at least one of name and lowMark.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
     // If-Match names the version of the stock, which does not matter for this change.
