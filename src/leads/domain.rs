@@ -58,7 +58,7 @@ impl TryFrom<i64> for Score {
             .ok()
             .filter(|score| *score <= 100)
             .map(Self)
-            .ok_or_else(|| Invalid::new("A lead score is a whole number from 0 to 100."))
+            .ok_or_else(|| Invalid::new("A lead score must be a whole number from 0 to 100."))
     }
 }
 
@@ -74,7 +74,7 @@ impl FromStr for Score {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.trim()
             .parse::<i64>()
-            .map_err(|_| Invalid::new("A lead score is a whole number from 0 to 100."))
+            .map_err(|_| Invalid::new("A lead score must be a whole number from 0 to 100."))
             .and_then(Self::try_from)
     }
 }
@@ -88,7 +88,7 @@ impl fmt::Display for Score {
 text_enum! {
     /// The lead's place in the pipeline.
     #[derive(Default)]
-    pub enum Status, "A status is PROSPECT, QUALIFIED or CONVERTED.";
+    pub enum Status, "The status must be PROSPECT, QUALIFIED, or CONVERTED.";
     /// Known, but not yet assessed.
     #[default]
     Prospect = "PROSPECT",
@@ -121,7 +121,7 @@ impl Status {
 text_enum! {
     /// Whether a lead can be sold. Orders set the stock; people do not edit it.
     #[derive(Default)]
-    pub enum Stock, "A stock is UNASSIGNED, ASSIGNED, FULFILLED or WITHHELD.";
+    pub enum Stock, "The stock must be UNASSIGNED, ASSIGNED, FULFILLED, or WITHHELD.";
     /// Free.
     #[default]
     Unassigned = "UNASSIGNED",

@@ -95,15 +95,15 @@ impl IntoProblem for LeadError {
             LeadError::NotFound(_) => Problem::new(
                 StatusCode::NOT_FOUND,
                 "not-found",
-                "There is no such lead",
-                "It was deleted or never existed. Look for it in the list.",
+                "Lead not found",
+                "It was deleted or never existed.",
             ),
             LeadError::Deleted(deleted) => deleted_problem(&deleted),
             LeadError::Merged(into) => Problem::new(
                 StatusCode::GONE,
                 "merged",
-                "The lead was merged into another one",
-                "Use the lead in `mergedInto`. It has the notes and the history of this one.",
+                "This lead was merged into another one",
+                "Use the lead in `mergedInto`. It has this lead's notes and history.",
             )
             .with("mergedInto", json!(into)),
             LeadError::EmailTaken(other) => {
@@ -112,8 +112,8 @@ impl IntoProblem for LeadError {
             LeadError::Conflict(conflict) => Problem::new(
                 StatusCode::CONFLICT,
                 "conflict",
-                "The lead has changed since it was read",
-                "Nothing was written. `fresh` is the lead as it is now; send the change again with its version.",
+                "This lead has changed",
+                "Nothing was saved. `fresh` is the current lead; send the change again with its version.",
             )
             .with("fresh", json!(conflict.fresh))
             .with("changes", json!(conflict.since)),
@@ -121,20 +121,20 @@ impl IntoProblem for LeadError {
             LeadError::NoSuchNote => Problem::new(
                 StatusCode::NOT_FOUND,
                 "not-found",
-                "There is no such note",
+                "Note not found",
                 "It was deleted or never existed.",
             ),
             LeadError::NoteOfAnother => Problem::new(
                 StatusCode::FORBIDDEN,
                 "not-your-note",
-                "Another person wrote this note",
-                "Only its author can edit a note; its author or an administrator can delete it.",
+                "This note belongs to another person",
+                "Only the author can edit a note. The author or an administrator can delete it.",
             ),
             LeadError::NoteConflict(note) => Problem::new(
                 StatusCode::CONFLICT,
                 "conflict",
-                "The note has changed since it was read",
-                "Nothing was written. `fresh` is the note as it is now; send the change again with its version.",
+                "This note has changed",
+                "Nothing was saved. `fresh` is the current note; send the change again with its version.",
             )
             .with("fresh", json!(note)),
             LeadError::Invalid(field, invalid) => WebError::field(field, &invalid).into_problem(),
@@ -149,8 +149,8 @@ fn deleted_problem(deleted: &Lead) -> Problem {
     Problem::new(
         StatusCode::GONE,
         "deleted",
-        "The lead was deleted",
-        "It is in the trash for 30 days. POST its version to `restore` to have it back.",
+        "This lead was deleted",
+        "It's in the trash for 30 days. POST its version to `restore` to get it back.",
     )
     .with("restore", json!(format!("/api/leads/{}/restore", deleted.id)))
     .with("version", json!(deleted.version))
@@ -162,7 +162,7 @@ fn rule_problem(rule: Rule) -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "rule-violation",
-        "A rule forbids this change",
+        "A rule doesn't allow this change",
         rule.words(),
     )
     .with("rule", rule.name().into())

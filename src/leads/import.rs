@@ -18,7 +18,7 @@ use crate::store::{WriteError, from_item};
 text_enum! {
     /// What an import does with a row whose email address a lead has already.
     #[derive(Default)]
-    pub enum KnownEmails, "Known email addresses are treated as skip, fill or update.";
+    pub enum KnownEmails, "Send skip, fill, or update for existing emails.";
     /// Leaves the lead as it is.
     #[default]
     Skip = "skip",

@@ -130,7 +130,7 @@ impl Filter {
         state: Option<UsState>,
         stock: Option<Stock>,
     ) -> Result<Self, Invalid> {
-        let both = || Invalid::new("A list filters by status or by stock, not by both; leave one out.");
+        let both = || Invalid::new("Filter by status or by stock, not both.");
         match (status, stock) {
             (Some(StatusOrStock::Status(_)), Some(_)) => Err(both()),
             (Some(StatusOrStock::Stock(one)), Some(other)) if one != other => Err(both()),
@@ -177,7 +177,7 @@ impl FromStr for Sort {
         [Self::Newest, Self::Score]
             .into_iter()
             .find(|sort| sort.as_str() == text)
-            .ok_or_else(|| Invalid::new("A list is sorted by newest or by score."))
+            .ok_or_else(|| Invalid::new("Sort by newest or by score."))
     }
 }
 

@@ -184,7 +184,7 @@ impl Pair {
         if ids.len() > MOST_MERGED {
             return Err(LeadError::Invalid(
                 "merged",
-                Invalid::new("At most ten leads can be merged into one."),
+                Invalid::new("You can merge at most ten leads into one."),
             ));
         }
         let lacking = FieldEdits::between(&CustomFields::default(), self.merged.1.before())

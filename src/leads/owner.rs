@@ -22,7 +22,10 @@ impl Leads {
     pub async fn owner(&self, reference: &AccountReference) -> Result<Owner, LeadError> {
         match self.accounts.agent(reference).await? {
             Some(account) => Ok(Owner { id: account.id, name: account.name }),
-            None => Err(LeadError::Invalid("owner", Invalid::new("No agent has this account."))),
+            None => Err(LeadError::Invalid(
+                "owner",
+                Invalid::new("This account isn't an agent or administrator."),
+            )),
         }
     }
 
@@ -44,7 +47,7 @@ impl Leads {
     /// # Errors
     /// [`LeadError::Invalid`] if no account has the email address.
     pub async fn owner_id(&self, reference: &AccountReference) -> Result<AccountId, LeadError> {
-        let missing = || LeadError::Invalid("owner", Invalid::new("No account has this email address."));
+        let missing = || LeadError::Invalid("owner", Invalid::new("No account has this email."));
         self.accounts.id_of(reference).await?.ok_or_else(missing)
     }
 

@@ -52,7 +52,7 @@ impl Leads {
         to: Version,
     ) -> Result<(Lead, LeadChange), LeadError> {
         if to >= expected || expected.get() - to.get() > MAX_VERSIONS {
-            let message = "Choose a version before the current one, at most 100 versions back.";
+            let message = "Choose an earlier version, at most 100 versions back.";
             return Err(LeadError::Invalid("to", Invalid::new(message)));
         }
         let (lead, entries) = self.versions_since(id, to).await?;
@@ -64,7 +64,7 @@ impl Leads {
         let change = change_back(&lead, &entries)
             .ok_or_else(|| StoreError::invariant_violation("Query", &lead_key(id)))?;
         if change.is_empty() {
-            let message = format!("The lead has the values of version {to} already.");
+            let message = format!("The lead already has the values of version {to}.");
             return Err(LeadError::Invalid("to", Invalid::new(message)));
         }
         Ok((lead, change))

@@ -76,7 +76,7 @@ impl IntoProblem for OrderError {
         use StatusCode as S;
         match self {
             Self::NotFound(_) => {
-                not_found("There is no such order", "It was deleted or never existed. Look for it in the list.")
+                not_found("There is no such order", "It was deleted or never existed.")
             }
             Self::Conflict(fresh) => stale("The order has changed since it was read", &fresh),
             Self::CapConflict(fresh) => stale("The cap has changed since it was read", &fresh),
@@ -89,7 +89,7 @@ impl IntoProblem for OrderError {
             )
             .with("preview", json!(preview)),
             Self::RuleViolation(rule) => {
-                Problem::new(S::UNPROCESSABLE_ENTITY, "rule-violation", "A rule forbids this change", rule.words())
+                Problem::new(S::UNPROCESSABLE_ENTITY, "rule-violation", "A rule doesn't allow this change", rule.words())
                     .with("rule", rule.name().into())
                     .with("field", rule.field().into())
                     .with("errors", json!([{ "field": rule.field(), "message": rule.words() }]))

@@ -13,6 +13,6 @@ pub fn not_found(title: &'static str, detail: &'static str) -> Problem {
 
 /// Creates the problem of a change that names an old version. It contains the current record.
 pub fn stale(title: &'static str, fresh: &impl Serialize) -> Problem {
-    let detail = "Nothing was written. `fresh` is the current data; send the change again with its version.";
+    let detail = "Nothing was saved. `fresh` is the current data; send the change again with its version.";
     Problem::new(StatusCode::CONFLICT, "conflict", title, detail).with("fresh", json!(fresh))
 }

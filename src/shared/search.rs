@@ -76,10 +76,10 @@ impl SearchQuery {
     /// [`Invalid`] if it is too long or contains control characters.
     pub fn check(typed: &str) -> Result<(), Invalid> {
         if typed.chars().count() > Self::MAX_CHARS {
-            return Err(Invalid::new("A search has at most 200 characters."));
+            return Err(Invalid::new("A search can have at most 200 characters."));
         }
         if typed.chars().any(|c| c.is_control() && !c.is_whitespace()) {
-            return Err(Invalid::new("A search has no control characters."));
+            return Err(Invalid::new("A search can't have control characters."));
         }
         Ok(())
     }

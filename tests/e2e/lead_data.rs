@@ -217,7 +217,7 @@ async fn a_form_merges_custom_fields_of_two_people(environment: TestEnvironment)
     ]
     .concat();
     let page = save(&ann, &lead, &typed).await.expect(409);
-    for shown in ["Industry", "Solar", "Size", "20", "City", "Reno", "Apply my changes on top"] {
+    for shown in ["Industry", "Solar", "Size", "20", "City", "Reno", "Keep my changes"] {
         assert!(page.text().contains(shown), "{shown}: {}", page.text());
     }
     let again = [

@@ -204,7 +204,7 @@ async fn the_page_of_a_merge_offers_the_choices(environment: TestEnvironment) {
     ann.get(&format!("{path}?with=x")).send().await.expect(422);
     change(&agent, &kept, 1, json!({ "leadScore": 9 })).await.expect(200);
     let stale = ann.post(&path).form(&form("1")).send().await.expect(409);
-    assert!(stale.text().contains("while you were choosing"));
+    assert!(stale.text().contains("One of these leads has changed"));
     ann.post(&path).form(&form("2")).send().await.expect(303);
     let now = read(&agent, &kept).await;
     assert_eq!((&now["email"], &now["name"]), (&json!("lee@example.com"), &json!("Ann Lee")));

@@ -370,7 +370,11 @@ async fn the_page_of_a_lead_leads_to_all_leads_of_its_owner(environment: TestEnv
     }
     assert!(!list.text().contains("Another"));
     let none = ann.get(&format!("{path}&status=QUALIFIED")).send().await.expect(200);
-    assert!(none.text().contains("No lead matches.") && none.text().contains("All leads"), "{}", none.text());
+    assert!(
+        none.text().contains("No matching leads.") && none.text().contains("All leads"),
+        "{}",
+        none.text()
+    );
     ann.get(&format!("/leads?owner={}", bob.email)).send().await.expect(200);
     ann.get("/leads?owner=x").send().await.expect(422);
 }

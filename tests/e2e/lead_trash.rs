@@ -294,7 +294,7 @@ async fn the_page_of_a_deleted_lead_says_who_deleted_it_and_restores_it(environm
     let path = format!("/leads/{}", lead["id"].as_str().unwrap());
     ann.post(&format!("{path}/delete")).form(&[("version", "1")]).send().await.expect(303);
     let page = ann.get(&path).send().await.expect(410);
-    for shown in ["Ann Agent deleted this lead", "Restore this lead", "It stays in the trash until"] {
+    for shown in ["Ann Agent deleted this lead", "Restore lead", "It stays in the trash until"] {
         assert!(page.text().contains(shown), "{shown}: {}", page.text());
     }
     ann.post(&format!("{path}/restore")).form(&[("version", "2")]).send().await.expect(303);

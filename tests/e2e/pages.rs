@@ -127,7 +127,7 @@ async fn one_click_applies_edits_that_do_not_overlap(environment: TestEnvironmen
     let (ann, bob, lead) = two_people(&environment).await;
     save(&ann, &lead, &[("leadScore", "70"), ("status", "QUALIFIED")]).await.expect(200);
     let conflict = save_row(&bob, &lead, &[("name", "Arthur Venere"), ("state", "")]).await.expect(409);
-    assert!(conflict.text().contains("Apply my changes on top"));
+    assert!(conflict.text().contains("Keep my changes"));
     let row = bob
         .post(&format!("{}?view=row", page(&lead)))
         .header("hx-request", "true")
@@ -154,7 +154,7 @@ async fn a_field_that_both_changed_needs_a_choice_and_keeps_both_values(environm
         bob.post(&page(&lead)).header("hx-request", "true").form(&fields).send()
     };
     let again = send(merged.clone()).await.expect(422);
-    assert!(again.text().contains("Choose theirs or mine"));
+    assert!(again.text().contains("Choose a value for each field"));
     for value in ["Arthur", "65", "70"] {
         assert!(again.text().contains(&format!("value=\"{value}\"")), "{value} is lost in {}", again.text());
     }
@@ -240,8 +240,8 @@ async fn an_empty_list_welcomes_and_a_search_returns_rows(environment: TestEnvir
     };
     let found = search("q=zoe+bri").await.expect(200);
     assert!(found.text().contains("Zoë") && !found.text().contains("Venere"), "{}", found.text());
-    assert!(search("q=nobody").await.expect(200).text().contains("No lead matches."));
-    assert!(search("q=zoe&status=CONVERTED").await.expect(200).text().contains("No lead matches."));
+    assert!(search("q=nobody").await.expect(200).text().contains("No matching leads."));
+    assert!(search("q=zoe&status=CONVERTED").await.expect(200).text().contains("No matching leads."));
     for (query, status) in
         [("status=NONE", 422), ("state=ZZ", 422), ("sort=up", 422), ("cursor=x", 400), ("q=%FF", 200)]
     {
@@ -250,7 +250,10 @@ async fn an_empty_list_welcomes_and_a_search_returns_rows(environment: TestEnvir
     let kept = ann.get("/leads?q=zo%C3%AB+%22%25_&status=PROSPECT").send().await.expect(200);
     assert!(kept.text().contains("value=\"zoë &#34;%_\""), "the page keeps what was searched");
     assert!(kept.text().contains("<option value=\"PROSPECT\" selected>"));
-    assert!(kept.text().contains("Name, email, phone, company, state"), "the field says what it finds");
+    assert!(
+        kept.text().contains("Search by name, email, phone, company, or state"),
+        "the field says what it finds"
+    );
 }
 
 async fn a_list_keeps_its_filter_on_the_next_page(environment: TestEnvironment) {
@@ -280,14 +283,14 @@ async fn every_form_leads_to_a_page_without_javascript(environment: TestEnvironm
     let address = created.header("location").to_owned();
     assert!(ann.get(&address).send().await.expect(200).text().contains("Art Venere"));
     let again = ann.post("/leads").form(&fields).send().await.expect(422);
-    assert!(again.text().contains("Another lead has this email address already."));
+    assert!(again.text().contains("Another lead already has this email."));
     assert!(again.text().starts_with("<!doctype html>") && again.text().contains("value=\"Art Venere\""));
 
     let lead: Value = ann.get(&format!("/api{address}")).send().await.expect(200).json();
     let edited = ann.post(&address).form(&typed(&lead, &[("name", "Arthur")])).send().await.expect(303);
     assert_eq!(edited.header("location"), address);
     let stale = ann.post(&address).form(&typed(&lead, &[("state", "CA")])).send().await.expect(409);
-    assert!(stale.text().starts_with("<!doctype html>") && stale.text().contains("Apply my changes on top"));
+    assert!(stale.text().starts_with("<!doctype html>") && stale.text().contains("Keep my changes"));
     let reopen = [("version", "2"), ("reason", "Another call in spring.")];
     ann.post(&format!("{address}/reopen")).form(&reopen).send().await.expect(303);
     assert!(ann.get(&address).send().await.expect(200).text().contains("Another call in spring."));
@@ -347,7 +350,7 @@ async fn only_administrators_reopen_a_converted_lead_on_its_page(environment: Te
     assert!(administrator.get(&page(&lead)).send().await.expect(200).text().contains(&reopen));
     let empty =
         administrator.post(&reopen).form(&[("version", "1"), ("reason", " ")]).send().await.expect(422);
-    assert!(empty.text().contains("Give a reason"));
+    assert!(empty.text().contains("Enter a reason"));
     change(&agent, &lead, 1, json!({ "name": "Arthur" })).await.expect(200);
     let form = [("version", "1"), ("reason", "It fell through.")];
     let stale = administrator.post(&reopen).form(&form).send().await.expect(409);

@@ -493,7 +493,7 @@ async fn the_loser_of_a_race_for_a_rule_keeps_the_typed_values(environment: Test
     let switch = ann.post(&format!("{path}/switch")).form(&[("version", "1"), ("enabled", "")]).send().await;
     assert!(switch.expect(409).text().contains("It was not switched."));
     let delete = ann.post(&format!("{path}/delete")).form(&[("version", "1")]).send().await;
-    assert!(delete.expect(409).text().contains("It was not deleted."));
+    assert!(delete.expect(409).text().contains("It wasn&#39;t deleted."));
     ann.post(&format!("{path}/switch")).form(&[("version", "2"), ("enabled", "")]).send().await.expect(303);
     let wrong = save("3", &[("enabled", ""), ("command", "sing")]).await.expect(422);
     assert!(wrong.text().contains("There is no command sing"));

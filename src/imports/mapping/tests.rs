@@ -140,7 +140,7 @@ fn values_of_some_fields_can_be_mapped() {
         (None, None)
     );
     let wrong = [
-        (Field::Status, "Working", "Hot", "A status is PROSPECT, QUALIFIED or CONVERTED."),
+        (Field::Status, "Working", "Hot", "The status must be PROSPECT, QUALIFIED, or CONVERTED."),
         (Field::State, "Ontario", "ON", "a US state"),
         (Field::LeadScore, "Hot", "101", "a whole number from 0 to 100"),
         (Field::Email, "a", "b", "Values of “Email” cannot be mapped"),

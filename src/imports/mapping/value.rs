@@ -31,7 +31,7 @@ impl ValueMapping {
         let canonical = match field {
             Field::Status => find_status(value)
                 .map(|status| status.as_str().to_owned())
-                .map_err(|_| Invalid::new("A status is PROSPECT, QUALIFIED or CONVERTED.")),
+                .map_err(|_| Invalid::new("The status must be PROSPECT, QUALIFIED, or CONVERTED.")),
             Field::State => find_state(value)
                 .map(|state| state.as_str().to_owned())
                 .ok_or_else(|| Invalid::new("Write a US state, for example TX or Texas.")),

@@ -56,14 +56,16 @@ impl FromStr for Phone {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = one_line("A phone number", text)?;
         if text.is_empty() {
-            return Err(Invalid::new("Give a phone number."));
+            return Err(Invalid::new("Enter a phone number."));
         }
         if text.chars().count() > Self::MAX_CHARS {
-            return Err(Invalid::new("A phone number has at most 40 characters."));
+            return Err(Invalid::new("A phone number can have at most 40 characters."));
         }
         let phone = Self(text);
         if phone.digits().len() < Self::FEWEST_DIGITS {
-            return Err(Invalid::new("A phone number has at least three digits, for example 212-555-0100."));
+            return Err(Invalid::new(
+                "A phone number must have at least three digits, for example 212-555-0100.",
+            ));
         }
         Ok(phone)
     }
@@ -89,7 +91,7 @@ impl FromStr for Company {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        short_text("A company's name", "Give a company's name.", text, Self::MAX_CHARS).map(Self)
+        short_text("A company name", "Enter a company name.", text, Self::MAX_CHARS).map(Self)
     }
 }
 
@@ -113,7 +115,7 @@ impl FromStr for LeadSource {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        short_text("A source", "Give a source.", text, Self::MAX_CHARS).map(Self)
+        short_text("A source", "Enter a source.", text, Self::MAX_CHARS).map(Self)
     }
 }
 
@@ -124,7 +126,7 @@ fn short_text(what: &str, missing: &'static str, text: &str, most: usize) -> Res
     if text.is_empty() {
         Err(Invalid::new(missing))
     } else if text.chars().count() > most {
-        Err(Invalid::new(format!("{what} has at most {most} characters.")))
+        Err(Invalid::new(format!("{what} can have at most {most} characters.")))
     } else {
         Ok(text)
     }

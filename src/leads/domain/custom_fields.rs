@@ -46,13 +46,13 @@ impl FromStr for FieldName {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = one_line("A custom field's name", text)?;
+        let text = one_line("A custom field name", text)?;
         if text.is_empty() {
-            Err(Invalid::new("Give the custom field a name."))
+            Err(Invalid::new("Enter a name for the custom field."))
         } else if text.chars().count() > Self::MAX_CHARS {
-            Err(Invalid::new("A custom field's name has at most 100 characters."))
+            Err(Invalid::new("A custom field name can have at most 100 characters."))
         } else if Self::is_own(&text) {
-            Err(Invalid::new(format!("A lead has the field “{text}” already; choose another name.")))
+            Err(Invalid::new(format!("This lead already has the field “{text}”. Use another name.")))
         } else {
             Ok(Self(text))
         }
@@ -79,11 +79,11 @@ impl FromStr for FieldText {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
         if text.is_empty() {
-            Err(Invalid::new("Give the custom field a text, or remove the field."))
+            Err(Invalid::new("Enter a value for the custom field, or remove it."))
         } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            Err(Invalid::new("A custom field has no control characters."))
+            Err(Invalid::new("A custom field can't have control characters."))
         } else if text.len() > CustomFields::MAX_BYTES {
-            Err(Invalid::new("A lead's custom fields have together at most 16 KB."))
+            Err(Invalid::new("A lead's custom fields can have at most 16 KB in total."))
         } else {
             Ok(Self(text.to_owned()))
         }
@@ -129,7 +129,7 @@ impl CustomFields {
     pub fn new(fields: Vec<CustomField>) -> Result<Self, Invalid> {
         let mut known = std::collections::HashSet::new();
         if let Some(twice) = fields.iter().find(|field| !known.insert(field.name.key())) {
-            return Err(Invalid::new(format!("The custom field “{}” is given twice.", twice.name)));
+            return Err(Invalid::new(format!("The custom field “{}” appears twice.", twice.name)));
         }
         Self(fields).checked()
     }
@@ -137,14 +137,14 @@ impl CustomFields {
     fn checked(self) -> Result<Self, Invalid> {
         if self.0.len() > Self::MAX {
             return Err(Invalid::new(format!(
-                "A lead has at most {} custom fields; these are {}.",
+                "A lead can have at most {} custom fields; these are {}.",
                 Self::MAX,
                 self.0.len()
             )));
         }
         if self.bytes() > Self::MAX_BYTES {
             return Err(Invalid::new(format!(
-                "A lead's custom fields have together at most 16 KB; these have {:.1} KB.",
+                "A lead's custom fields can have at most 16 KB in total; these have {:.1} KB.",
                 self.bytes() as f64 / 1024.0
             )));
         }
@@ -215,7 +215,7 @@ impl FieldEdits {
     pub fn new(edits: Vec<(FieldName, Option<FieldText>)>) -> Result<Self, Invalid> {
         let mut known = std::collections::HashSet::new();
         match edits.iter().find(|(name, _)| !known.insert(name.key())) {
-            Some((twice, _)) => Err(Invalid::new(format!("The custom field “{twice}” is given twice."))),
+            Some((twice, _)) => Err(Invalid::new(format!("The custom field “{twice}” appears twice."))),
             None => Ok(Self(edits)),
         }
     }

@@ -38,11 +38,11 @@ impl FromStr for Reason {
         let text = text.trim();
         let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
         if text.is_empty() {
-            Err(Invalid::new("Give a reason; it is kept in the lead's history."))
+            Err(Invalid::new("Enter a reason. It's kept in the lead's history."))
         } else if text.chars().count() > Self::MAX_CHARS {
-            Err(Invalid::new("A reason has at most 500 characters."))
+            Err(Invalid::new("A reason can have at most 500 characters."))
         } else if text.chars().any(bad) {
-            Err(Invalid::new("A reason has no control characters."))
+            Err(Invalid::new("A reason can't have control characters."))
         } else {
             Ok(Self(text.to_owned()))
         }

@@ -39,9 +39,9 @@ impl FromStr for NoteText {
         if text.is_empty() {
             Err(Invalid::new("Write a note."))
         } else if text.chars().count() > Self::MAX_CHARS {
-            Err(Invalid::new("A note has at most 10,000 characters."))
+            Err(Invalid::new("A note can have at most 10,000 characters."))
         } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-            Err(Invalid::new("A note has no control characters."))
+            Err(Invalid::new("A note can't have control characters."))
         } else {
             Ok(Self(text.to_owned()))
         }

@@ -62,29 +62,23 @@ impl Rule {
     /// Returns the message for people, which says how to comply.
     pub fn words(self) -> &'static str {
         match self {
-            Self::ConvertNeedsScore => {
-                "A lead is converted only with a lead score of 80 or more. Raise the score first, or together with the status."
-            }
+            Self::ConvertNeedsScore => "A lead needs a score of 80 or more to be converted.",
             Self::ConvertedKeepsScore => {
-                "The score of a converted lead cannot be lowered under 80. An administrator can reopen the lead first."
+                "A converted lead needs a score of 80 or more. An administrator can reopen it first."
             }
-            Self::ConvertedIsReopened => {
-                "A converted lead keeps its status. An administrator can reopen it, with a reason."
-            }
-            Self::OnlyConvertedReopens => "Only a converted lead can be reopened; this one is open.",
+            Self::ConvertedIsReopened => "A converted lead keeps its status. An administrator can reopen it.",
+            Self::OnlyConvertedReopens => "Only a converted lead can be reopened.",
             Self::AssignedStays => {
-                "This lead is in an order and cannot be deleted. Release it from the order or delete the order first."
+                "A lead in an order can't be deleted. Release it or delete the order first."
             }
             Self::AssignedKeepsState => {
-                "This lead is in an order that asked for its state. Release it from the order first."
+                "The state of a lead in an order can't change. Release it from the order first."
             }
-            Self::OnlyWithheldRestocks => {
-                "Only a withheld lead is put back in stock; this one is not withheld."
-            }
+            Self::OnlyWithheldRestocks => "Only a withheld lead can be put back in stock.",
             Self::AssignedIsNotMerged => {
-                "A lead in an open order cannot be merged. Release it from the order or fulfill the order first."
+                "A lead in an open order can't be merged. Release it or fulfill the order first."
             }
-            Self::EmailIsUnique => "Another lead has this email address already.",
+            Self::EmailIsUnique => "Another lead already has this email.",
         }
     }
 }

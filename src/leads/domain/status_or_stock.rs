@@ -36,7 +36,7 @@ impl FromStr for StatusOrStock {
         let text = text.trim();
         Self::all().find(|one| one.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
             let names: Vec<_> = Self::all().map(|one| one.as_str().to_ascii_lowercase()).collect();
-            Invalid::new(format!("A lead's status is one of {}.", names.join(", ")))
+            Invalid::new(format!("The status must be one of {}.", names.join(", ")))
         })
     }
 }

@@ -54,11 +54,11 @@ async fn create(
         Err(errors) => *errors,
         Ok(new) => match leads.create(new, &who.actor(), idempotency.as_ref()).await {
             Ok(Done::Now(lead)) => {
-                return Ok(target.to(&format!("/leads/{}", lead.id), "The lead was created."));
+                return Ok(target.to(&format!("/leads/{}", lead.id), "Lead created."));
             }
             Ok(Done::Replayed(answer)) => {
                 let location = answer.location.as_deref().unwrap_or("/leads");
-                return Ok(target.to(location, "The lead was created."));
+                return Ok(target.to(location, "Lead created."));
             }
             Err(LeadError::RuleViolation(rule)) => {
                 EditErrors { own: rule_message(rule), ..EditErrors::default() }

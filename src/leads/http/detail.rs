@@ -81,11 +81,11 @@ async fn delete(
             let action = target.context.url(&format!("/leads/{id}/restore"));
             let undo = Undo { action, target: None, fields };
             let response = target.redirect("/leads");
-            Ok(with_undo_there(response, "The lead was deleted. It stays in the trash for 30 days.", &undo))
+            Ok(with_undo_there(response, "Lead deleted. You can restore it for 30 days.", &undo))
         }
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
-            let what = "It was not deleted.";
+            let what = "It wasn't deleted.";
             let refusal = Refusal { what, changes, delete_anyway: true, ..Refusal::default() };
             rejected_form(&leads, target, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
@@ -122,13 +122,13 @@ async fn reopen(
     match leads.reopen(id, version, reason, &who.actor(), Some(&idempotency)).await {
         Ok(Done::Now(lead)) => {
             let response = target.redirect(&format!("/leads/{id}"));
-            Ok(with_undo_there(response, "The lead is open again.", &target.undo(&lead)))
+            Ok(with_undo_there(response, "Lead reopened.", &target.undo(&lead)))
         }
-        Ok(Done::Replayed(_)) => Ok(target.to(&format!("/leads/{id}"), "The lead is open again.")),
+        Ok(Done::Replayed(_)) => Ok(target.to(&format!("/leads/{id}"), "Lead reopened.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
-            let error = Some("Look at the lead as it is now, and reopen it again.".to_owned());
-            let what = "It was not reopened.";
+            let error = Some("Check the current lead, then reopen it.".to_owned());
+            let what = "It wasn't reopened.";
             let refusal = Refusal { what, changes, ..reopen_refusal(error) };
             rejected_form(&leads, target, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
@@ -149,10 +149,10 @@ async fn restock(
 ) -> Answer {
     let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/restock"));
     match leads.restock(id, form.version()?, &who.actor(), Some(&idempotency)).await {
-        Ok(_) => Ok(target.to(&format!("/leads/{id}"), "The lead is back in stock.")),
+        Ok(_) => Ok(target.to(&format!("/leads/{id}"), "Lead put back in stock.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
-            let refusal = Refusal { what: "It was not put back in stock.", changes, ..Refusal::default() };
+            let refusal = Refusal { what: "It wasn't put back in stock.", changes, ..Refusal::default() };
             rejected_form(&leads, target, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
@@ -174,11 +174,11 @@ async fn restore(
     let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/restore"));
     let address = format!("/leads/{id}");
     match leads.restore(id, form.version()?, &(&who).into(), Some(&idempotency)).await {
-        Ok(_) => Ok(target.to(&address, "The lead is restored.")),
-        Err(LeadError::Conflict(_)) => Ok(target.to(&address, "The lead is here already.")),
+        Ok(_) => Ok(target.to(&address, "Lead restored.")),
+        Err(LeadError::Conflict(_)) => Ok(target.to(&address, "This lead was already restored.")),
         Err(LeadError::EmailTaken(other)) => match leads.find(id).await {
             Err(LeadError::Deleted(deleted)) => deleted_page(&leads, target, *deleted, Some(other)).await,
-            found => Ok(target.to(&format!("/leads/{}", found?.id), "The lead is here already.")),
+            found => Ok(target.to(&format!("/leads/{}", found?.id), "This lead was already restored.")),
         },
         Err(error) => Err(error.into()),
     }
@@ -197,12 +197,12 @@ async fn revert(
     match leads.revert(id, form.version()?, to, &who, Some(&idempotency)).await {
         Ok(Done::Now(lead)) => {
             let undo = target.undo(&lead);
-            Ok(with_undo(target.lead(&leads, lead).await?, "Changed back.", &undo))
+            Ok(with_undo(target.lead(&leads, lead).await?, "Version restored.", &undo))
         }
         Ok(Done::Replayed(_)) => target.lead(&leads, leads.find(id).await?).await,
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
-            let refusal = Refusal { what: "It was not changed back.", changes, ..Refusal::default() };
+            let refusal = Refusal { what: "The version wasn't restored.", changes, ..Refusal::default() };
             rejected_form(&leads, target, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
@@ -231,7 +231,7 @@ async fn rejected_form(
     refusal: Refusal,
 ) -> Answer {
     if target.in_row() {
-        let text = format!("{} Look at the lead as it is now.", refusal.what);
+        let text = format!("{} Check the current lead.", refusal.what);
         return Ok(with_toast(target.lead(leads, lead).await?, Tone::Error, &text));
     }
     let timeline = leads.timeline(lead.id, TIMELINE_LIMIT, None);

@@ -81,7 +81,7 @@ async fn save(
         }
         Ok(Done::Replayed(_)) => {
             let answer = target.lead(&leads, leads.find(id).await?).await?;
-            Ok(with_toast(answer, Tone::Info, "This was saved before. The lead is shown as it is now."))
+            Ok(with_toast(answer, Tone::Info, "This was already saved. Here's the current lead."))
         }
         Err(LeadError::Conflict(conflict)) => rejected.conflict(target, *conflict, &change).await,
         Err(LeadError::RuleViolation(rule)) => {
@@ -159,7 +159,7 @@ impl Rejected<'_> {
         let owners = [found.lead.owner.clone(), change.owner.clone().flatten()];
         let conflict = Conflict { fresh: found.lead, since: Vec::new() };
         let view = ConflictView::of(conflict, merged, owners.into_iter().flatten(), target.in_row());
-        let view = view.with_error("Choose theirs or mine for every field that you both changed.");
+        let view = view.with_error("Choose a value for each field that you both changed.");
         target.conflict(StatusCode::UNPROCESSABLE_ENTITY, view)
     }
 

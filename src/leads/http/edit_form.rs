@@ -170,7 +170,7 @@ fn typed_field(form: &RawForm, key: FieldKey) -> Option<TypedField> {
 }
 
 fn no_base(name: &str) -> WebError {
-    WebError::Malformed(format!("The form does not say which {name} it started with. Open it again."))
+    WebError::Malformed(format!("The form doesn't say which {name} it started with. Open it again."))
 }
 
 #[cfg(test)]

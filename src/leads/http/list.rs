@@ -177,9 +177,9 @@ impl Toolbar {
     /// Returns why the list has a fixed sort order, if it has one.
     fn own_order(&self) -> Option<&'static str> {
         match (self.q.is_empty(), self.stock.is_empty(), self.owner.is_some()) {
-            (false, _, _) => Some("A search lists its matches by the matching word"),
-            (true, false, _) => Some("A list of one stock is newest first"),
-            (true, true, true) => Some("A list of one owner is newest first"),
+            (false, _, _) => Some("Search results are sorted by the matching word"),
+            (true, false, _) => Some("Leads of one stock are sorted newest first"),
+            (true, true, true) => Some("Leads of one owner are sorted newest first"),
             (true, true, false) => None,
         }
     }
@@ -242,8 +242,8 @@ impl ListPage {
         let may_be_cut = request.query.is_some() || request.filter.owner.is_some();
         let (further, next) = if may_be_cut && !full { (next, None) } else { (None, next) };
         let count_text = match page.leads.len() {
-            0 if filter.is_set() => "No lead matches.".to_owned(),
-            0 => "No leads here.".to_owned(),
+            0 if filter.is_set() => "No matching leads.".to_owned(),
+            0 => "No more leads.".to_owned(),
             1 => "1 lead shown".to_owned(),
             count => format!("{count} leads shown"),
         };

@@ -79,11 +79,10 @@ async fn merge(
     let merge = Merge { kept: (id, version), merged: (other, other_version), choices };
     let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/merge"));
     let refused = match leads.merge(&merge, &(&who).into(), Some(&idempotency)).await {
-        Ok(_) => return Ok(target.to(&format!("/leads/{id}"), "The leads were merged.")),
+        Ok(_) => return Ok(target.to(&format!("/leads/{id}"), "Leads merged.")),
         Err(LeadError::Conflict(_)) => (
             StatusCode::CONFLICT,
-            "One of the leads was changed while you were choosing. These are both as they are now."
-                .to_owned(),
+            "One of these leads has changed. Here are both as they are now.".to_owned(),
         ),
         Err(LeadError::RuleViolation(rule)) => (StatusCode::UNPROCESSABLE_ENTITY, rule.words().to_owned()),
         Err(LeadError::Invalid(_, invalid)) => (StatusCode::UNPROCESSABLE_ENTITY, invalid.to_string()),

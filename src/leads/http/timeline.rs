@@ -105,7 +105,7 @@ async fn add(
     match form.text("text").parse::<NoteText>() {
         Ok(text) => {
             leads.add_note(id, text, &who, idempotency.as_ref()).await?;
-            target.timeline(&leads, id, "The note was added.").await
+            target.timeline(&leads, id, "Note added.").await
         }
         // The form stays in the page.
         Err(invalid) if target.part != Part::Page => Err(WebError::field("text", &invalid).into()),
@@ -168,10 +168,10 @@ async fn save(
     let request = form.once(&format!("/leads/{lead}/notes/{id}"), &who, leads.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &Note| no_content() };
     match leads.edit_note((lead, id), version, text, &who, Some(&idempotency)).await {
-        Ok(_) => target.timeline(&leads, lead, "The note was saved.").await,
+        Ok(_) => target.timeline(&leads, lead, "Note saved.").await,
         Err(LeadError::NoteConflict(fresh)) => {
             let error =
-                format!("You changed this note elsewhere, to “{}”. Saving replaces that text.", fresh.text);
+                format!("You changed this note elsewhere to “{}”. Saving replaces that text.", fresh.text);
             note_form(target, StatusCode::CONFLICT, lead, (id, fresh.version), typed(error))
         }
         Err(error) => Err(error.into()),
@@ -189,7 +189,7 @@ async fn delete(
     let idempotency = Idempotency { request, answer: &|()| no_content() };
     let delete = leads.delete_note((lead, id), form.version()?, &who, Some(&idempotency));
     Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await?;
-    target.timeline(&leads, lead, "The note was deleted.").await
+    target.timeline(&leads, lead, "Note deleted.").await
 }
 
 /// The form of a note.

@@ -106,7 +106,7 @@ async fn delete(
             Ok(with_toast_there(there, Tone::Success, "The order was deleted. Its leads are back in stock."))
         }
         Err(error) => {
-            let what = "It was not deleted.";
+            let what = "It wasn't deleted.";
             let refusal = Refusal { what, delete_anyway: true, ..Refusal::default() };
             refused(&orders, context, id, expected, error, refusal).await
         }

@@ -73,9 +73,8 @@ async fn show_refusal(rules: &Rules, context: PageContext, words: String) -> Pag
 /// Shows the list after a conflict.
 async fn show_conflict(rules: &Rules, context: PageContext, fresh: &Rule, not_done: &str) -> PageAnswer {
     let (name, by) = (&fresh.settings.name, &fresh.updated_by);
-    let words = format!(
-        "“{name}” was changed by {by} while you were looking at it. {not_done} This is how it is now."
-    );
+    let words =
+        format!("“{name}” was changed by {by} while this page was open. {not_done} This is how it is now.");
     show_refusal(rules, context, words).await
 }
 
@@ -107,9 +106,7 @@ async fn delete(
 ) -> PageAnswer {
     match rules.delete(id, raw.version()?, &AuditActor::from(&who), None).await {
         Ok(()) => Ok(done(&context, "The rule was deleted.")),
-        Err(RuleError::Conflict(fresh)) => {
-            show_conflict(&rules, context, &fresh, "It was not deleted.").await
-        }
+        Err(RuleError::Conflict(fresh)) => show_conflict(&rules, context, &fresh, "It wasn't deleted.").await,
         Err(error) => Err(error.into()),
     }
 }

@@ -55,7 +55,7 @@ async fn edits_that_do_not_overlap(environment: TestEnvironment, place: Place) {
     let now = office.now(&lead).await;
     assert_eq!((&now["name"], &now["version"]), (&json!("Grace Hopper"), &json!(2)));
 
-    ada.click(At::Named("Apply my changes on top")).await;
+    ada.click(At::Named("Keep my changes")).await;
     ada.wait_until_gone(".conflict").await;
     ada.wait_for_text(&place.lead(&lead), "Grace B. Hopper").await;
     ada.wait_for_text(&place.lead(&lead), "72").await;
@@ -90,7 +90,7 @@ async fn edits_that_overlap(environment: TestEnvironment, place: Place) {
     ada.wait_for_text(".conflict tr.overlap", "Lead score").await;
     ada.wait_for_text(".conflict tr.kept", "Qualified").await;
     // No choice is preselected, and the form is not sent without one.
-    ada.click(At::Named("Save with these choices")).await;
+    ada.click(At::Named("Save these choices")).await;
     let ready = "return document.querySelector('.conflict form').checkValidity()";
     assert_eq!(ada.run(ready, Vec::new()).await, false);
     assert_eq!(office.now(&lead).await["version"], 2);
@@ -98,10 +98,10 @@ async fn edits_that_overlap(environment: TestEnvironment, place: Place) {
     // A second conflict, in another field: the choice made so far comes back as an edit of hers.
     office.change(&lead, json!({ "state": "TX" })).await;
     ada.click(At::Named("Lead score: mine, 33")).await;
-    ada.click(At::Named("Save with these choices")).await;
+    ada.click(At::Named("Save these choices")).await;
     ada.wait_for_text(".conflict [role=alert]", &format!("{PROGRAM} changed state NY → TX")).await;
     ada.wait_for_text(".conflict tr.theirs", "TX").await;
-    ada.click(At::Named("Apply my changes on top")).await;
+    ada.click(At::Named("Keep my changes")).await;
     ada.wait_until_gone(".conflict").await;
     ada.wait_for_text(&place.lead(&lead), "33").await;
     focus_is_somewhere(&ada).await;

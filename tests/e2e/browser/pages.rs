@@ -68,7 +68,7 @@ async fn the_account_pages_are_accessible(environment: TestEnvironment) {
     office.workspace.sign_in(&ada, &office.server, Role::Administrator, "Ada Lovelace").await;
     ada.wait_for_text("main", "No leads yet").await;
     assert_accessible(&ada, "no-leads").await;
-    ada.click(At::Named("First steps for administrators")).await;
+    ada.click(At::Named("Getting started")).await;
     ada.wait_for_text("h1", "Welcome to Holdfast").await;
     assert_accessible(&ada, "welcome").await;
     ada.goto(&office.url("/account")).await;
@@ -121,7 +121,7 @@ async fn the_lead_pages_are_accessible(environment: TestEnvironment) {
     ada.wait_for("#lead-rows tr").await;
     assert_accessible(&ada, "list").await;
     ada.fill(At::Named("Search leads"), "nobody at all").await;
-    ada.wait_for_text("#lead-rows", "No lead matches").await;
+    ada.wait_for_text("#lead-rows", "No matching leads").await;
     assert_accessible(&ada, "no-match").await;
 
     ada.goto(&office.url("/leads/new")).await;

@@ -46,7 +46,7 @@ async fn leads_are_found_edited_and_deleted_without_javascript(environment: Test
     ada.wait_for_text("#lead-history", "Changed by Ada").await;
 
     ada.click(At::Css(".more-actions details:last-child summary")).await;
-    ada.click(At::Named("Delete this lead")).await;
+    ada.click(At::Named("Delete lead")).await;
     ada.wait_for_text("#lead-rows .tail", "1 lead").await;
     ada.wait_for_text("#lead-rows", "Mary Jackson").await;
 }
@@ -62,7 +62,7 @@ async fn a_conflict_is_resolved_without_javascript(environment: TestEnvironment)
     ada.click(At::Named("Save")).await;
     ada.wait_for_text(".conflict", &format!("{PROGRAM} changed lead score 50 → 72")).await;
     ada.click(At::Named("Lead score: theirs, 72")).await;
-    ada.click(At::Named("Save with these choices")).await;
+    ada.click(At::Named("Save these choices")).await;
     ada.wait_for_text("#lead h1", "Grace B. Hopper").await;
     ada.wait_for_text("#lead .facts", "72").await;
     let by = |who: &str, field: &str| (who.to_owned(), vec![field.to_owned()]);

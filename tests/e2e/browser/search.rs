@@ -87,7 +87,7 @@ async fn typing_searches_and_updates_the_address(environment: TestEnvironment) {
     ada.run("history.back()", Vec::new()).await;
 
     ada.fill(SEARCH, "nobody at all").await;
-    ada.wait_for_text("#lead-rows", "No lead matches").await;
+    ada.wait_for_text("#lead-rows", "No matching leads").await;
     ada.click(At::Named("Clear search and filters")).await;
     lists(&ada, &["Grace Hopper", "Edward Hopper", "Mary Jackson"]).await;
     address_is(&ada, "/leads").await;
