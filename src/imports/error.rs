@@ -13,28 +13,26 @@ use crate::web::problem::{IntoProblem, Problem};
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The import does not exist, or another person owns it.
-    #[error("There is no such import. Another person owns it, or it expired after a week.")]
+    #[error("It belongs to another person, or it expired after a week.")]
     NotFound,
     /// The form was sent without a file.
-    #[error("No file was chosen. Choose a CSV file or a workbook (.xlsx).")]
+    #[error("Choose a CSV file or a workbook (.xlsx).")]
     NoFile,
     /// The file is longer than an import allows.
     #[error(
-        "The file has {:.1} MB; an import takes up to {} MB. Split it, each part with the header row, or use the command line: holdfast import leads FILE.",
+        "The file has {:.1} MB; the limit is {} MB. Split it, with the headers in each part, or use the command line: holdfast import leads FILE.",
         megabytes(*.0),
         MAX_FILE_BYTES / MEGABYTE
     )]
     TooLarge(u64),
     /// The file is longer than a form allows.
     #[error(
-        "Without JavaScript a file has at most {} MB. Split it, each part with the header row, or switch JavaScript on.",
+        "Without JavaScript, a file can have at most {} MB. Split it, with the headers in each part, or turn on JavaScript.",
         FORM_BYTES as u64 / MEGABYTE
     )]
     TooLargeForForm,
     /// The file has more columns than can be mapped.
-    #[error(
-        "The file has {0} columns; at most {MAX_COLUMNS} can be mapped. Remove those that are not needed."
-    )]
+    #[error("The file has {0} columns; at most {MAX_COLUMNS} can be imported. Remove those you don't need.")]
     TooManyColumns(usize),
     /// The file cannot be read.
     #[error(transparent)]
@@ -63,10 +61,10 @@ pub enum ImportError {
     )]
     NoHeader(Vec<String>),
     /// Rows are still processed.
-    #[error("This import is not finished yet. Wait until all rows are read.")]
+    #[error("Wait until all rows are read.")]
     NotDone,
     /// The columns are not mapped yet, or the file is not complete.
-    #[error("This import has not been started. Open its page and say what each column means.")]
+    #[error("Open the import's page and match its columns first.")]
     NotStarted,
     /// An error of a lead.
     #[error(transparent)]
@@ -88,20 +86,20 @@ impl IntoProblem for ImportError {
         let (status, name, title) = match self {
             ImportError::Lead(error) => return error.into_problem(),
             ImportError::Store(error) => return error.into_problem(),
-            ImportError::NotFound => (S::NOT_FOUND, "not-found", "There is no such import"),
+            ImportError::NotFound => (S::NOT_FOUND, "not-found", "Import not found"),
             ImportError::TooLarge(_) | ImportError::TooLargeForForm => {
                 (S::PAYLOAD_TOO_LARGE, "too-long", "The file is too large")
             }
             ImportError::PartOutOfOrder { .. } | ImportError::PartLength { .. } => {
-                (S::UNPROCESSABLE_ENTITY, "wrong-part", "This part of the file does not fit")
+                (S::UNPROCESSABLE_ENTITY, "wrong-part", "This part of the file doesn't fit")
             }
-            ImportError::NotDone => (S::UNPROCESSABLE_ENTITY, "not-done", "The import is not finished"),
-            ImportError::NotStarted => (S::UNPROCESSABLE_ENTITY, "not-started", "The import was not started"),
+            ImportError::NotDone => (S::UNPROCESSABLE_ENTITY, "not-done", "The import isn't finished"),
+            ImportError::NotStarted => (S::UNPROCESSABLE_ENTITY, "not-started", "The import hasn't started"),
             ImportError::NoFile
             | ImportError::NoHeader(_)
             | ImportError::TooManyColumns(_)
             | ImportError::File(_)
-            | ImportError::Mapping(_) => (S::UNPROCESSABLE_ENTITY, "bad-file", "The file cannot be imported"),
+            | ImportError::Mapping(_) => (S::UNPROCESSABLE_ENTITY, "bad-file", "This file can't be imported"),
         };
         Problem::new(status, name, title, self.to_string())
     }

@@ -8,7 +8,7 @@ use crate::leads::import::Imported;
 
 text_enum! {
     /// What became of a row.
-    pub enum RowResult, "A row is created, filled, updated, skipped or rejected.";
+    pub enum RowResult, "The result must be created, filled, updated, skipped, or rejected.";
     /// It became a lead.
     Created = "created",
     /// It filled empty fields of a known lead.
@@ -57,7 +57,7 @@ impl RowOutcome {
 
     /// Creates the outcome of a row whose email address an earlier row of the file has.
     pub fn repeated(row: u64) -> Self {
-        let notes = vec!["An earlier row of the file has the same email address.".to_owned()];
+        let notes = vec!["An earlier row in the file has the same email.".to_owned()];
         Self { row, result: RowResult::Skipped, lead: None, version: None, notes }
     }
 

@@ -101,11 +101,9 @@ fn phone(reader: &mut RowReader<'_>) -> Option<Phone> {
 fn state(reader: &mut RowReader<'_>) -> Option<UsState> {
     let (row, mapping) = (reader.row, reader.mapping);
     let read = |cell: &Cell<'_>| match other_country(row, mapping, cell) {
-        Some(country) => {
-            Err(Invalid::new(format!("This is not a US state, because the country is {country}.")))
-        }
+        Some(country) => Err(Invalid::new(format!("This isn't a US state: the country is {country}."))),
         None => find_state(cell.value())
-            .ok_or_else(|| Invalid::new("This is not a US state; write for example TX or Texas.")),
+            .ok_or_else(|| Invalid::new("This isn't a US state. Use one such as TX or Texas.")),
     };
     reader.optional(Field::State, read).map(|taken| taken.value)
 }
@@ -125,7 +123,7 @@ fn status(reader: &mut RowReader<'_>, score: Score) -> Status {
     if taken.value != Status::Converted || score >= Score::TO_CONVERT {
         return taken.value;
     }
-    let reason = "A lead is CONVERTED only with a score of 80 or more, so this one becomes QUALIFIED.";
+    let reason = "A lead needs a score of 80 or more to be converted, so this one becomes QUALIFIED.";
     reader.keep_with_reason(taken.at, &taken.text, reason);
     Status::Qualified
 }

@@ -312,7 +312,7 @@ impl StepRunner<'_> {
             Err(LeadError::RuleViolation(rule)) => Err(rule.words().to_owned()),
             Err(LeadError::Invalid(_, invalid)) => Err(invalid.to_string()),
             Err(LeadError::Conflict(_)) => {
-                Err("Others kept changing the lead with this email address. Import the row again.".to_owned())
+                Err("Others kept changing the lead with this email. Import the row again.".to_owned())
             }
             Err(error) => return Err(error.into()),
         };

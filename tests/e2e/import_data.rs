@@ -158,7 +158,7 @@ async fn status_words_are_mapped_on_the_page_and_the_mapping_is_offered_again(en
     let file = |email: &str| format!("Name,Email,Status,Dept\nIda Moss,{email},Working,East\n").into_bytes();
     let address = upload(&agent, "file.csv", &file("ida@example.com")).await;
     let page = agent.get(&address).send().await.expect(200);
-    assert!(page.text().contains("Status words that are not known") && page.text().contains("Working"));
+    assert!(page.text().contains("Unknown statuses") && page.text().contains("Working"));
     let mut form = proposed(page.text());
     let value = form.iter_mut().find(|(name, _)| name == "value.0").unwrap();
     value.1 = "QUALIFIED".to_owned();
@@ -169,7 +169,7 @@ async fn status_words_are_mapped_on_the_page_and_the_mapping_is_offered_again(en
     assert_eq!(found(&agent, "ida").await["status"], "QUALIFIED");
     let address = upload(&other, "next.csv", &file("ivo@example.com")).await;
     let page = other.get(&address).send().await.expect(200);
-    assert!(page.text().contains("saved it"), "{}", page.text());
+    assert!(page.text().contains("saved them"), "{}", page.text());
     assert!(page.text().contains("Qualified"), "the value is mapped: {}", page.text());
 }
 
@@ -229,7 +229,7 @@ async fn known_emails_are_skipped_filled_or_updated(environment: TestEnvironment
     new["company"] = json!("Other");
     let lead = create(&agent, &new).await;
     let (_, page) = import(&agent, KNOWN.as_bytes(), &[]).await;
-    assert!(page.text().contains("<dt>Skipped, email already here</dt><dd>1</dd>"), "{}", page.text());
+    assert!(page.text().contains("<dt>Skipped (existing email)</dt><dd>1</dd>"), "{}", page.text());
     assert_eq!(read(&agent, &lead).await["version"], 1);
     let (_, page) = import(&agent, KNOWN.as_bytes(), &[("known", "fill")]).await;
     assert!(page.text().contains("<dt>Filled</dt><dd>1</dd>"), "{}", page.text());
@@ -249,7 +249,7 @@ async fn known_emails_are_skipped_filled_or_updated(environment: TestEnvironment
         "the file has neither"
     );
     let (_, page) = import(&agent, KNOWN.as_bytes(), &[("known", "update")]).await;
-    assert!(page.text().contains("<dt>Skipped, email already here</dt><dd>1</dd>"), "nothing to change");
+    assert!(page.text().contains("<dt>Skipped (existing email)</dt><dd>1</dd>"), "nothing to change");
 }
 
 async fn an_import_beside_an_editor_loses_no_edit(environment: TestEnvironment) {
@@ -285,7 +285,7 @@ async fn two_imports_of_one_file_create_every_lead_once(environment: TestEnviron
         rest.split('<').next().unwrap().parse().unwrap()
     };
     assert_eq!(count(&one, "Created") + count(&other, "Created"), 60);
-    let skipped = "Skipped, email already here";
+    let skipped = "Skipped (existing email)";
     assert_eq!(count(&one, skipped) + count(&other, skipped), 60);
 }
 
@@ -299,7 +299,7 @@ async fn an_import_is_undone_as_far_as_nobody_changed_its_leads(environment: Tes
     change(&agent, &noa, 1, json!({ "leadScore": 9 })).await.expect(200);
     let uli = found(&agent, "uli").await;
     agent.post(&format!("{address}/undo")).send().await.expect(303);
-    let page = finish(&agent, &address, "This import was taken back.").await;
+    let page = finish(&agent, &address, "Import undone.").await;
     assert!(page.text().contains("1 leads are in the trash, 1 have their earlier values"), "{}", page.text());
     assert!(page.text().contains("Leads that stay") && page.text().contains(noa["id"].as_str().unwrap()));
     let ida = read(&agent, &known).await;

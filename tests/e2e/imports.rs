@@ -91,7 +91,7 @@ pub async fn start(agent: &Client, import: &str) {
 }
 
 fn row_counts(page: &str) -> RowCounts {
-    ["Created", "Skipped, email already here", "Rejected"].map(|title| {
+    ["Created", "Skipped (existing email)", "Rejected"].map(|title| {
         let (_, rest) = page.split_once(&format!("<dt>{title}</dt><dd>")).expect("the page counts");
         rest.split('<').next().unwrap().parse().unwrap()
     })
@@ -165,7 +165,7 @@ async fn columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices(enviro
     }
     let form = [("column.0", "full-name"), ("column.1", "state"), ("column.2", "ignore")];
     let refused = agent.post(&import).form(&form).send().await.expect(422);
-    assert!(refused.text().contains("No column is mapped to “Email”"), "{}", refused.text());
+    assert!(refused.text().contains("No column is matched to “Email”"), "{}", refused.text());
     let kept: Vec<String> = chosen(refused.text()).into_iter().map(|(_, slug)| slug).collect();
     assert_eq!(kept, ["full-name", "state", "ignore"]);
     for bad in
@@ -357,7 +357,7 @@ async fn bad_files_are_refused_with_a_reason(environment: TestEnvironment) {
         (b"name,email\n", "no rows below it"),
         (b"PK\x03\x04 workbook", "workbook"),
         (b"\xff\xfen\0a\0m\0e\0", "UTF-16"),
-        (b"name,email\nA\0nn,a@example.com\n", "not plain text"),
+        (b"name,email\nA\0nn,a@example.com\n", "plain text: byte"),
         (&big, "Without JavaScript a file has at most 4 MB"),
     ];
     for (file, words) in cases {
@@ -367,7 +367,7 @@ async fn bad_files_are_refused_with_a_reason(environment: TestEnvironment) {
         assert!(answer.text().contains("data-upload"), "the form is shown again");
     }
     let nothing = agent.post("/leads/imports").upload(&[("other", "x")], ("file", "", b"")).send().await;
-    assert!(nothing.expect(422).text().contains("No file was chosen"));
+    assert!(nothing.expect(422).text().contains("Choose a CSV file"));
     agent.post("/leads/imports").form(&[("file", "x")]).send().await.expect(415);
 
     let (place, _) = announce(&agent, "a.xlsx", 9).await;
@@ -475,7 +475,7 @@ async fn an_interrupted_and_repeated_import_from_the_shell_happens_once(environm
         .run_file(&by, b"email,b\na@example.com,2\n", &FileOptions::default(), |_| {})
         .await
         .unwrap_err();
-    assert!(refused.to_string().contains("No column is mapped"), "{refused}");
+    assert!(refused.to_string().contains("No column is matched"), "{refused}");
     assert_eq!(leads(&workspace.agent().await).await.len(), 224);
 }
 
@@ -505,7 +505,7 @@ async fn sample_leads_are_taken_back_by_undoing_their_import(environment: TestEn
         agent.post(&format!("{import}/step")).send().await.expect(303);
     }
     let page = agent.get(&import).send().await.expect(200);
-    assert!(page.text().contains("This import was taken back."), "{}", page.text());
+    assert!(page.text().contains("Import undone."), "{}", page.text());
     let left = leads(&agent).await;
     assert_eq!(left.len(), 1, "a lead that was changed since stays");
     assert_eq!(left[0]["id"], changed["id"]);

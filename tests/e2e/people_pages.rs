@@ -104,7 +104,7 @@ async fn a_stale_form_shows_the_current_values_and_keeps_the_typed_ones(environm
     save("1", "Ann Li", "agent").await.expect(303);
     let conflict = save("1", "Ann B. Lee", "viewer").await.expect(409);
     for expected in [
-        "was changed while you were looking",
+        "This account has changed",
         "Ann Li",
         "Ann B. Lee",
         "Keep my changes",

@@ -15,15 +15,13 @@ pub enum FileError {
     #[error("The file has a header row but no rows below it. Choose a file with at least one contact.")]
     HeaderOnly,
     /// The file contains NUL bytes, which text does not have.
-    #[error(
-        "The file is not plain text: its byte {at} is NUL. Save it from your spreadsheet as “CSV UTF-8”."
-    )]
+    #[error("The file isn't plain text: byte {at} is NUL. Save it from your spreadsheet as “CSV UTF-8”.")]
     NotText {
         /// The position of the first NUL byte, counted from 1.
         at: usize,
     },
     /// The header row cannot be read.
-    #[error("The header row (line {line}) cannot be read. {fault}")]
+    #[error("The header row (line {line}) can't be read. {fault}")]
     Header {
         /// The line of the file on which the header begins, counted from 1.
         line: u64,
@@ -31,9 +29,7 @@ pub enum FileError {
         fault: RowFault,
     },
     /// The header row is longer than the beginning of the file that is read for it.
-    #[error(
-        "The header row (line {line}) does not end. Look for a quotation mark that was opened and never closed."
-    )]
+    #[error("The header row (line {line}) doesn't end. Look for a quotation mark that isn't closed.")]
     EndlessHeader {
         /// The line of the file on which the header begins, counted from 1.
         line: u64,
@@ -52,7 +48,7 @@ pub enum FileError {
     LargeWorkbook,
     /// The workbook is too large when it is unpacked.
     #[error(
-        "The workbook has more than {} MB unpacked, or {} MB as CSV. Remove other sheets, or split it.",
+        "The workbook is larger than {} MB unpacked, or {} MB as CSV. Remove other sheets, or split it.",
         MAX_UNPACKED_BYTES / MEGABYTE as u64,
         MAX_FILE_BYTES / MEGABYTE as u64
     )]

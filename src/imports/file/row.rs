@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowFault {
     /// A quoted cell is not closed, or is closed only by a quotation mark that opens another cell.
-    #[error("A quotation mark opens a cell in this row and is not closed. Close it, or remove it.")]
+    #[error("A quotation mark in this row isn't closed. Close it or remove it.")]
     OpenQuote,
     /// A quotation mark inside a quoted cell is not doubled, so that the end of the cell is uncertain.
     #[error(
-        "A quotation mark inside a quoted cell is not doubled (line {line}). Write it twice, or remove it."
+        "A quotation mark inside a quoted cell isn't doubled (line {line}). Write it twice, or remove it."
     )]
     UndoubledQuote {
         /// The line of the file with the mark, counted from 1.
@@ -40,7 +40,7 @@ pub enum RowFault {
         expected: usize,
     },
     /// The row contains a NUL character.
-    #[error("The row contains a NUL character, which is not text. Remove it.")]
+    #[error("The row contains a NUL character. Remove it.")]
     NulByte,
 }
 
@@ -49,7 +49,7 @@ pub enum RowFault {
 pub enum RowWarning {
     /// A quotation mark inside a quoted cell is not doubled. The cell was read up to the mark before the next
     /// separator.
-    #[error("A quotation mark inside a quoted cell is not doubled (line {line}). Check this row.")]
+    #[error("A quotation mark inside a quoted cell isn't doubled (line {line}). Check this row.")]
     UndoubledQuote {
         /// The line of the file with the mark, counted from 1.
         line: u64,

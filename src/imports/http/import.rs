@@ -210,8 +210,7 @@ impl ImportRun {
             undo: import.undo.clone(),
             more_reports: more_reports.collect(),
             rejections,
-            more_rejections: (unlisted > 0)
-                .then(|| format!("And {} more in the download.", grouped(unlisted))),
+            more_rejections: (unlisted > 0).then(|| format!("The download has {} more.", grouped(unlisted))),
             more_files: more_files.collect(),
         }
     }

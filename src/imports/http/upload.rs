@@ -53,7 +53,7 @@ async fn receive(
 ) -> Answer {
     if Form::of(request.uri(), request.headers()) == Form::Json {
         let (Some(name), Some(size)) = (announced.name, announced.size) else {
-            let words = "Announce a file with the parameters name and size, and send it in parts.";
+            let words = "Announce the file with the parameters name and size, then send it in parts.";
             return Err(WebError::Malformed(words.to_owned()).into());
         };
         let import = imports.begin(&who, &name, size).await?;
@@ -97,7 +97,9 @@ async fn file_of(request: Request) -> Result<(String, Bytes), FormError> {
 fn form_error(error: MultipartError) -> FormError {
     match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => FormError::File(ImportError::TooLargeForForm),
-        _ => FormError::Request(WebError::Malformed("The form could not be read completely.".to_owned())),
+        _ => FormError::Request(WebError::Malformed(
+            "The form couldn't be read completely. Send it again.".to_owned(),
+        )),
     }
 }
 
@@ -109,7 +111,7 @@ async fn receive_part(
 ) -> Result<StatusCode, Problem> {
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLong,
-        _ => WebError::Malformed("The part could not be read completely.".to_owned()),
+        _ => WebError::Malformed("The part couldn't be read completely. Send it again.".to_owned()),
     })?;
     let import = imports.find(id, &who).await?;
     imports.add_part(&import, number, &bytes).await?;
@@ -163,7 +165,7 @@ impl ImportUpload {
     /// Shows the form again for an import whose upload was cut off.
     pub(super) fn cut_off(context: PageContext, import: &Import) -> Self {
         let error = format!(
-            "The upload of {} was cut off after {} of {} parts. Choose the file again.",
+            "The upload of {} stopped after {} of {} parts. Choose the file again.",
             import.file_name,
             import.parts,
             import.all_parts()

@@ -9,15 +9,15 @@ const LISTED: usize = 30;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
     /// No column is mapped to the email address.
-    #[error("No column is mapped to “Email”. Choose the column with the email addresses.")]
+    #[error("No column is matched with “Email”. Choose the column with the emails.")]
     NoEmail,
     /// No column is mapped to a name.
     #[error(
-        "No column is mapped to a name. Choose “Full name” for one column, or “First name” and “Last name” for two."
+        "No column is matched with a name. Choose “Full name” for one column, or “First name” and “Last name” for two."
     )]
     NoName,
     /// The slug is unknown.
-    #[error("Column {column} is mapped to “{slug}”, which is not one of the choices.")]
+    #[error("Column {column} is matched with “{slug}”, which isn't one of the choices.")]
     Unknown {
         /// The position of the column, counted from 1.
         column: usize,
@@ -41,19 +41,19 @@ pub enum MappingError {
         columns: Vec<String>,
     },
     /// There is no such field.
-    #[error("There is no field “{name}”. The fields are: {}.", list(&Field::ALL.map(|field| field.slug().to_owned())))]
+    #[error("There's no field “{name}”. The fields are: {}.", list(&Field::ALL.map(|field| field.slug().to_owned())))]
     UnknownField {
         /// The name that was given.
         name: String,
     },
     /// Values of this field cannot be mapped.
-    #[error("Values of “{}” cannot be mapped; those of status, state, lead score and source can.", .0.label())]
+    #[error("Values of “{}” can't be mapped; values of status, state, lead score, and source can.", .0.label())]
     NoValues(Field),
     /// The text whose value is mapped is blank.
     #[error("Write the text of the file that is mapped, for example Working=QUALIFIED.")]
     NoText,
     /// The value is not one of this field.
-    #[error("“{value}” is not a value of “{}”. {reason}", field.label())]
+    #[error("“{value}” isn't a value of “{}”. {reason}", field.label())]
     Value {
         /// The field.
         field: Field,

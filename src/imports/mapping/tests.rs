@@ -111,9 +111,9 @@ fn a_chosen_mapping_is_validated() {
     assert!(good.fits(&headers) && !good.fits(&headers[..2]));
     assert!(Mapping::from_slugs(&["email", "full-name", "email"], &headers).is_ok());
     let cases: [(&[&str], &str); 5] = [
-        (&["full-name", "ignore", "state"], "No column is mapped to “Email”"),
-        (&["email", "ignore", "state"], "No column is mapped to a name"),
-        (&["email", "full-name", "shoe-size"], "Column 3 is mapped to “shoe-size”"),
+        (&["full-name", "ignore", "state"], "No column is matched with “Email”"),
+        (&["email", "ignore", "state"], "No column is matched with a name"),
+        (&["email", "full-name", "shoe-size"], "Column 3 is matched with “shoe-size”"),
         (&["email", "full-name"], "has 3 columns, but 2 were mapped"),
         (&["email", "full-name", "ignore", "state"], "has 3 columns, but 4 were mapped"),
     ];

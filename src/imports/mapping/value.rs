@@ -34,7 +34,7 @@ impl ValueMapping {
                 .map_err(|_| Invalid::new("The status must be PROSPECT, QUALIFIED, or CONVERTED.")),
             Field::State => find_state(value)
                 .map(|state| state.as_str().to_owned())
-                .ok_or_else(|| Invalid::new("Write a US state, for example TX or Texas.")),
+                .ok_or_else(|| Invalid::new("Enter a US state, for example TX or Texas.")),
             Field::LeadScore => find_score(value).map(|score| score.to_string()),
             Field::Source => value.parse().map(|source: LeadSource| source.as_str().to_owned()),
             _ => return Err(MappingError::NoValues(field)),

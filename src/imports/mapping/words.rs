@@ -79,7 +79,7 @@ pub fn find_status(text: &str) -> Result<Status, Invalid> {
     let word = fold(text);
     let known = STATUS_WORDS.iter().find(|(_, words)| words.contains(&word.as_str()));
     let known = known.map(|(status, _)| *status).or_else(|| text.parse().ok());
-    known.ok_or_else(|| Invalid::new("This is not a known status."))
+    known.ok_or_else(|| Invalid::new("This isn't a known status."))
 }
 
 /// Returns the score that a text means: `85`, `85.0`, `85,0`, `85 %`, `85/100`.

@@ -55,7 +55,7 @@ pub(super) fn addresses(cell: &str) -> Result<Addresses, Invalid> {
         }
         None => Err(match wrong {
             Some(invalid) => invalid,
-            None => email(whole).err().unwrap_or_else(|| Invalid::new("This is not an email address.")),
+            None => email(whole).err().unwrap_or_else(|| Invalid::new("This isn't a valid email.")),
         }),
     }
 }
@@ -223,7 +223,7 @@ mod tests {
         ];
         for text in mistakes {
             let reason = addresses(text).unwrap_err().to_string();
-            assert!(reason.contains("not an email address"), "{text}: {reason}");
+            assert!(reason.contains("isn't a valid email"), "{text}: {reason}");
         }
     }
 

@@ -79,7 +79,7 @@ impl Kept {
         let columns = if left_out.len() == 1 { "column is" } else { "columns are" };
         (!left_out.is_empty()).then(|| {
             format!(
-                "{} {columns} left out, because a lead has at most {} custom fields: {}{more}.",
+                "{} {columns} left out, because a lead can have at most {} custom fields: {}{more}.",
                 left_out.len(),
                 CustomFields::MAX,
                 names.join(", ")
@@ -97,7 +97,7 @@ impl Kept {
                 let (title, whole) = (quoted(&item.title), kilobytes(item.text.len()));
                 item.text.truncate(end);
                 warnings.push(format!(
-                    "The text of {title} is {whole} long; the first {} are kept, because a lead's custom fields have together at most 16 KB.",
+                    "The text of {title} is {whole} long; the first {} are kept, because a lead's custom fields can have at most 16 KB in total.",
                     kilobytes(end)
                 ));
                 item.text.push_str(ELLIPSIS);

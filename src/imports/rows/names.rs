@@ -129,7 +129,7 @@ fn has_words(whole: &str, part: &str) -> bool {
 /// [`Invalid`] for an address, and for the number of an order or another record.
 fn full_name(line: &str) -> Result<Words, Invalid> {
     if line.contains('@') || is_number(line) {
-        return Err(Invalid::new("This is not a name."));
+        return Err(Invalid::new("This isn't a name."));
     }
     Ok(words(line))
 }
@@ -165,7 +165,7 @@ fn from_email(reader: &mut RowReader<'_>, addresses: &Addresses) -> (String, boo
         return (display.text, true);
     }
     let name = addresses.first.as_str().split('@').next().unwrap_or_default().to_owned();
-    reader.warn(format!("Name is empty; {} is taken from the email address.", quoted(&name)));
+    reader.warn(format!("Name is empty; {} is taken from the email.", quoted(&name)));
     (name, false)
 }
 
@@ -184,7 +184,7 @@ fn fitting(reader: &mut RowReader<'_>, written: &str) -> Result<Name, String> {
     reader.keep_extra(WHOLE_NAME, written);
     let title = quoted(&reader.mapping.unused_title(WHOLE_NAME));
     reader.warn(format!(
-        "Name {}: {invalid} It is cut, and kept whole as the custom field {title}.",
+        "Name {}: {invalid} It's shortened; the full text is kept as the custom field {title}.",
         quoted(written)
     ));
     Ok(name)

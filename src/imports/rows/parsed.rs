@@ -43,12 +43,11 @@ impl ParsedRow {
         let kept = match with_field(&self.lead.fields, &self.owner_title, &text) {
             Some(fields) => {
                 self.lead.fields = fields;
-                format!("It is kept as the custom field {title}.")
+                format!("It's kept as the custom field {title}.")
             }
-            None => "It is left out, because the lead's custom fields are full.".to_owned(),
+            None => "It's left out because the lead's custom fields are full.".to_owned(),
         };
-        self.warnings
-            .push(format!("Owner {}: No agent has this name or email address. {kept}", quoted(&text)));
+        self.warnings.push(format!("Owner {}: No agent has this name or email. {kept}", quoted(&text)));
         self
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Phones {
 /// [`Invalid`] if the first is no number.
 pub(super) fn phones(line: &str) -> Result<Phones, Invalid> {
     if is_rounded(line) {
-        return Err(Invalid::new("A spreadsheet has rounded this number; write it with all its digits."));
+        return Err(Invalid::new("A spreadsheet rounded this number. Enter it with all its digits."));
     }
     let mut numbers = split(line).into_iter();
     let first = numbers.next().unwrap_or_default().parse()?;

@@ -134,7 +134,7 @@ impl<'a> RowReader<'a> {
     pub fn keep_with_reason(&mut self, at: usize, text: &str, reason: &str) {
         self.keep(at, text);
         let (name, title) = (self.column_name(at).to_owned(), quoted(self.title(at)));
-        self.warn(format!("{name} {}: {reason} It is kept as the custom field {title}.", quoted(text)));
+        self.warn(format!("{name} {}: {reason} It's kept as the custom field {title}.", quoted(text)));
     }
 
     /// Keeps a text that is no whole cell as a custom field.

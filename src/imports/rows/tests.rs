@@ -72,16 +72,16 @@ fn a_row_with_few_cells_has_the_defaults() {
 fn an_optional_cell_never_costs_the_contact() {
     let long = "x".repeat(161);
     let cases = [
-        ("Lead Status", "Working", "Lead Status", "This is not a known status."),
-        ("Stage", "Demo held", "Stage", "This is not a known status."),
-        ("State", "Ontario", "State (file)", "This is not a US state; write for example TX or Texas."),
-        ("State", "PR", "State (file)", "This is not a US state"),
-        ("State", "AE", "State (file)", "This is not a US state"),
+        ("Lead Status", "Working", "Lead Status", "This isn't a known status."),
+        ("Stage", "Demo held", "Stage", "This isn't a known status."),
+        ("State", "Ontario", "State (file)", "This isn't a US state. Use one such as TX or Texas."),
+        ("State", "PR", "State (file)", "This isn't a US state"),
+        ("State", "AE", "State (file)", "This isn't a US state"),
         ("Lead Score", "hot", "Lead Score (file)", "A lead score must be a whole number from 0 to 100."),
         ("Score", "72.5", "Score", "A lead score must be a whole number"),
         ("Score", "140", "Score", "A lead score must be a whole number"),
         ("Phone", "call me", "Phone (file)", "at least three digits"),
-        ("Phone", "1.77556E+10", "Phone (file)", "has rounded this number"),
+        ("Phone", "1.77556E+10", "Phone (file)", "rounded this number"),
         ("Company", &long, "Company (file)", "at most 160 characters"),
         ("Company", "Ac\u{202e}me", "Company (file)", "U+202E"),
         ("Source", &long, "Source (file)", "at most 100 characters"),
@@ -153,7 +153,7 @@ fn a_state_in_another_country_is_no_us_state() {
     let at = |state: &str, country: &str| parsed(&headers, &["Kim", "kim@example.com", state, country]);
     let found = at("CA", "Italy");
     assert_eq!((state(&found), fields(&found)), (None, vec![("State/Province", "CA"), ("Country", "Italy")]));
-    let expected = "State/Province “CA”: This is not a US state, because the country is “Italy”. It is kept as the custom field “State/Province”.";
+    let expected = "State/Province “CA”: This isn't a US state, because the country is “Italy”. It is kept as the custom field “State/Province”.";
     assert_eq!(found.warnings, [expected]);
     for country in [
         "",

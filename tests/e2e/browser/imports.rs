@@ -29,7 +29,7 @@ pub(super) fn fixture(name: &str) -> PathBuf {
 pub(super) async fn upload(office: &Office, person: &Browser, file: &Path) {
     person.goto(&office.url("/leads/imports/new")).await;
     person.upload("#file", file).await;
-    person.click(At::Named("Upload and look")).await;
+    person.click(At::Named("Upload")).await;
     person.wait_for("table.preview").await;
 }
 
@@ -54,7 +54,7 @@ async fn a_file_is_previewed_mapped_by_hand_and_imported_once(environment: TestE
     assert_eq!(ada.value(At::Named("first_name")).await, "first-name");
     assert_eq!(ada.value(At::Named("state")).await, "state");
     ada.wait_for_text("table.preview", "Thibodeaux, Landry & Co").await;
-    ada.wait_for_text("main", "Nothing is written yet").await;
+    ada.wait_for_text("main", "Nothing has been imported yet").await;
 
     // A wrong mapping: without a name the import does not start.
     ada.choose(At::Named("first_name"), "Ignore").await;
@@ -76,7 +76,7 @@ async fn a_file_is_previewed_mapped_by_hand_and_imported_once(environment: TestE
     upload(&office, &ada, &fixture("contacts.csv")).await;
     ada.click(At::Named("Import 36 rows")).await;
     assert_eq!(report(&ada).await, json!([0, 36, 0]));
-    ada.click(At::Named("See the leads")).await;
+    ada.click(At::Named("View leads")).await;
     ada.wait_for_text("#lead-rows", "Littlefield Lobster").await;
     console_is_quiet(&ada).await;
 }
@@ -91,7 +91,7 @@ async fn rejected_rows_are_listed_and_offered_for_correction(environment: TestEn
     assert!(counts[0].as_u64() > Some(0) && rejected > 3, "{counts}");
     assert_eq!(ada.count("#import-progress .compare tbody tr").await as u64, rejected);
     ada.wait_for_text("#import-progress .compare", "zelda").await;
-    let link = ada.find(At::Named("Download the rejected rows")).await;
+    let link = ada.find(At::Named("Download rejected rows")).await;
     let address = link.prop("href").await.unwrap().unwrap();
     let download = "return fetch(arguments[0]).then(answer => answer.text())";
     let file = ada.run(download, vec![address.into()]).await;

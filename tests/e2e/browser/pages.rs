@@ -117,7 +117,7 @@ async fn the_lead_pages_are_accessible(environment: TestEnvironment) {
     let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("Load sample leads")).await;
-    ada.click(At::Named("See the leads")).await;
+    ada.click(At::Named("View leads")).await;
     ada.wait_for("#lead-rows tr").await;
     assert_accessible(&ada, "list").await;
     ada.fill(At::Named("Search leads"), "nobody at all").await;
@@ -152,7 +152,7 @@ async fn the_conflict_pages_are_accessible(environment: TestEnvironment) {
     let ada = office.agent("Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("Load sample leads")).await;
-    ada.click(At::Named("See the leads")).await;
+    ada.click(At::Named("View leads")).await;
     ada.wait_for("#lead-rows tr").await;
     let ann =
         office.workspace.session(Role::Agent, "Ann Baker").await.always("origin", "http://holdfast.test");

@@ -91,6 +91,6 @@ async fn a_file_is_imported_without_javascript(environment: TestEnvironment) {
         ada.wait_for("#import-progress .counts").await;
     }
     ada.wait_for_text("#import-progress", "36 rows were read").await;
-    ada.click(At::Named("See the leads")).await;
+    ada.click(At::Named("View leads")).await;
     ada.wait_for_text("#lead-rows", "Josie Littlefield").await;
 }

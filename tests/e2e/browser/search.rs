@@ -150,7 +150,7 @@ async fn a_long_list_is_paged_forward_and_back(environment: TestEnvironment) {
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("Load sample leads")).await;
-    ada.click(At::Named("See the leads")).await;
+    ada.click(At::Named("View leads")).await;
     ada.choose(At::Named("Order"), "Highest score first").await;
     address_is(&ada, "/leads?sort=score").await;
     ada.wait_for("#lead-rows tr:first-child meter[value='100']").await;

@@ -240,11 +240,11 @@ async fn an_upload_continues_after_signing_in_again(environment: TestEnvironment
     ada.goto(&office.url("/leads/imports/new")).await;
     ada.upload("#file", &super::imports::fixture("contacts.csv")).await;
     end_session(&ada).await;
-    ada.click(At::Named("Upload and look")).await;
+    ada.click(At::Named("Upload")).await;
     ada.find(PASSWORD_FIELD).await;
     ada.press(&Key::Escape).await;
     ada.wait_until_gone(DIALOG).await;
-    ada.click(At::Named("Upload and look")).await;
+    ada.click(At::Named("Upload")).await;
     ada.wait_for(DIALOG).await;
     sign_in(&ada).await;
     ada.wait_for("table.preview").await;

@@ -46,7 +46,7 @@ fn a_file_that_cannot_be_imported_is_rejected_with_a_message() {
         (b"PK\x03\x04\x14\0", FileError::Workbook, "workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", FileError::Workbook, "workbook"),
         (b"na\0me,email\n", FileError::NotText { at: 3 }, "byte 3"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", FileError::NotText { at: 9 }, "not plain text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", FileError::NotText { at: 9 }, "isn't plain text"),
         (b"\nname,\"email\nA,a@example.com\n", open, "line 2"),
     ];
     for (file, error, words) in cases {
