@@ -20,6 +20,11 @@ impl Rng {
         Self(Arc::new(|buffer| getrandom::fill(buffer).expect("the system provides random bytes")))
     }
 
+    /// Creates a generator from a function that fills a buffer. Secrets need one that cannot be predicted.
+    pub fn from_fn(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fill))
+    }
+
     /// Returns `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

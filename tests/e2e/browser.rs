@@ -5,11 +5,13 @@
 
 mod commands;
 mod edits;
+mod gallery;
 mod imports;
 mod inventory;
 mod keyboard;
 mod orders;
 mod pages;
+mod pictures;
 mod plain;
 mod raffles;
 mod refusals;
@@ -34,6 +36,7 @@ pub fn all() -> Vec<Case> {
         keyboard::all(),
         orders::all(),
         pages::all(),
+        pictures::all(),
         plain::all(),
         raffles::all(),
         refusals::all(),

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::{Element, ElementRef};
 use fantoccini::error::CmdError;
@@ -238,6 +239,22 @@ impl Browser {
         std::fs::create_dir_all(&folder).expect("the folder can be made");
         std::fs::write(&file, image).expect("the picture can be written");
         file
+    }
+
+    /// A picture of the window as a PNG, each side divided by `shrink`.
+    pub async fn picture(&self, shrink: u32) -> Vec<u8> {
+        let window = self.run("return [innerWidth, innerHeight, scrollX, scrollY]", Vec::new()).await;
+        let [width, height, x, y] = [0, 1, 2, 3].map(|side| window[side].as_f64().expect("a number"));
+        let scale = 1.0 / f64::from(shrink);
+        let clip = json!({ "x": x, "y": y, "width": width, "height": height, "scale": scale });
+        let drawn = self.devtools("Page.captureScreenshot", json!({ "format": "png", "clip": clip })).await;
+        BASE64_STANDARD.decode(drawn["data"].as_str().expect("a picture")).expect("it is in base64")
+    }
+
+    /// The name and version of the browser.
+    pub async fn version(&self) -> String {
+        let version = self.devtools("Browser.getVersion", json!({})).await;
+        version["product"].as_str().expect("a browser has a version").to_owned()
     }
 
     /// Panics if axe-core finds a violation on this page.

@@ -13,7 +13,12 @@ impl TestClock {
     /// A clock that shows the current time in whole seconds, which Secrets Manager returns unchanged.
     pub fn new() -> Self {
         let now = Timestamp::from_second(Timestamp::now().as_second());
-        Self(Arc::new(Mutex::new(now.expect("now is a time"))))
+        Self::at(now.expect("now is a time"))
+    }
+
+    /// A clock that shows this time.
+    pub fn at(time: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(time)))
     }
 
     /// The time that it shows.

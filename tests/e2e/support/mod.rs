@@ -23,6 +23,7 @@ pub mod look;
 pub mod missing_tool;
 pub mod npm;
 pub mod panics;
+pub mod picture;
 pub mod policy;
 pub mod process;
 pub mod property;

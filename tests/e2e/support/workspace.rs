@@ -1,5 +1,6 @@
 //! The application under test over a case's environment, and people who are signed in to it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use holdfast::accounts::auth_cache::AuthCache;
@@ -31,6 +32,7 @@ use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use super::browser::{At, Browser};
+use super::chance::Dice;
 use super::connector::Wire;
 use super::entry::{self, Entry};
 use super::environment::TestEnvironment;
@@ -121,6 +123,19 @@ impl Workspace {
     pub fn with_clock(self, clock: Clock) -> Self {
         self.assert_in_process();
         let app = App { clock, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// The same instance with another clock and reproducible random bytes, so that it shows the same every time.
+    pub fn reproducible(self, clock: Clock) -> Self {
+        self.assert_in_process();
+        let dice = Mutex::new(Dice(1));
+        let rng = Rng::from_fn(move |buffer| {
+            let mut dice = dice.lock().unwrap_or_else(PoisonError::into_inner);
+            buffer.fill_with(|| dice.roll(256) as u8);
+        });
+        let app = App { clock, rng, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
     }
