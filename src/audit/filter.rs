@@ -121,7 +121,7 @@ impl AuditFilter {
         let kind = parameter("kind", kind, str::parse)?;
         let (from, to) = (parameter("from", from, day)?, parameter("to", to, day)?);
         if from.zip(to).is_some_and(|(from, to)| to < from) {
-            return Err(WebError::field("to", &Invalid::new("The last day is before the first.")));
+            return Err(WebError::field("to", &Invalid::new("The last day can't be before the first.")));
         }
         let person = person.filter(|person| !person.typed.is_empty());
         Ok(Self { person, kind, from, to })
@@ -152,7 +152,7 @@ impl AuditFilter {
 
 fn day(text: &str) -> Result<Date, Invalid> {
     let text = text.trim();
-    let invalid = || Invalid::new("A day is written as year, month and day, for example 2026-03-08.");
+    let invalid = || Invalid::new("Enter a date as year, month, and day, for example 2026-03-08.");
     text.parse::<Date>().ok().filter(|day| day.to_string() == text).ok_or_else(invalid)
 }
 

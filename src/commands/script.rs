@@ -146,7 +146,7 @@ fn audited(lines: &[Line]) -> Audited {
 
 fn failed(line: usize, name: &str, error: AutomationError) -> LineResult {
     if let AutomationError::Order(OrderError::NothingToGive(given)) = &error {
-        let text = format!("{name}: There is nothing to give. No state has a free lead under its cap.");
+        let text = format!("{name}: No leads available in these states.");
         return LineResult { line, status: 422, text, rows: given_table(given) };
     }
     let problem = Problem::from(error);
@@ -299,7 +299,7 @@ mod tests {
             |line, status, text: &str| LineResult { line, status, text: text.to_owned(), rows: Vec::new() };
         let mut results = vec![
             line(1, 200, "get_leads leads=0 more=no"),
-            line(3, 404, "fulfill_order: There is no such order."),
+            line(3, 404, "fulfill_order: Order not found."),
             line(4, 422, "x"),
         ];
         results[0].rows = vec!["ID".to_owned(), String::new()];
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(status(&results[..1]), 200);
         assert_eq!(
             render(&results[..2]),
-            "1 ok get_leads leads=0 more=no\n  ID\n\n3 failed fulfill_order: There is no such order.\n"
+            "1 ok get_leads leads=0 more=no\n  ID\n\n3 failed fulfill_order: Order not found.\n"
         );
     }
 }

@@ -25,7 +25,7 @@ use crate::shared::values::number_type;
 
 text_enum! {
     /// The status of an order.
-    pub enum OrderStatus, "An order's status is OPEN or FULFILLED.";
+    pub enum OrderStatus, "The status must be OPEN or FULFILLED.";
     /// Its leads are assigned to it and not yet delivered.
     Open = "OPEN",
     /// Its leads were delivered. It does not change any more.
@@ -54,13 +54,13 @@ number_type!(
     /// The number of leads that an order requests from each state: 1 to 1,000.
     Quantity,
     1..=1_000,
-    "A quantity is a whole number from 1 to 1000."
+    "A quantity must be a whole number from 1 to 1000."
 );
 number_type!(
     /// The most leads of one state that may be in open orders at once: 0 to 1,000.
     Cap,
     0..=1_000,
-    "A cap is a whole number from 0 to 1000."
+    "A cap must be a whole number from 0 to 1000."
 );
 
 impl Quantity {
@@ -124,9 +124,9 @@ impl TryFrom<Vec<UsState>> for RequestedStates {
             }
         }
         match unique.len() {
-            0 => Err(Invalid::new("Name at least one state, for example NY.")),
+            0 => Err(Invalid::new("Choose at least one state, for example NY.")),
             1..=Self::MAX => Ok(Self(unique)),
-            _ => Err(Invalid::new("An order names at most 50 states.")),
+            _ => Err(Invalid::new("An order can have at most 50 states.")),
         }
     }
 }
@@ -144,7 +144,7 @@ impl RequestedStates {
     /// The first invalid code, or the wrong number of states.
     pub fn parse<'a>(codes: impl IntoIterator<Item = &'a str>) -> Result<Self, Invalid> {
         let state = |code: &str| {
-            let words = || format!("{code:.20} is not a US state; give two-letter codes, for example CA,NY.");
+            let words = || format!("{code:.20} isn't a US state. Use two-letter codes, for example CA,NY.");
             code.parse::<UsState>().map_err(|_| Invalid::new(words()))
         };
         codes.into_iter().map(state).collect::<Result<Vec<_>, _>>().and_then(Self::try_from)
@@ -244,9 +244,9 @@ impl OrderRule {
     /// Returns a message that says which rule is broken and what would be right.
     pub fn words(self) -> &'static str {
         match self {
-            Self::FulfilledStays => "A fulfilled order cannot be deleted: its leads were delivered.",
-            Self::OnlyOpenReleases => "Leads can be released only from open orders; this one is fulfilled.",
-            Self::NotInOrder => "The lead is not (or no longer) in the order.",
+            Self::FulfilledStays => "A fulfilled order can't be deleted: its leads were delivered.",
+            Self::OnlyOpenReleases => "Leads can be released only from open orders. This one is fulfilled.",
+            Self::NotInOrder => "The lead isn't in this order.",
         }
     }
 }

@@ -75,35 +75,36 @@ impl IntoProblem for OrderError {
     fn into_problem(self) -> Problem {
         use StatusCode as S;
         match self {
-            Self::NotFound(_) => {
-                not_found("There is no such order", "It was deleted or never existed.")
-            }
-            Self::Conflict(fresh) => stale("The order has changed since it was read", &fresh),
-            Self::CapConflict(fresh) => stale("The cap has changed since it was read", &fresh),
-            Self::DefaultCapConflict(fresh) => stale("The default cap has changed since it was read", &fresh),
+            Self::NotFound(_) => not_found("Order not found", "It was deleted or never existed."),
+            Self::Conflict(fresh) => stale("This order has changed", &fresh),
+            Self::CapConflict(fresh) => stale("The cap has changed", &fresh),
+            Self::DefaultCapConflict(fresh) => stale("The default cap has changed", &fresh),
             Self::PreviewOutdated(preview) => Problem::new(
                 S::CONFLICT,
                 "preview-outdated",
                 "The preview is out of date",
-                "No order was created. `preview` shows what the order would get now; confirm its fingerprint.",
+                "No order was created. `preview` shows what's available now; confirm its fingerprint.",
             )
             .with("preview", json!(preview)),
-            Self::RuleViolation(rule) => {
-                Problem::new(S::UNPROCESSABLE_ENTITY, "rule-violation", "A rule doesn't allow this change", rule.words())
-                    .with("rule", rule.name().into())
-                    .with("field", rule.field().into())
-                    .with("errors", json!([{ "field": rule.field(), "message": rule.words() }]))
-            }
+            Self::RuleViolation(rule) => Problem::new(
+                S::UNPROCESSABLE_ENTITY,
+                "rule-violation",
+                "A rule doesn't allow this change",
+                rule.words(),
+            )
+            .with("rule", rule.name().into())
+            .with("field", rule.field().into())
+            .with("errors", json!([{ "field": rule.field(), "message": rule.words() }])),
             Self::NothingToGive(given) => Problem::new(
                 S::UNPROCESSABLE_ENTITY,
                 "nothing-to-give",
-                "There is nothing to give",
-                "No requested state has a free lead under its cap, so no order was created. `given` has the reasons.",
+                "No leads available in these states",
+                "No order was created. `given` has the reason for each state.",
             )
             .with("given", json!(given)),
             Self::Contention => {
                 tracing::warn!(error = %self, "an order request ran out of time");
-                Problem::busy("Other requests kept changing the same data. Nothing was written, so it is safe to try again.")
+                Problem::busy("Other requests kept changing the same data. Nothing was saved; try again.")
             }
             Self::KeyReused(error) => error.into_problem(),
             Self::Lead(error) => error.into_problem(),

@@ -36,7 +36,7 @@ impl CustomerWords {
     pub fn parse(text: &str) -> Result<Option<Self>, Invalid> {
         let typed = text.trim();
         if typed.chars().count() > Self::MAX_CHARS || typed.chars().any(char::is_control) {
-            return Err(Invalid::new("A customer filter has at most 200 characters on one line."));
+            return Err(Invalid::new("A customer filter must be one line of at most 200 characters."));
         }
         let words = || Self { typed: typed.to_owned(), lower: typed.to_lowercase() };
         Ok((!typed.is_empty()).then(words))

@@ -35,7 +35,7 @@ impl Period {
     pub fn of(from: Option<Date>, to: Option<Date>) -> Result<Self, Invalid> {
         match (from, to) {
             (Some(first), Some(last)) if last < first => {
-                Err(Invalid::new("The last day is before the first."))
+                Err(Invalid::new("The last day can't be before the first."))
             }
             _ => Ok(Self { from, to }),
         }
@@ -80,7 +80,7 @@ impl Period {
 pub fn day(text: &str) -> Result<Date, Invalid> {
     let text = text.trim();
     let plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let invalid = || Invalid::new("A day is written as year, month and day, for example 2026-03-08.");
+    let invalid = || Invalid::new("Enter a date as year, month, and day, for example 2026-03-08.");
     text.parse::<Date>().ok().filter(|_| plain).ok_or_else(invalid)
 }
 

@@ -122,7 +122,7 @@ async fn text_commands_run_line_by_line_with_a_result_each(environment: TestEnvi
     let lines: Vec<_> = answer.text().lines().collect();
     assert!(lines[0].starts_with("2 ok create_order order="), "{lines:#?}");
     assert!(lines[0].ends_with("status=OPEN leads=3 given=CA:3,NY:0"), "{lines:#?}");
-    assert!(lines[1].starts_with("4 failed fulfill_order: There is no such order. "), "{lines:#?}");
+    assert!(lines[1].starts_with("4 failed fulfill_order: Order not found. "), "{lines:#?}");
     assert_eq!(lines[2], "5 ok get_orders orders=1 more=no");
     // The table for people can also be split by tools such as awk.
     let cells: Vec<_> = lines[4].split_whitespace().collect();
@@ -131,7 +131,7 @@ async fn text_commands_run_line_by_line_with_a_result_each(environment: TestEnvi
     assert!(lines[5].starts_with("6 ok get_leads leads=2 more=yes next="), "{}", lines[5]);
     assert!(lines[6].trim_start().starts_with("ID ") && lines[6].ends_with(" NAME"), "{lines:#?}");
     assert!(lines[8].contains(" ASSIGNED "), "{lines:#?}");
-    assert!(lines[9].starts_with("7 failed create_order: There is nothing to give. "), "{lines:#?}");
+    assert!(lines[9].starts_with("7 failed create_order: No leads available in these states."), "{lines:#?}");
     assert_eq!(lines[11].split_whitespace().collect::<Vec<_>>(), ["TX", "-", "0", "10", "0", "0"]);
     assert_eq!(lines.len(), 12);
     text(&agent, "get_leads").await.expect(200);

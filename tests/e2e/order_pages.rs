@@ -83,7 +83,8 @@ async fn a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones(environment
     let outdated = ann.post("/orders").form(&confirming(form.clone(), html)).send().await.expect(409);
     let html = outdated.text();
     assert!(
-        html.contains("Someone else was faster") && html.contains("Create it with these leads"),
+        html.contains("Someone just took some of these leads")
+            && html.contains("Create order with these leads"),
         "{html}"
     );
     assert!(html.contains("Lead 1") && html.contains("Lead 2"), "{html}");
@@ -126,7 +127,7 @@ async fn a_changed_order_is_fulfilled_as_it_is_now_with_one_more_click(environme
     agent.post(&format!("/api{page}/release")).json(&release).send().await.expect(200);
 
     let stale = [("version", order["version"].to_string())];
-    for (action, button) in [("fulfill", "Fulfil it as it is now"), ("delete", "Delete anyway")] {
+    for (action, button) in [("fulfill", "Fulfill anyway"), ("delete", "Delete anyway")] {
         let answer = ann.post(&format!("{page}/{action}")).form(&stale).send().await.expect(409);
         let html = answer.text();
         assert!(html.contains("<strong>Test agent (test) released a lead</strong>"), "{html}");
@@ -153,7 +154,7 @@ async fn a_cap_that_another_person_changed_is_set_with_one_more_click(environmen
     assert!(row.text().contains("0 of 3") && !row.text().contains("<html"), "{}", row.text());
     let overtaken = set("1", "5").await.expect(409);
     let html = overtaken.text();
-    assert!(html.contains("Someone else set it to 3") && html.contains("value=\"5\""), "{html}");
+    assert!(html.contains("Someone just set this to 3") && html.contains("value=\"5\""), "{html}");
     set(&hidden(html, "version"), "5").await.expect(200);
     let wrong = set("3", "1.5").await.expect(422);
     assert!(
@@ -165,10 +166,10 @@ async fn a_cap_that_another_person_changed_is_set_with_one_more_click(environmen
     // Without JavaScript the answer is the whole page.
     let form = [("version", "1"), ("cap", "9")];
     let plain = ann.post("/orders/caps/NY").form(&form).send().await.expect(409);
-    assert!(plain.text().contains("<html") && plain.text().contains("Someone else set it"));
+    assert!(plain.text().contains("<html") && plain.text().contains("Someone just set this"));
     ann.post("/orders/caps").form(&form).send().await.expect(303);
     let stale = ann.post("/orders/caps").form(&[("version", "1"), ("cap", "8")]).send().await.expect(409);
-    assert!(stale.text().contains("Someone else set it to 9"), "{}", stale.text());
+    assert!(stale.text().contains("Someone just set this to 9"), "{}", stale.text());
 }
 
 async fn an_order_is_created_fulfilled_and_deleted_without_javascript(environment: TestEnvironment) {
@@ -188,7 +189,7 @@ async fn an_order_is_created_fulfilled_and_deleted_without_javascript(environmen
 
     let nothing = fields(&key(&ann).await, &["NY"], "1");
     let refused = ann.post("/orders").form(&nothing).send().await.expect(422);
-    assert!(refused.text().contains("There is nothing to give"), "{}", refused.text());
+    assert!(refused.text().contains("No leads available in these states"), "{}", refused.text());
     stock(&workspace, "CA", 1).await;
     let page = make(&ann, &["CA"], "1").await;
     let gone = ann.post(&format!("{page}/delete")).form(&version).send().await.expect(303);
@@ -252,7 +253,7 @@ async fn releasing_a_lead_for_another_reason_needs_a_note(environment: TestEnvir
     let order = ann.get(&page).send().await.expect(200);
     assert!(order.text().contains("Wants a fence, not a roof") && order.text().contains("Lead 1"));
     let stale = send("DUPLICATE", "").await.expect(409);
-    assert!(stale.text().contains("The lead was not released."), "{}", stale.text());
+    assert!(stale.text().contains("The lead wasn't released."), "{}", stale.text());
 }
 
 async fn a_withheld_lead_is_found_by_its_stock_and_restocked_on_its_page(environment: TestEnvironment) {
@@ -292,9 +293,9 @@ async fn the_list_of_orders_serves_the_page_or_its_rows(environment: TestEnviron
     let page = ann.get("/orders?status=OPEN").send().await.expect(200);
     assert!(page.text().contains("<html") && page.text().contains("2 orders shown"));
     let rows = ann.get("/orders?customer=nobody").header("hx-request", "true").send().await.expect(200);
-    assert!(!rows.text().contains("<html") && rows.text().contains("No order matches."), "{}", rows.text());
+    assert!(!rows.text().contains("<html") && rows.text().contains("No matching orders."), "{}", rows.text());
     let export = ann.get("/orders/export?from=&to=").send().await.expect(200);
-    assert!(export.text().contains("No lead was delivered on these days."));
+    assert!(export.text().contains("No leads were delivered on these days."));
 }
 
 async fn the_dashboard_shows_the_newest_orders_or_how_to_start(environment: TestEnvironment) {

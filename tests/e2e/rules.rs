@@ -182,7 +182,7 @@ async fn a_failing_run_is_tried_three_times_then_kept_and_can_be_run_again(envir
     };
     let first = state().await;
     assert_eq!((&first["state"], &first["attempts"]), (&json!("FAILED"), &json!(1)));
-    assert!(first["result"].as_str().unwrap().starts_with("There is nothing to give"), "{first}");
+    assert!(first["result"].as_str().unwrap().starts_with("No leads available in these states"), "{first}");
     workspace.app.projections().sweep().await.unwrap();
     assert_eq!(state().await, first, "the retry is not due yet");
     for (wait, attempts, expected) in
@@ -449,7 +449,9 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
         workspace.app.projections().sweep().await.unwrap();
     }
     let page = ann.get("/automation/rules").send().await.expect(200);
-    for words in ["Waiting for you", "There is nothing to give", "Run again", "tried 3 times", "Switch off"] {
+    for words in
+        ["Waiting for you", "No leads available in these states", "Run again", "tried 3 times", "Switch off"]
+    {
         assert!(page.text().contains(words), "{words}");
     }
     let seen = agent.get("/automation/rules").send().await.expect(200);

@@ -507,7 +507,7 @@ async fn pages_show_how_late_the_statistics_are(environment: TestEnvironment) {
     create(&agent, &new_lead("Lead", "lead@example.com")).await;
     process_stream(&environment, &workspace).await;
     let pages = ["/", "/orders/caps", "/orders/new"];
-    let late = async |path: &str| agent.get(path).send().await.expect(200).text().contains(" late. What");
+    let late = async |path: &str| agent.get(path).send().await.expect(200).text().contains(" behind. Recent");
     for path in pages {
         assert!(!late(path).await, "{path}: no reader has reported");
     }
@@ -519,7 +519,7 @@ async fn pages_show_how_late_the_statistics_are(environment: TestEnvironment) {
     seconds.store(72, Ordering::SeqCst);
     for path in pages {
         let page = agent.get(path).send().await.expect(200).text().to_owned();
-        assert!(page.contains("72 seconds late. What"), "{path}");
+        assert!(page.contains("72 seconds behind. Recent"), "{path}");
     }
     let stats: Value = agent.get("/api/leads/stats").send().await.expect(200).json();
     assert_eq!(stats["lateBySeconds"], 72);

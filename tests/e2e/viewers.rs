@@ -179,7 +179,7 @@ async fn the_pages_of_a_viewer_offer_no_change_and_no_refused_link(environment: 
         ("/leads/trash", 200, &["Gone Lane"]),
         (&deleted, 410, &["Gone Lane", "deleted this lead"]),
         ("/orders", 200, &["Acme Roofing", "Caps"]),
-        (&order, 200, &["Acme Roofing", "What each state gave", "Lane"]),
+        (&order, 200, &["Acme Roofing", "Leads by state", "Lane"]),
         ("/orders/caps", 200, &["Default cap", "New York"]),
         ("/inventory", 200, &["A1"]),
         ("/inventory/A1", 200, &["A1", "Low from", "Movements"]),

@@ -50,7 +50,7 @@ fn all_errors_are_listed_with_what_would_be_right() {
         ("customer_name", json!(7), "for example customer_name=\"Acme Roofing\"."),
         ("customer_name", json!(null), "This is missing; give the customer's name"),
         ("customer_email", json!("acme"), "This isn't a valid email"),
-        ("requested_states", json!([]), "Name at least one state"),
+        ("requested_states", json!([]), "Choose at least one state"),
         ("requested_states", json!("XX"), "XX is not a US state"),
         ("requested_states", json!(["CA", "Texas"]), "Texas is not a US state"),
         ("requested_states", json!(["CA", 7]), "for example requested_states=CA,NY,TX."),

@@ -25,7 +25,7 @@ impl FromStr for CustomerName {
         let name: Name = text.parse()?;
         if begins_formula(name.as_str()) {
             return Err(Invalid::new(
-                "A customer's name must not begin with =, +, - or @: a spreadsheet would run it as a formula.",
+                "A customer name can't begin with =, +, -, or @: a spreadsheet would run it as a formula.",
             ));
         }
         Ok(Self(name))

@@ -37,13 +37,13 @@ impl Given {
         if self.asked.is_some_and(|asked| asked.get() == self.given) {
             "as asked"
         } else if self.already_out >= self.cap.get() {
-            "the cap is reached"
+            "cap reached"
         } else if self.in_stock == 0 {
             "none in stock"
         } else if u64::from(self.given) >= self.in_stock && !self.more_in_stock {
-            "all there are"
+            "all available"
         } else {
-            "what the cap leaves"
+            "up to the cap"
         }
     }
 
@@ -153,7 +153,7 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let is_one = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let invalid =
-            || Invalid::new("This is not the fingerprint of a preview. Send the fingerprint unchanged.");
+            || Invalid::new("This isn't the fingerprint of a preview. Send the fingerprint unchanged.");
         is_one.then(|| Self(text.to_owned())).ok_or_else(invalid)
     }
 }
@@ -197,12 +197,12 @@ mod tests {
     fn the_answer_says_why_a_state_gives_that_many_leads() {
         for (asked, in_stock, cap, out, given, why) in [
             (Some(5), 20, 10, 0, 5, "as asked"),
-            (Some(5), 3, 10, 0, 3, "all there are"),
-            (Some(5), 20, 10, 8, 2, "what the cap leaves"),
-            (Some(5), 20, 10, 12, 0, "the cap is reached"),
+            (Some(5), 3, 10, 0, 3, "all available"),
+            (Some(5), 20, 10, 8, 2, "up to the cap"),
+            (Some(5), 20, 10, 12, 0, "cap reached"),
             (Some(5), 0, 10, 0, 0, "none in stock"),
-            (None, 20, 10, 4, 6, "what the cap leaves"),
-            (None, 4, 10, 4, 4, "all there are"),
+            (None, 20, 10, 4, 6, "up to the cap"),
+            (None, 4, 10, 4, 4, "all available"),
         ] {
             let given = serde_json::json!({
                 "state": "NY", "asked": asked, "inStock": in_stock, "cap": cap, "alreadyOut": out, "given": given,

@@ -5,7 +5,7 @@ use crate::leads::domain::Reason;
 
 text_enum! {
     /// A kind of reason.
-    pub enum ReleaseReason, "A reason is BAD_CONTACT, DUPLICATE, OUT_OF_AREA or OTHER.";
+    pub enum ReleaseReason, "The reason must be BAD_CONTACT, DUPLICATE, OUT_OF_AREA, or OTHER.";
     /// The person cannot be reached or does not exist. The lead does not go back to stock automatically.
     BadContact = "BAD_CONTACT",
     /// The customer already knows the person.
@@ -47,7 +47,7 @@ impl Release {
     /// If the reason is "other" and there is no note.
     pub fn new(reason: ReleaseReason, note: Option<Reason>) -> Result<Self, Invalid> {
         if reason == ReleaseReason::Other && note.is_none() {
-            return Err(Invalid::new("Add a note: the reason \"other\" needs one."));
+            return Err(Invalid::new("Add a note for this reason."));
         }
         Ok(Self { reason, note })
     }

@@ -39,7 +39,7 @@ async fn set_default(
         Ok(cap) => match orders.set_default_cap(version, cap, &who, None).await {
             Ok(_) => {
                 let there = see_other(&context, "/orders/caps", fragment);
-                return Ok(with_toast_there(there, Tone::Success, "The default cap was set."));
+                return Ok(with_toast_there(there, Tone::Success, "Default cap saved."));
             }
             Err(OrderError::DefaultCapConflict(_)) => (StatusCode::CONFLICT, None),
             Err(error) => return Err(error.into()),
@@ -72,7 +72,7 @@ async fn set(
             }
             Ok(_) => {
                 let there = see_other(&context, "/orders/caps", false);
-                return Ok(with_toast_there(there, Tone::Success, "The cap was set."));
+                return Ok(with_toast_there(there, Tone::Success, "Cap saved."));
             }
             Err(OrderError::CapConflict(_)) => (StatusCode::CONFLICT, None),
             Err(error) => return Err(error.into()),

@@ -19,7 +19,7 @@ pub(super) fn routes() -> Routes<Orders> {
         .post("/orders", Access::Agent, create)
 }
 
-const CHOOSE_STATES: &str = "Choose at least one state to see what it would give.";
+const CHOOSE_STATES: &str = "Choose at least one state to see a preview.";
 
 async fn new(State(orders): State<Orders>, context: PageContext) -> PageAnswer {
     let state = FormState { context, key: fresh_key(&orders), typed: OrderTexts::default() };
@@ -127,7 +127,7 @@ async fn create(
         Ok(done) => {
             let path = done.answer(recorded).location.unwrap_or_else(|| "/orders".to_owned());
             let there = see_other(&context, &path, fragment);
-            Ok(with_toast_there(there, Tone::Success, "The order was created."))
+            Ok(with_toast_there(there, Tone::Success, "Order created."))
         }
         Err(OrderError::PreviewOutdated(preview)) => {
             let same = form.get("previewed") == Some(state.typed.previewed().as_str());
@@ -147,12 +147,11 @@ async fn create(
     }
 }
 
-const LEADS_TAKEN: &str =
-    "Someone else was faster: some of these leads are no longer free. This is what you would get now.";
-const FIELDS_CHANGED: &str = "You changed the order after the preview. This is what you would get now.";
+const LEADS_TAKEN: &str = "Someone just took some of these leads. Here is what's available now.";
+const FIELDS_CHANGED: &str = "You changed the order after the preview. Here is what's available now.";
 
 /// For a form that already created an order with other values, for example after going back in the browser.
-const ALREADY_SENT: &str = "This form already created an order. Send it again to create another one.";
+const ALREADY_SENT: &str = "This form already created an order. Select Create order to create another one.";
 
 /// Shows the form again with its errors, and with a preview if the fields allow one.
 async fn refused(orders: &Orders, state: FormState, wrong: OrderMessages) -> PageAnswer {

@@ -127,8 +127,8 @@ impl OrderListPage {
         let next = page.next.map(|cursor| filter.address(Some(&cursor)));
         let (next, further) = if full { (next, None) } else { (None, next) };
         let count_text = match page.items.len() {
-            0 if filtered => "No order matches.".to_owned(),
-            0 => "No orders here.".to_owned(),
+            0 if filtered => "No matching orders.".to_owned(),
+            0 => "No more orders.".to_owned(),
             count => format!("{} shown", counted(count as u64, "order", "orders")),
         };
         Self {

@@ -79,10 +79,10 @@ async fn fulfill(
     match orders.fulfill(id, Some(expected), &who.actor().into(), Some(&idempotency)).await {
         Ok(_) => {
             let there = see_other(&context, &format!("/orders/{id}"), fragment);
-            Ok(with_toast_there(there, Tone::Success, "The order was fulfilled, with all its leads."))
+            Ok(with_toast_there(there, Tone::Success, "Order fulfilled."))
         }
         Err(error) => {
-            let what = "It was not fulfilled.";
+            let what = "It wasn't fulfilled.";
             let refusal = Refusal { what, fulfill_anyway: true, ..Refusal::default() };
             refused(&orders, context, id, expected, error, refusal).await
         }
@@ -103,7 +103,7 @@ async fn delete(
     match orders.delete(id, Some(expected), &(&who).into(), Some(&idempotency)).await {
         Ok(_) => {
             let there = see_other(&context, "/orders", fragment);
-            Ok(with_toast_there(there, Tone::Success, "The order was deleted. Its leads are back in stock."))
+            Ok(with_toast_there(there, Tone::Success, "Order deleted. Its leads are back in stock."))
         }
         Err(error) => {
             let what = "It wasn't deleted.";

@@ -62,7 +62,7 @@ impl OrderView {
             states_short,
             quantity: order
                 .quantity_per_state
-                .map_or_else(|| "as many as the caps left".to_owned(), |quantity| quantity.get().to_string()),
+                .map_or_else(|| "Up to the cap".to_owned(), |quantity| quantity.get().to_string()),
             leads: order.lead_count,
             status: order.status,
             version: order.version.get(),

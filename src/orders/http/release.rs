@@ -77,10 +77,10 @@ async fn release(
         Ok(done) => {
             let words = match done {
                 Done::Now(Released { replacement: Some(_), .. }) => {
-                    "The lead was released, and the next oldest took its place."
+                    "Lead released. The next oldest lead took its place."
                 }
-                Done::Now(_) => "The lead was released. No other lead could take its place.",
-                Done::Replayed(_) => "The lead was released before. This is the order as it is now.",
+                Done::Now(_) => "Lead released. No other lead was available.",
+                Done::Replayed(_) => "This lead was already released. Here's the current order.",
             };
             let there = see_other(&context, &format!("/orders/{id}"), fragment);
             Ok(with_toast_there(there, Tone::Success, words))
@@ -92,7 +92,7 @@ async fn release(
             html(StatusCode::CONFLICT, &ReleasePage::new(context, &detail, &lead, typed))
         }
         Err(error) => {
-            let what = "The lead was not released.";
+            let what = "The lead wasn't released.";
             refused(&orders, context, id, expected, error, Refusal { what, ..Refusal::default() }).await
         }
     }
@@ -116,10 +116,10 @@ impl ReleaseReason {
     /// Says what happens to a lead that is released for this reason.
     fn hint(self) -> &'static str {
         match self {
-            Self::BadContact => "kept out of stock until an agent puts it back",
-            Self::Duplicate => "the customer already knows the person; the lead goes back in stock",
-            Self::OutOfArea => "the person lives elsewhere; the lead goes back in stock",
-            Self::Other => "explain below; the lead goes back in stock",
+            Self::BadContact => "Stays out of stock until an agent puts it back.",
+            Self::Duplicate => "The customer already has this person. The lead goes back in stock.",
+            Self::OutOfArea => "The person lives elsewhere. The lead goes back in stock.",
+            Self::Other => "Explain below. The lead goes back in stock.",
         }
     }
 }

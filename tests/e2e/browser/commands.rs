@@ -28,7 +28,7 @@ async fn commands_are_typed_corrected_and_run(environment: TestEnvironment) {
     ada.fill(At::Named("One command a line"), CREATE).await;
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs > li:first-child", "1 of 1 command failed").await;
-    ada.wait_for_text(".runs > li:first-child .run-result", "There is nothing to give").await;
+    ada.wait_for_text(".runs > li:first-child .run-result", "No leads available in these states").await;
     assert_eq!(ada.value(At::Named("One command a line")).await, CREATE);
     assert_eq!(ada.count(".runs > li").await, 2);
     console_is_quiet(&ada).await;

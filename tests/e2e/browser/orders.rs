@@ -63,7 +63,7 @@ async fn an_order_is_created_by_keyboard_while_its_preview_follows(environment: 
     focus_is_on(&ada, "Find a state").await;
     ada.click(At::Named("Create order")).await;
     ada.wait_for_text("#order-leads", "Lead 1").await;
-    ada.wait_for_text("#toast-status", "The order was created.").await;
+    ada.wait_for_text("#toast-status", "Order created.").await;
     console_is_quiet(&ada).await;
 }
 
@@ -81,7 +81,7 @@ async fn a_late_confirmation_takes_the_new_leads_with_one_click(environment: Tes
     })
     .await;
     assert_eq!(ada.value(At::Named("Customer")).await, "Acme Roofing");
-    ada.click(At::Named("Create it with these leads")).await;
+    ada.click(At::Named("Create order with these leads")).await;
     ada.wait_for_text("#order-leads", "Lead 2").await;
     console_is_quiet(&ada).await;
 }
@@ -111,13 +111,13 @@ async fn orders_are_created_and_fulfilled_without_javascript(environment: TestEn
     let ada = office.agent("Ada", Look::desktop().without_javascript()).await;
     ada.goto(&office.url("/orders/new")).await;
     ada.fill(At::Named("Customer"), "Acme Roofing").await;
-    ada.fill(At::Named("Customer's email"), "buy@acme.example").await;
+    ada.fill(At::Named("Customer email"), "buy@acme.example").await;
     ada.click(At::Css("input[value=NY]")).await;
     ada.click(At::Named("Preview")).await;
     ada.wait_for_text("#order-preview", "2 leads from 1 state").await;
     ada.click(At::Named("Create order")).await;
     ada.wait_for_text("#order-leads", "Lead 1").await;
-    ada.click(At::Named("Fulfil")).await;
+    ada.click(At::Named("Fulfill")).await;
     ada.wait_for_text("#order-history", "Fulfilled by Ada").await;
     ada.goto(&office.url("/orders/export")).await;
     ada.click(At::Named("Export CSV")).await;
@@ -172,7 +172,7 @@ async fn the_order_pages_are_accessible(environment: TestEnvironment) {
     ada.goto(&office.url(&format!("/orders/{id}"))).await;
     let release = json!({ "leadId": made["leads"][0]["id"], "reason": "BAD_CONTACT", "version": 1 });
     office.program.post(&format!("/api/orders/{id}/release")).json(&release).send().await.expect(200);
-    ada.click(At::Named("Fulfil")).await;
-    ada.wait_for_text("#order", "It was not fulfilled.").await;
+    ada.click(At::Named("Fulfill")).await;
+    ada.wait_for_text("#order", "It wasn't fulfilled.").await;
     assert_accessible(&ada, "order-conflict").await;
 }

@@ -253,7 +253,7 @@ async fn the_rule_pages_are_accessible(environment: TestEnvironment) {
     assert_accessible(&ada, "rules").await;
     ada.look(Look::desktop()).await;
     ada.click(At::Css("form[action$='/retry'] button")).await;
-    ada.wait_for_text("main", "There is no such order").await;
+    ada.wait_for_text("main", "Order not found").await;
     assert_accessible(&ada, "rules-run-again").await;
 }
 

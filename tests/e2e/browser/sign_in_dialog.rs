@@ -114,8 +114,8 @@ async fn an_order_is_created_once_after_signing_in_again(environment: TestEnviro
     let (ada, _) = agent(&office, "Ada", Look::desktop()).await;
     ada.goto(&office.url("/orders/new")).await;
     ada.fill(At::Named("Customer"), "Acme Roofing").await;
-    ada.fill(At::Named("Customer's email"), "buy@acme.example").await;
-    ada.fill(At::Named("Leads of each state"), "2").await;
+    ada.fill(At::Named("Customer email"), "buy@acme.example").await;
+    ada.fill(At::Named("Leads per state"), "2").await;
     ada.click(At::Css("input[value=NY]")).await;
     ada.wait_for_text("#order-preview", "2 leads from 1 state").await;
     end_session(&ada).await;

@@ -208,7 +208,7 @@ async fn commands_are_run_from_an_argument_and_from_standard_input(_: TestEnviro
         out.starts_with("2 ok create_order order=") && out.contains("\n3 ok get_orders orders=1 more=no\n"),
         "{out}"
     );
-    assert!(out.contains("\n4 failed create_order: There is nothing to give. "), "{out}");
+    assert!(out.contains("\n4 failed create_order: No leads available in these states."), "{out}");
     let order = out.split("order=").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
     data.holdfast(&["run", &format!("fulfill_order order_id={order}")]).succeeds().await;
     let person = server.administrator().await;

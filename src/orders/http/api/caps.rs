@@ -74,9 +74,9 @@ impl SetBody {
         match (self.state, self.cap, self.default) {
             (Some(state), Some(cap), None) => Ok(Wanted::Of(state, cap)),
             (None, None, Some(default)) => Ok(Wanted::Default(default)),
-            (Some(_), None, None) => wrong("cap", "Give the state's cap; null makes it follow the default."),
-            (None, Some(_), None) => wrong("state", "Name the state of this cap."),
-            (None, None, None) => wrong("state", "Give a state and its cap, or the default."),
+            (Some(_), None, None) => wrong("cap", "Send the state's cap; null makes it follow the default."),
+            (None, Some(_), None) => wrong("state", "Send the state of this cap."),
+            (None, None, None) => wrong("state", "Send a state and its cap, or the default."),
             _ => wrong("default", "Set either the default or a state's cap, not both."),
         }
     }
