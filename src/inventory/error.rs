@@ -53,27 +53,23 @@ impl From<DeadlineExceeded> for InventoryError {
 impl IntoProblem for InventoryError {
     fn into_problem(self) -> Problem {
         match self {
-            Self::NotFound(_) => {
-                not_found("There is no such product", "A RECEIPT or a COUNT of its sku creates it.")
-            }
+            Self::NotFound(_) => not_found("Product not found", "A RECEIPT or COUNT of its SKU creates it."),
             Self::NoSuchDeadLetter(_) => {
-                not_found("There is no such parked message", "Look for it in the list.")
+                not_found("Dead letter not found", "It was deleted or never existed.")
             }
-            Self::Conflict(fresh) => stale("The product has changed since it was read", &fresh),
-            Self::DeadLetterConflict(fresh) => {
-                stale("The parked message has changed since it was read", &fresh)
-            }
-            Self::StillRefused(reason) => still_refused("The message still cannot be applied", &reason),
+            Self::Conflict(fresh) => stale("This product has changed", &fresh),
+            Self::DeadLetterConflict(fresh) => stale("This dead letter has changed", &fresh),
+            Self::StillRefused(reason) => still_refused("The message still can't be applied", &reason),
             Self::DetailsVersionMissing => Problem::new(
                 StatusCode::PRECONDITION_REQUIRED,
                 "version-missing",
-                "The change does not name the version it is based on",
-                "Send the `detailsVersion` last seen; If-Match names that of the stock.",
+                "The change doesn't say which version it's based on",
+                "Send the last `detailsVersion` you saw. If-Match is the version of the stock.",
             ),
             Self::KeyReused(error) => error.into_problem(),
             Self::Contention => {
                 tracing::warn!(error = %self, "an inventory request failed because of contention");
-                Problem::busy("Other requests were faster until the deadline. It is safe to try again.")
+                Problem::busy("Other requests kept changing the same data. Nothing was saved; try again.")
             }
             Self::Cursor(error) => error.into_problem(),
             Self::Store(error) => error.into_problem(),

@@ -303,7 +303,7 @@ async fn a_malformed_id_is_answered_with_an_example(environment: TestEnvironment
         ("/api/automation/runs/1", "The id of a run is a UUID"),
         ("/api/inventory/parked/1", "The id of a dead letter is a UUID"),
         ("/api/tokens/1", "The id of a token is a UUID"),
-        ("/api/products/%20", "A sku has 1 to 40 letters"),
+        ("/api/products/%20", "A SKU must have 1 to 40 letters"),
     ] {
         let problem = assert_problem(&admin.get(path).send().await.expect(404), path);
         assert!(problem["detail"].as_str().unwrap().starts_with(what), "{path}: {problem}");

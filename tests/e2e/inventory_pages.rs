@@ -62,9 +62,9 @@ async fn an_empty_inventory_explains_how_to_send_a_first_message(environment: Te
         &html,
         &["No products yet", "https://holdfast.test/api/inventory/events", "holdfast replay FILE"],
     );
-    assert_shows(&page(&ann, "/inventory/parked").await, &["Nothing is parked"]);
+    assert_shows(&page(&ann, "/inventory/parked").await, &["No dead letters"]);
     let consumers = page(&ann, "/inventory/consumers").await;
-    assert_shows(&consumers, &["No consumer has reported yet", "holdfast consume"]);
+    assert_shows(&consumers, &["No consumers connected.", "holdfast consume"]);
     // The suggested command sends a valid message.
     let (_, rest) =
         html.split_once("-d &#39;").or_else(|| html.split_once("-d '")).expect("the command has a body");
@@ -87,7 +87,7 @@ async fn products_are_listed_low_stock_first_and_can_be_searched(environment: Te
     assert_shows(
         &first,
         &[
-            "None left",
+            "Out of stock",
             "25 products shown",
             "Next page",
             "role=\"img\"",
@@ -101,7 +101,7 @@ async fn products_are_listed_low_stock_first_and_can_be_searched(environment: Te
     assert_shows(&fragment(&ann, next).await, &["5 products shown", "First page"]);
     let found = fragment(&ann, "/inventory?q=p07").await;
     assert_shows(&found, &["product-P07", "1 product shown", "Clear search"]);
-    assert_shows(&page(&ann, "/inventory?q=nothing").await, &["No product matches."]);
+    assert_shows(&page(&ann, "/inventory?q=nothing").await, &["No matching products."]);
 }
 
 async fn a_stock_that_moved_is_shown_beside_the_typed_value_and_set_with_one_click(
@@ -134,7 +134,7 @@ async fn a_stock_that_moved_is_shown_beside_the_typed_value_and_set_with_one_cli
     adjust(&conflict_page, "6").await.expect(303);
     assert_eq!(product(&agent, "A1").await["version"], 3);
     let again = adjust(&conflict_page, "9").await.expect(422);
-    assert_shows(again.text(), &["This form has set the stock already", "value=\"9\""]);
+    assert_shows(again.text(), &["This form already set the stock", "value=\"9\""]);
     adjust(again.text(), "9").await.expect(303);
     assert_shows(
         &page(&ann, "/inventory/A1").await,
@@ -164,7 +164,7 @@ async fn a_new_name_is_saved_on_top_of_another_persons_low_stock_mark(environmen
     agent.patch("/api/products/A1").json(&body).send().await.expect(200);
     let conflict = save(&html, "Lantern", "0").await.expect(409);
     let conflict_page = conflict.text().to_owned();
-    assert_shows(&conflict_page, &["Somebody changed this product", "Keep my changes", "value=\"Lantern\""]);
+    assert_shows(&conflict_page, &["This product has changed", "Keep my changes", "value=\"Lantern\""]);
     assert_eq!(
         hidden(&conflict_page, "details", "base.lowMark"),
         "9",
@@ -188,7 +188,7 @@ async fn errors_in_a_form_are_shown_beside_their_fields(environment: TestEnviron
         );
     }
     for (name, mark, words) in [
-        ("", "1", "id=\"details-name-error\">A product&#39;s name"),
+        ("", "1", "id=\"details-name-error\">A product name"),
         ("A", "-1", "id=\"details-mark-error\">A low-stock mark"),
     ] {
         let form = [("version", "1"), ("name", name), ("lowMark", mark)];
@@ -242,7 +242,7 @@ async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnv
         let refused = act("big", "retry", "1", by_htmx).await.expect(422);
         assert_shows(
             refused.text(),
-            &["It still cannot be applied.", "The message asks for 5, but the stock is 2.", "Retry"],
+            &["It still can't be applied.", "The message asks for 5, but the stock is 2.", "Retry"],
         );
         assert_eq!(refused.text().contains("<html"), !by_htmx);
     }
@@ -257,7 +257,7 @@ async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnv
     let there = act("lost", "dismiss", "1", false).await.expect(303);
     assert_eq!(there.header("location"), format!("/inventory/parked/{}", id("lost")));
     assert_shows(&page(&ann, there.header("location")).await, &["Dismissed by Ann Lee", "Wrong shop"]);
-    assert_shows(&page(&ann, "/inventory/parked").await, &["Nothing is parked"]);
+    assert_shows(&page(&ann, "/inventory/parked").await, &["No dead letters"]);
     assert_shows(
         &page(&ann, "/inventory/parked?status=APPLIED").await,
         &["big", "aria-current=\"page\">Applied"],
@@ -319,7 +319,7 @@ async fn dead_letters_are_decided_in_groups_on_their_page(environment: TestEnvir
     send(&agent, &json!(sales)).await;
     send(&agent, &event("in", "A1", "RECEIPT", 28)).await;
     let html = page(&ann, "/inventory/parked").await;
-    assert_shows(&html, &["Decide about several dead letters at once", "<option>unknown-sku</option>"]);
+    assert_shows(&html, &["Retry or dismiss several", "<option>unknown-sku</option>"]);
     let decide = async |decision: &str, cursor: &str, sku: &str| {
         let form = [
             ("reason", "unknown-sku"),
@@ -331,16 +331,16 @@ async fn dead_letters_are_decided_in_groups_on_their_page(environment: TestEnvir
         ann.post("/inventory/parked/group").form(&form).send().await
     };
     let first = decide("retry", "", "a1").await.expect(200);
-    assert_shows(first.text(), &["25 were applied.", "There may be more", "Retry the next"]);
+    assert_shows(first.text(), &["25 were applied.", "There may be more", "Retry next"]);
     let (_, cursor) = first.text().split_once("name=\"cursor\" value=\"").unwrap();
     let second = decide("retry", cursor.split_once('"').unwrap().0, "a1").await.expect(200);
     assert_shows(second.text(), &["3 were applied. 2 still cannot be applied, and stay."]);
     assert_eq!(product(&agent, "A1").await["stock"], 0);
     let wrong = decide("retry", "", "a b").await.expect(422);
     assert_shows(wrong.text(), &["A sku has 1 to 40 letters", "value=\"a b\""]);
-    assert_shows(decide("", "", "").await.expect(422).text(), &["Choose whether to retry them"]);
+    assert_shows(decide("", "", "").await.expect(422).text(), &["Choose retry or dismiss"]);
     assert_shows(
         decide("dismiss", "", "").await.expect(200).text(),
-        &["2 were dismissed.", "Nothing is parked"],
+        &["2 were dismissed.", "No dead letters"],
     );
 }

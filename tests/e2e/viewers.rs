@@ -182,7 +182,7 @@ async fn the_pages_of_a_viewer_offer_no_change_and_no_refused_link(environment: 
         (&order, 200, &["Acme Roofing", "Leads by state", "Lane"]),
         ("/orders/caps", 200, &["Default cap", "New York"]),
         ("/inventory", 200, &["A1"]),
-        ("/inventory/A1", 200, &["A1", "Low from", "Movements"]),
+        ("/inventory/A1", 200, &["A1", "Low-stock threshold", "Movements"]),
         ("/inventory/parked", 200, &["A1"]),
         (&dead_letter, 200, &["A1"]),
         ("/inventory/consumers", 200, &["No consumer"]),
@@ -214,7 +214,7 @@ async fn an_empty_workspace_offers_a_viewer_no_start(environment: TestEnvironmen
         ("/leads/trash", "No deleted leads"),
         ("/orders", "No orders yet"),
         ("/inventory", "No products yet"),
-        ("/inventory/parked", "Nothing is parked"),
+        ("/inventory/parked", "No dead letters"),
         ("/automation/rules", "There is no rule yet"),
     ] {
         let page = viewer.get(path).send().await.expect(200);

@@ -25,7 +25,7 @@ fn id_of(source: &Source, raw: &[u8]) -> DeadLetterId {
 text_enum! {
     /// The machine-readable name of a reason.
     pub enum ReasonName,
-    "A reason is one of bad-json, wrong-schema, too-large, unknown-sku, insufficient-stock, stale-count, too-much, \
+    "The reason must be one of bad-json, wrong-schema, too-large, unknown-sku, insufficient-stock, stale-count, too-much, \
      conflicting-duplicate.";
     /// The bytes are not JSON.
     BadJson = "bad-json",

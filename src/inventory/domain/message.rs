@@ -17,7 +17,7 @@ pub const MOST_KEPT: usize = 2_500_000;
 
 text_enum! {
     /// The effect of a message on a stock.
-    pub enum Kind, exact, "A kind is SALE, RETURN, RECEIPT or COUNT.";
+    pub enum Kind, exact, "The kind must be SALE, RETURN, RECEIPT, or COUNT.";
     /// Pieces were sold.
     Sale = "SALE",
     /// Pieces were returned.
@@ -57,13 +57,13 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// There are no bytes: a tombstone of a compacted topic, or an empty record.
-    #[error("The value is empty, like a tombstone of a compacted topic. A message is a JSON object.")]
+    #[error("The value is empty, like a tombstone in a compacted topic. A message must be a JSON object.")]
     Empty,
     /// The bytes are not JSON.
-    #[error("It is not JSON: {0}.")]
+    #[error("It isn't JSON: {0}.")]
     NotJson(String),
     /// The JSON is not an object.
-    #[error("A message is a JSON object.")]
+    #[error("A message must be a JSON object.")]
     NoObject,
     /// Some fields are invalid.
     #[error("{}", joined(.0))]
@@ -117,9 +117,7 @@ fn parse_json(bytes: &[u8]) -> Result<Value, ParseError> {
 fn moment(value: &Value) -> Result<Timestamp, Invalid> {
     let moment = value.as_str().and_then(|text| rfc3339(text.trim()));
     moment.ok_or_else(|| {
-        Invalid::new(
-            "Give a time in RFC 3339 with its offset from UTC, for example 2026-03-01T09:30:00-05:00.",
-        )
+        Invalid::new("Use RFC 3339 time with an offset from UTC, for example 2026-03-01T09:30:00-05:00.")
     })
 }
 
@@ -202,7 +200,7 @@ impl Message {
         let (sent, others): (MessageFields, usize) = read_known(fields.into()).map_err(ParseError::Fields)?;
         let MessageFields { message_id, sku, kind, quantity, occurred_at, reference, name, version } = sent;
         let message_id = message_id.or(fallback).ok_or_else(|| {
-            let message = "This is missing. Give a unique id for the message.".to_owned();
+            let message = "This is missing. Send a unique id for the message.".to_owned();
             ParseError::Fields(vec![FieldError { field: "messageId".to_owned(), message }])
         })?;
         Ok((Self { message_id, sku, kind, quantity, occurred_at, reference, name, version }, others))

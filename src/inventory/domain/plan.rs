@@ -15,7 +15,7 @@ use crate::base::values::Version;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The product does not exist, and this kind of message does not create it.
-    #[error("There is no such product yet. A RECEIPT or a COUNT creates it.")]
+    #[error("This product doesn't exist yet. A RECEIPT or COUNT creates it.")]
     UnknownSku,
     /// The stock would go below zero.
     #[error("The message asks for {asked}, but the stock is {stock}.")]
@@ -37,7 +37,7 @@ pub enum Refusal {
     #[error("The stock would be more than {max}.", max = Units::MAX)]
     TooMuch,
     /// The same id was used before with other contents.
-    #[error("A different message with this messageId was received before.")]
+    #[error("A different message with this messageId was already received.")]
     OtherContent,
 }
 

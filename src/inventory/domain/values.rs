@@ -24,13 +24,13 @@ text_type!(
             && sku.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         fits.then_some(sku)
     },
-    "A sku has 1 to 40 letters, digits and the marks - . _ only, a letter or digit among them, for example 85123A."
+    "A SKU must have 1 to 40 letters, digits, or - . _, with at least one letter or digit, for example 85123A."
 );
 text_type!(
     /// The name of a product: one line of 1 to 120 characters.
     ProductName,
     |text| single_line(text, 120),
-    "A product's name is one line of 1 to 120 characters."
+    "A product name must be one line of 1 to 120 characters."
 );
 impl From<&Sku> for ProductName {
     /// The default name of a product. A sku is one line and shorter than the longest name.
@@ -43,13 +43,13 @@ text_type!(
     /// The unique id of a message: 1 to 200 visible ASCII characters.
     MessageId,
     |text| visible(text, 200),
-    "A messageId has 1 to 200 visible ASCII characters."
+    "A messageId must have 1 to 200 visible ASCII characters."
 );
 text_type!(
     /// A reference of a message, such as an invoice: one line of 1 to 120 characters.
     Reference,
     |text| single_line(text, 120),
-    "A reference is one line of 1 to 120 characters."
+    "A reference must be one line of 1 to 120 characters."
 );
 
 /// Defines a whole-number type from 0 to a maximum.
@@ -104,13 +104,13 @@ number!(
     /// A number of pieces, in a stock or a change.
     Units,
     1_000_000_000,
-    "A quantity is a whole number from 0 to 1000000000."
+    "A quantity must be a whole number from 0 to 1000000000."
 );
 number!(
     /// The low-stock mark: a stock at or below it is low. With 0, a stock is low only if nothing is left.
     LowMark,
     1_000_000_000,
-    "A low-stock mark is a whole number from 0 to 1000000000."
+    "A low-stock threshold must be a whole number from 0 to 1000000000."
 );
 
 impl Units {

@@ -148,7 +148,7 @@ async fn retry(
 ) -> PageAnswer {
     let done = inventory.retry(id, form.version()?, &who.actor(), None).await;
     let action = DeadLetterAction { inventory, context, fragment, id };
-    action.answer(done, "The message was applied.", ActionResult::default()).await
+    action.answer(done, "Message applied.", ActionResult::default()).await
 }
 
 async fn dismiss(
@@ -169,7 +169,7 @@ async fn dismiss(
         }
         Ok(note) => {
             let done = action.inventory.dismiss(id, version, note, &who.actor(), None).await;
-            action.answer(done, "The message was dismissed.", typed).await
+            action.answer(done, "Message dismissed.", typed).await
         }
     }
 }
@@ -199,7 +199,7 @@ impl GroupView {
         let decision = match self.decision.as_str() {
             "retry" => Decision::Retry,
             "dismiss" => Decision::Dismiss(optional(&self.note)?),
-            _ => return Err(Invalid::new("Choose whether to retry them or to dismiss them.")),
+            _ => return Err(Invalid::new("Choose retry or dismiss.")),
         };
         Ok((group, decision))
     }
@@ -209,7 +209,7 @@ impl GroupView {
         let what = if self.decision == "retry" { "applied" } else { "dismissed" };
         let left = match decided.refused.len() {
             0 => String::new(),
-            left => format!(" {left} still cannot be applied, and stay."),
+            left => format!(" {left} still can't be applied."),
         };
         let outcome = format!("{} were {what}.{left}", decided.done);
         Self { outcome: Some(outcome), next: decided.next.clone(), ..self }

@@ -82,8 +82,8 @@ impl ProductListPage {
         let next = page.next.as_deref().map(|cursor| address(&q, cursor));
         let (next, further) = if full || q.is_empty() { (next, None) } else { (None, next) };
         let count_text = match page.items.len() {
-            0 if !q.is_empty() => "No product matches.".to_owned(),
-            0 => "No products here.".to_owned(),
+            0 if !q.is_empty() => "No matching products.".to_owned(),
+            0 => "No more products.".to_owned(),
             1 => "1 product shown".to_owned(),
             count => format!("{count} products shown"),
         };

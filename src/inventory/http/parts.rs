@@ -55,6 +55,6 @@ impl ProductView {
 
     /// Returns the label for low stock.
     pub(super) fn low_words(&self) -> &'static str {
-        if self.stock == 0 { "None left" } else { "Low stock" }
+        if self.stock == 0 { "Out of stock" } else { "Low stock" }
     }
 }

@@ -93,14 +93,14 @@ async fn adjust(
     match inventory.adjust(&sku, adjustment, &who.actor()).await {
         Ok(_) => {
             let redirect = see_other(&context, &format!("/inventory/{sku}"), fragment);
-            Ok(with_toast_there(redirect, Tone::Success, "The stock was set."))
+            Ok(with_toast_there(redirect, Tone::Success, "Stock set."))
         }
         Err(InventoryError::Conflict(_)) => {
             let form = AdjustForm { typed, overtaken: true, ..AdjustForm::default() };
             adjust_again(&inventory, context, &sku, StatusCode::CONFLICT, form).await
         }
         Err(InventoryError::KeyReused(_)) => {
-            let error = Some("This form has set the stock already. Send it again to set it once more.");
+            let error = Some("This form already set the stock. Submit it again to set it once more.");
             let form = AdjustForm { typed, error, ..AdjustForm::default() };
             adjust_again(&inventory, context, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await
         }

@@ -44,11 +44,11 @@ impl Spark {
         let points = known.iter().map(|(place, _, stock)| point(*place, *stock));
         let points: Vec<String> = points.map(|(x, y)| format!("{x},{y}")).collect();
         let text = if known.len() == 1 {
-            format!("New today, with {} by now.", last.2)
+            format!("New today: {} now.", last.2)
         } else {
             let day = first.1.strftime("%b %-d");
             let (then, now) = (first.2, last.2);
-            format!("Since {day}: {then} then, {now} now, {least} at the least, {most} at the most.")
+            format!("Since {day}: {then} then, {now} now, lowest {least}, highest {most}.")
         };
         Self { points: points.join(" "), end: point(last.0, last.2), text }
     }

@@ -34,11 +34,10 @@ pub enum DeadLetterError {
 impl IntoProblem for DeadLetterError {
     fn into_problem(self) -> Problem {
         match self {
-            Self::NotFound(_) => not_found(
-                "There is no such dead letter",
-                "It never was, or was closed more than 30 days ago.",
-            ),
-            Self::Conflict(fresh) => stale("The dead letter has changed since it was read", &fresh),
+            Self::NotFound(_) => {
+                not_found("Dead letter not found", "It never was, or was closed more than 30 days ago.")
+            }
+            Self::Conflict(fresh) => stale("This dead letter has changed", &fresh),
             Self::StillRefused(reason) => still_refused("The record still cannot be applied", &reason),
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),

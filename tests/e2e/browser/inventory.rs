@@ -34,11 +34,11 @@ async fn a_stock_that_moved_is_set_with_one_click(environment: TestEnvironment) 
     send(&office.program, &event("sold", "A1", "SALE", 1)).await;
     ada.fill(At::Css("#adjust-stock"), "6").await;
     ada.press(&Key::Enter).await;
-    ada.wait_for_text("#adjust", "The stock moved while you were counting.").await;
+    ada.wait_for_text("#adjust", "The stock has changed.").await;
     assert_eq!(ada.value(At::Css("#adjust-stock")).await, "6");
     ada.click(At::Named("Replace with mine")).await;
     ada.wait_for_text("#stock-now", "6").await;
-    ada.wait_for_text("#toast-status", "The stock was set.").await;
+    ada.wait_for_text("#toast-status", "Stock set.").await;
     assert_eq!(product(&office.program, "A1").await["stock"], 6);
     console_is_quiet(&ada).await;
 }
@@ -67,7 +67,7 @@ async fn dead_letters_are_decided_in_the_list_by_keyboard(environment: TestEnvir
     ada.fill(At::Named("Why lost is dismissed"), "Wrong shop").await;
     ada.press(&Key::Enter).await;
     ada.wait_for_text(".dead-letters", "Wrong shop").await;
-    ada.wait_for_text("#toast-status", "The message was dismissed.").await;
+    ada.wait_for_text("#toast-status", "Message dismissed.").await;
     console_is_quiet(&ada).await;
 }
 
@@ -94,7 +94,7 @@ async fn the_inventory_works_without_javascript(environment: TestEnvironment) {
     ada.click(At::Named("Search")).await;
     ada.click(At::Css("#product-A1 a")).await;
     ada.fill(At::Css("#adjust-stock"), "3").await;
-    ada.click(At::Named("Set the stock")).await;
+    ada.click(At::Named("Set stock")).await;
     ada.wait_for_text("#stock-now", "3").await;
     ada.goto(&office.url("/inventory/parked")).await;
     ada.click(At::Named("Retry big")).await;
@@ -179,8 +179,8 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     ada.goto(&office.url("/inventory/85123A")).await;
     send(&office.program, &event("late", "85123A", "SALE", 1)).await;
     ada.fill(At::Css("#adjust-stock"), "70").await;
-    ada.click(At::Named("Set the stock")).await;
-    ada.wait_for_text("#adjust", "The stock moved").await;
+    ada.click(At::Named("Set stock")).await;
+    ada.wait_for_text("#adjust", "The stock has changed").await;
     assert_accessible(&ada, "product-overtaken").await;
 
     ada.look(Look::desktop()).await;
@@ -190,6 +190,6 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     office.program.patch("/api/products/85122A").json(&change).send().await.expect(200);
     ada.fill(At::Css("#product-name-field"), "Coat hanger").await;
     ada.press(&Key::Enter).await;
-    ada.wait_for_text("#details", "Somebody changed this product").await;
+    ada.wait_for_text("#details", "This product has changed").await;
     assert_accessible(&ada, "product-renamed").await;
 }

@@ -110,7 +110,7 @@ async fn retry_group(
 ) -> Result<Json<Value>, Problem> {
     let GroupBody { group, note, cursor } = request.body;
     if note.is_some() {
-        let words = Invalid::new("Only a dismissal can have a note; leave it out.");
+        let words = Invalid::new("Only a dismissal can have a note. Leave it out.");
         return Err(WebError::field("note", &words).into());
     }
     let done = inventory.decide(&group, &Decision::Retry, &who.actor(), cursor.as_deref()).await?;
