@@ -87,7 +87,7 @@ impl Fields {
                 Node::Other(value) => (value, None),
             };
             if fields.given.iter().any(|other| other.name == name) {
-                fields.refuse(written, "This is given twice; give it once.");
+                fields.refuse(written, "This appears twice. Send it once.");
             } else {
                 fields.given.push(Given { written, name, value, object });
             }

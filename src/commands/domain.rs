@@ -184,7 +184,7 @@ impl FromStr for Limit {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let limit = text.trim().parse::<u16>().ok().filter(|limit| (1..=100).contains(limit));
-        limit.map(Self).ok_or_else(|| Invalid::new("A limit is a whole number from 1 to 100."))
+        limit.map(Self).ok_or_else(|| Invalid::new("A limit must be a whole number from 1 to 100."))
     }
 }
 
@@ -238,7 +238,7 @@ impl FromStr for OneTimeAction {
         match text.trim().to_ascii_lowercase().as_str() {
             "fulfill_order" | "fulfill" => Ok(Self::FulfillOrder),
             "delete_order" | "delete" => Ok(Self::DeleteOrder),
-            _ => Err(Invalid::new("An action is fulfill_order or delete_order.")),
+            _ => Err(Invalid::new("The action must be fulfill_order or delete_order.")),
         }
     }
 }

@@ -86,7 +86,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, Vec<LineError>> {
         message: message.to_owned(),
     };
     if text.len() > MAX_BYTES {
-        return Err(vec![at(1, 1, "The text is too long; send at most 64 KB at once.")]);
+        return Err(vec![at(1, 1, "Send at most 64 KB at once.")]);
     }
     let (mut lines, mut errors) = (Vec::new(), Vec::new());
     // Some editors start a file with a byte order mark.
@@ -95,11 +95,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, Vec<LineError>> {
         match read_line(number, text) {
             Ok(None) => {}
             Ok(Some(_)) if lines.len() == MAX_COMMANDS => {
-                errors.push(at(
-                    number,
-                    1,
-                    "A text has at most 100 commands; send the others in another one.",
-                ));
+                errors.push(at(number, 1, "Send at most 100 commands at once."));
                 break;
             }
             Ok(Some(instruction)) => lines.push(Line { number, instruction }),
@@ -107,7 +103,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, Vec<LineError>> {
         }
     }
     if errors.is_empty() && lines.is_empty() {
-        errors.push(at(1, 1, "There is no command here; \"help\" lists the commands."));
+        errors.push(at(1, 1, "There's no command here. \"help\" lists the commands."));
     }
     if errors.is_empty() { Ok(lines) } else { Err(errors) }
 }
@@ -164,9 +160,10 @@ fn instruction(words: &Words) -> Result<Instruction, Vec<CommandError>> {
 /// The error as text.
 pub fn parse_unfilled(text: &str) -> Result<(String, Vec<(String, String)>), String> {
     let words = words.parse(LocatingSlice::new(text)).map_err(|parse_error| expected(parse_error.inner()))?;
-    let words = words.ok_or_else(|| "Give a command, for example get_leads status=unassigned.".to_owned())?;
+    let words =
+        words.ok_or_else(|| "Enter a command, for example get_leads status=unassigned.".to_owned())?;
     if words.command == HELP {
-        return Err("help does nothing; give a command that does.".to_owned());
+        return Err("help does nothing. Use another command.".to_owned());
     }
     let spec = specs::find(&words.command).map_err(|wrong| wrong.message)?;
     let parameter = |argument: Argument| {
@@ -197,10 +194,10 @@ struct Argument {
 
 type Input<'a> = LocatingSlice<&'a str>;
 
-const COMMAND: &str = "A line begins with the name of a command; \"help\" lists them.";
+const COMMAND: &str = "A line must start with a command. \"help\" lists them.";
 const ARGUMENT: &str =
     "Expected a parameter as name=value, a comment after a space and #, or the end of the line.";
-const VALUE: &str = "After = comes the value, in quotation marks if it has spaces or quotation marks.";
+const VALUE: &str = "Put the value after =, in quotation marks if it has spaces or quotation marks.";
 const ESCAPE: &str =
     "Within quotation marks, write \\\" for \" and \\\\ for \\; \\ cannot precede anything else.";
 const CLOSING: &str = "The quotation mark at the end of the value is missing.";

@@ -70,7 +70,7 @@ impl Commands {
 /// How long a waiting request starts lines: a request to Lambda has 30 s, and an order may take 18 s.
 const BUDGET: SignedDuration = SignedDuration::from_secs(10);
 
-const NOT_RUN: &str = "Not run, because earlier lines took too long. Send it again.";
+const NOT_RUN: &str = "Not run: earlier lines took too long. Run it again.";
 
 impl Commands {
     /// Returns the time after which a request that starts now starts no more lines.

@@ -55,7 +55,7 @@ const LIMIT: Parameter = optional("limit", "the maximum number of entries, 1 to 
 pub static SPECS: [CommandSpec; 8] = [
     CommandSpec {
         name: "create_order",
-        what: "Creates an order with the oldest free leads of each state, as many as its cap leaves.",
+        what: "Creates an order with the oldest available leads of each state, up to the cap.",
         parameters: &[
             required("customer_name", "the customer's name", "Acme Roofing"),
             required("customer_email", "the customer's email address", "buy@acme.example"),
@@ -119,7 +119,7 @@ pub static SPECS: [CommandSpec; 8] = [
     },
     CommandSpec {
         name: "retry_dead_letters",
-        what: "Applies messages about stock that could not be applied before: up to 25, the oldest first.",
+        what: "Retries up to 25 dead letters of the inventory, oldest first.",
         parameters: &[REASON, SKU, CURSOR],
         build: |given| {
             let group = group(given);
@@ -129,7 +129,7 @@ pub static SPECS: [CommandSpec; 8] = [
     },
     CommandSpec {
         name: "dismiss_dead_letters",
-        what: "Permanently dismisses messages about stock that could not be applied: up to 25, the oldest first.",
+        what: "Dismisses up to 25 dead letters of the inventory, oldest first.",
         parameters: &[REASON, SKU, optional("note", "why they are dismissed", "Wrong shop"), CURSOR],
         build: |given| {
             let (group, note) = (group(given), given.optional("note", text));
@@ -139,7 +139,7 @@ pub static SPECS: [CommandSpec; 8] = [
     },
     CommandSpec {
         name: "one_time_rule",
-        what: "Applies an action to an order only once ever. A repetition returns the first result.",
+        what: "Applies an action to an order exactly once. Repeating it returns the first result.",
         parameters: &[ORDER_ID, required("action", "fulfill_order or delete_order", "fulfill_order")],
         build: |given| {
             let (order_id, action) = (given.text("order_id"), given.text("action"));
@@ -166,7 +166,7 @@ pub fn find(name: &str) -> Result<&'static CommandSpec, CommandError> {
         let names: Vec<_> = SPECS.iter().map(|spec| spec.name).collect();
         let short: String = name.chars().take(40).collect();
         let message =
-            format!("There is no command {}; there are {} and help.", Quoted(&short), names.join(", "));
+            format!("There's no command {}. The commands are {} and help.", Quoted(&short), names.join(", "));
         CommandError { parameter: None, message }
     })
 }
@@ -227,7 +227,7 @@ impl<'a> Given<'a> {
             match spec.parameters.iter().find(|parameter| parameter.name == known) {
                 None => given.refuse(name, given.unknown()),
                 Some(known) if given.values.iter().any(|(other, ..)| other.name == known.name) => {
-                    given.refuse(name, "This is given twice; give it once.".to_owned());
+                    given.refuse(name, "This appears twice. Send it once.".to_owned());
                 }
                 Some(_) if value.is_null() => {}
                 Some(known) => given.values.push((known, name, value)),
@@ -238,7 +238,7 @@ impl<'a> Given<'a> {
 
     fn unknown(&self) -> String {
         let names: Vec<_> = self.spec.parameters.iter().map(|parameter| parameter.name).collect();
-        format!("{} has no such parameter; it takes {}.", self.spec.name, names.join(", "))
+        format!("{} doesn't have this parameter. It takes {}.", self.spec.name, names.join(", "))
     }
 
     fn refuse(&mut self, name: &str, message: String) {
@@ -272,7 +272,7 @@ impl<'a> Given<'a> {
             && let Some(missing) = self.spec.parameters.iter().find(|one| one.name == name)
         {
             let message =
-                format!("This is missing; give {}, for example {}.", missing.what, missing.example());
+                format!("This is missing. Send {}, for example {}.", missing.what, missing.example());
             self.refuse(name, message);
         }
         value

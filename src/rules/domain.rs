@@ -25,7 +25,7 @@ time_ordered_id!(
 text_enum! {
     /// How often a rule runs.
     #[derive(Default)]
-    pub enum RepeatPolicy, "A rule runs always or once.";
+    pub enum RepeatPolicy, "Repeat must be always or once.";
     /// For each matching event.
     #[default]
     Always = "always",
@@ -71,7 +71,7 @@ impl Conditions {
             ("quantityAtLeast", "quantity", self.quantity_at_least.is_some() && !kind.has("quantity")),
         ];
         let (field, what, _) = conditions.into_iter().find(|(.., misplaced)| *misplaced)?;
-        Some((field, Invalid::new(format!("{kind} has no {what}; leave this condition out."))))
+        Some((field, Invalid::new(format!("{kind} has no {what}. Leave this condition out."))))
     }
 }
 
@@ -120,8 +120,8 @@ impl Settings {
         let changed: Vec<&str> =
             fields.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
         let switched = match (self.enabled, after.enabled) {
-            (false, true) => Some("Rule switched on"),
-            (true, false) => Some("Rule switched off"),
+            (false, true) => Some("Rule turned on"),
+            (true, false) => Some("Rule turned off"),
             _ => None,
         };
         match (switched, changed.is_empty()) {

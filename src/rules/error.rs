@@ -54,25 +54,24 @@ pub enum RuleError {
 impl IntoProblem for RuleError {
     fn into_problem(self) -> Problem {
         match self {
-            Self::NotFound(_) => not_found("There is no such rule", "It was deleted or never existed."),
-            Self::NoSuchRun(_) => not_found(
-                "There is no such run",
-                "It never existed, or it has expired: runs are kept for 30 days.",
-            ),
-            Self::Conflict(fresh) => stale("The rule has changed since it was read", &fresh),
-            Self::RunConflict(fresh) => stale("The run has changed since it was read", &fresh),
+            Self::NotFound(_) => not_found("Rule not found", "It was deleted or never existed."),
+            Self::NoSuchRun(_) => {
+                not_found("Run not found", "It never existed or expired. Runs are kept for 30 days.")
+            }
+            Self::Conflict(fresh) => stale("This rule has changed", &fresh),
+            Self::RunConflict(fresh) => stale("This run has changed", &fresh),
             Self::NotToRepeat => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "not-to-repeat",
-                "This run cannot be run again",
-                "It succeeded, or it was stopped because rules trigger each other. Only failed runs can be run again.",
+                "This run can't be run again",
+                "Only failed runs can be run again.",
             ),
             Self::Validation { field, invalid } => WebError::field(field, &invalid).into_problem(),
             Self::TooMany => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "too-many-rules",
-                "There are too many rules",
-                "There can be at most 100. Delete one that you do not need, or combine two into one.",
+                "Too many rules",
+                "There can be at most 100. Delete one you don't need, or combine two.",
             ),
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),

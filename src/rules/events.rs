@@ -24,7 +24,7 @@ const STATE: &str = "STATE#";
 
 text_enum! {
     /// A kind of event.
-    pub enum EventKind, exact, "A rule answers lead.created, lead.qualified, lead.converted, order.created, \
+    pub enum EventKind, exact, "The event must be lead.created, lead.qualified, lead.converted, order.created, \
         order.fulfilled, order.deleted, cap.reached, stock.low, or every 15m, every 2h, every 1d.";
     /// A lead was created or imported.
     LeadCreated = "lead.created",
@@ -51,14 +51,14 @@ impl EventKind {
     pub fn what(self) -> &'static str {
         match self {
             Self::LeadCreated => "a lead was created or imported",
-            Self::LeadQualified => "a lead became qualified",
-            Self::LeadConverted => "a lead became converted",
+            Self::LeadQualified => "a lead was qualified",
+            Self::LeadConverted => "a lead was converted",
             Self::OrderCreated => "an order was created",
             Self::OrderFulfilled => "an order was fulfilled",
             Self::OrderDeleted => "an open order was deleted",
-            Self::CapReached => "the last lead that a state's cap allows was given out",
-            Self::StockLow => "a state's free leads became fewer than 10",
-            Self::Schedule => "an interval of the schedule starts",
+            Self::CapReached => "a state reached its cap",
+            Self::StockLow => "a state has fewer than 10 available leads",
+            Self::Schedule => "on a schedule",
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24)
 
 text_enum! {
     /// The state of a run.
-    pub enum RunState, "A run is DONE, FAILED, PARKED or STOPPED.";
+    pub enum RunState, "The state must be DONE, FAILED, PARKED, or STOPPED.";
     /// The command succeeded.
     Done = "DONE",
     /// It failed and will be retried soon.
@@ -42,8 +42,8 @@ impl RunState {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Done => "Done",
-            Self::Failed => "Failed, tried again soon",
-            Self::Parked => "Parked",
+            Self::Failed => "Failed, will retry",
+            Self::Parked => "Needs attention",
             Self::Stopped => "Stopped",
         }
     }

@@ -250,10 +250,10 @@ impl Rules {
     }
 
     fn parked(&self, before: &Run, gone: bool) -> Run {
-        let why = if gone { "The rule was deleted" } else { "The rule is switched off" };
+        let why = if gone { "The rule was deleted" } else { "The rule is off" };
         Run {
             state: RunState::Parked,
-            result: format!("{why}, so this run was not retried. Last result: {}", before.result),
+            result: format!("{why}, so this run wasn't retried. Last result: {}", before.result),
             version: before.version.next(),
             updated_at: self.clock.now(),
             due: None,

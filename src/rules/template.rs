@@ -73,7 +73,7 @@ impl FromStr for CommandLine {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         if text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
-            return Err(Invalid::new("A rule's command is one line of at most 1000 characters."));
+            return Err(Invalid::new("A rule's command must be one line of at most 1000 characters."));
         }
         grammar::parse_unfilled(text).map_err(Invalid::new)?;
         Ok(Self(text.to_owned()))
@@ -93,7 +93,7 @@ fn message_of(wrong: &[CommandError]) -> String {
 fn unknown_placeholder(placeholder: &str, kind: EventKind) -> Invalid {
     let offered: Vec<_> = kind.fields().iter().map(|(name, _)| format!("{{{name}}}")).collect();
     let offer = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
-    Invalid::new(format!("{kind} has no {{{placeholder}}}; it offers {offer}."))
+    Invalid::new(format!("{kind} has no {{{placeholder}}}. It offers {offer}."))
 }
 
 /// Replaces each `{name}` in a text, or returns the first name without a value. Other braces are plain text.
@@ -181,7 +181,7 @@ mod tests {
             (
                 EventKind::LeadCreated,
                 "fulfill_order order_id={orderId}",
-                "lead.created has no {orderId}; it offers {leadId}",
+                "lead.created has no {orderId}. It offers {leadId}",
             ),
             (EventKind::Schedule, "get_leads state={state}", "every has no {state}; it offers nothing."),
             (

@@ -19,7 +19,7 @@ pub struct Schedule {
 
 impl Schedule {
     const MAX_MINUTES: u32 = 31 * 24 * 60;
-    const MESSAGE: &str = "A schedule is a number of minutes, hours or days, from every 1m to every 31d.";
+    const MESSAGE: &str = "Use a number of minutes, hours, or days, from every 1m to every 31d.";
 
     /// Returns the length of an interval in seconds.
     pub fn seconds(self) -> i64 {

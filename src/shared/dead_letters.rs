@@ -45,7 +45,7 @@ impl fmt::Display for DeadLetterId {
 
 text_enum! {
     /// The status of a dead letter.
-    pub enum DeadLetterStatus, "A dead letter is OPEN, APPLIED or DISMISSED.";
+    pub enum DeadLetterStatus, "The status must be OPEN, APPLIED, or DISMISSED.";
     /// It waits for a decision.
     Open = "OPEN",
     /// A retry applied it.
@@ -78,5 +78,5 @@ text_type!(
     /// A person's reason for a decision: one line of 1 to 500 characters.
     Note,
     |text| single_line(text, 500),
-    "A note is one line of 1 to 500 characters."
+    "A note must be one line of 1 to 500 characters."
 );

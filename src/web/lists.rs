@@ -65,7 +65,7 @@ const DEFAULT: u16 = 25;
 fn limit_or(text: Option<String>, default: u16) -> Result<u16, WebError> {
     let limit = parameter("limit", text, |text| {
         let limit = text.parse::<u16>().ok().filter(|limit| (1..=100).contains(limit));
-        limit.ok_or_else(|| Invalid::new("A limit is a whole number from 1 to 100."))
+        limit.ok_or_else(|| Invalid::new("A limit must be a whole number from 1 to 100."))
     })?;
     Ok(limit.unwrap_or(default))
 }

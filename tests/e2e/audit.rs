@@ -133,7 +133,7 @@ async fn each_action_has_one_entry_with_who_what_and_where(environment: TestEnvi
             "/orders/caps".to_owned(),
         ),
         ("rule-changed", "Look", "Rule created.".to_owned(), rule_page.clone()),
-        ("rule-changed", "Watch", "Rule switched off and changed: name.".to_owned(), rule_page.clone()),
+        ("rule-changed", "Watch", "Rule turned off and changed: name.".to_owned(), rule_page.clone()),
         ("rule-changed", "Watch", "Rule deleted.".to_owned(), rule_page),
         (
             "deletion",

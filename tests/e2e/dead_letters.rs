@@ -260,7 +260,7 @@ async fn dead_letters_are_listed_retried_and_dismissed_on_their_page(environment
     let counted: Arc<Mutex<u32>> = Arc::default();
     let admin = workspace.session(Role::Administrator, "Ann").await.always("origin", "http://holdfast.test");
     let empty = admin.get("/automation/dead-letters").send().await.expect(200);
-    assert!(empty.text().contains("Statistics and rules took every change."));
+    assert!(empty.text().contains("Statistics and rules processed every change."));
     assert!(admin.get("/automation").send().await.expect(200).text().contains("/automation/dead-letters"));
     for number in 0..2 {
         let lead = create(&admin, &new_lead("Lead", &format!("lead{number}@example.com"))).await;
@@ -290,7 +290,7 @@ async fn dead_letters_are_listed_retried_and_dismissed_on_their_page(environment
     assert!(ids.iter().all(|id| page.contains(&format!("dead-letter-{id}"))), "{page}");
     let at = |id: &str, what: &str| format!("/automation/dead-letters/{id}/{what}");
     let refused = admin.post(&at(&ids[0], "retry")).form(&[("version", "1")]).send().await.expect(422);
-    assert!(refused.text().contains("It still cannot be applied."));
+    assert!(refused.text().contains("It still can&#39;t be applied."));
     let long = "x".repeat(501);
     let typed = admin.post(&at(&ids[0], "dismiss")).form(&[("version", "1"), ("note", &long)]).send().await;
     assert!(typed.expect(422).text().contains(&long), "the typed note is kept");

@@ -199,7 +199,7 @@ async fn errors_in_a_form_are_shown_beside_their_fields(environment: TestEnviron
     let dismiss = format!("/inventory/parked/{}/dismiss", waiting["id"].as_str().unwrap());
     let form = [("version", "1"), ("note", &"x".repeat(501))];
     let answer = ann.post(&dismiss).form(&form).send().await.expect(422);
-    assert_shows(answer.text(), &["A note is one line of 1 to 500 characters."]);
+    assert_shows(answer.text(), &["A note must be one line of 1 to 500 characters."]);
     assert_eq!(ann.post("/inventory/A1/adjust").form(&[("stock", "1")]).send().await.status.as_u16(), 428);
     for path in ["/inventory/NOWHERE", "/inventory/parked/7", "/inventory/a%20b"] {
         ann.get(path).send().await.expect(404);

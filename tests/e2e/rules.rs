@@ -450,13 +450,13 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
     }
     let page = ann.get("/automation/rules").send().await.expect(200);
     for words in
-        ["Waiting for you", "No leads available in these states", "Run again", "tried 3 times", "Switch off"]
+        ["Needs attention", "No leads available in these states", "Run again", "3 attempts", "Turn off"]
     {
         assert!(page.text().contains(words), "{words}");
     }
     let seen = agent.get("/automation/rules").send().await.expect(200);
-    assert!(seen.text().contains("Waiting for you") && !seen.text().contains("Run again"));
-    assert!(!seen.text().contains("Switch off") && !seen.text().contains("New rule"));
+    assert!(seen.text().contains("Needs attention") && !seen.text().contains("Run again"));
+    assert!(!seen.text().contains("Turn off") && !seen.text().contains("New rule"));
     stock(&workspace, "CA", 1).await;
     let run = &runs(&ann, "state=PARKED").await[0];
     let path = format!("/automation/runs/{}/retry", run["id"].as_str().unwrap());
@@ -465,8 +465,8 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
     ann.post(&path).form(&[("version", &version)]).send().await.expect(303);
     assert_eq!(orders(&workspace).await, 1);
     let again = ann.post(&path).form(&[("version", &version)]).send().await.expect(409);
-    assert!(again.text().contains("This run was tried meanwhile"));
-    assert!(!ann.get("/automation/rules").send().await.expect(200).text().contains("Waiting for you"));
+    assert!(again.text().contains("This run has changed"));
+    assert!(!ann.get("/automation/rules").send().await.expect(200).text().contains("Needs attention"));
 }
 
 async fn the_loser_of_a_race_for_a_rule_keeps_the_typed_values(environment: TestEnvironment) {
@@ -493,7 +493,7 @@ async fn the_loser_of_a_race_for_a_rule_keeps_the_typed_values(environment: Test
         ("2".to_owned(), "Theirs".to_owned())
     );
     let switch = ann.post(&format!("{path}/switch")).form(&[("version", "1"), ("enabled", "")]).send().await;
-    assert!(switch.expect(409).text().contains("It was not switched."));
+    assert!(switch.expect(409).text().contains("It wasn&#39;t changed."));
     let delete = ann.post(&format!("{path}/delete")).form(&[("version", "1")]).send().await;
     assert!(delete.expect(409).text().contains("It wasn&#39;t deleted."));
     ann.post(&format!("{path}/switch")).form(&[("version", "2"), ("enabled", "")]).send().await.expect(303);

@@ -215,7 +215,7 @@ async fn an_empty_workspace_offers_a_viewer_no_start(environment: TestEnvironmen
         ("/orders", "No orders yet"),
         ("/inventory", "No products yet"),
         ("/inventory/parked", "No dead letters"),
-        ("/automation/rules", "There is no rule yet"),
+        ("/automation/rules", "No rules yet"),
     ] {
         let page = viewer.get(path).send().await.expect(200);
         let content = content(&page);

@@ -60,7 +60,7 @@ fn errors_name_the_line_column_and_parameter_and_what_would_be_right() {
         ("get_leads state=\"CA\"limit=1", "line 1, column 21: Expected a parameter"),
         ("get_leads state=C\"A", "line 1, column 18: Expected a parameter"),
         ("get_leads é=1 ?", "line 1, column 15: Expected a parameter"),
-        ("get_leads state=CA state=NY", "line 1, column 20, state: This is given twice"),
+        ("get_leads state=CA state=NY", "line 1, column 20, state: This appears twice"),
         ("fulfill_order", "line 1, column 1, order_id: This is missing; give the order's id"),
         ("help me", "line 1, column 1: There is no command me; there are"),
         ("help get_leads get_orders", "line 1, column 16, get_orders: help takes the name of one command"),
@@ -77,10 +77,7 @@ fn errors_name_the_line_column_and_parameter_and_what_would_be_right() {
 fn a_long_text_is_refused() {
     assert_eq!(commands(&"get_leads\n".repeat(MAX_COMMANDS)).len(), MAX_COMMANDS);
     let one_more = errors(&"get_leads\n".repeat(MAX_COMMANDS + 1));
-    assert_eq!(
-        one_more,
-        ["line 101, column 1: A text has at most 100 commands; send the others in another one."]
-    );
+    assert_eq!(one_more, ["line 101, column 1: Send at most 100 commands at once."]);
     assert!(errors(&"#".repeat(MAX_BYTES + 1))[0].contains("64 KB"));
     assert!(read(&format!("get_leads {}", "#".repeat(MAX_BYTES - 10))).is_ok());
 }

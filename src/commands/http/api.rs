@@ -50,7 +50,7 @@ async fn run_text(commands: &Commands, who: &SignedIn, request: Request) -> Resu
     let (parts, body) = buffer_body(request).await?;
     let idempotency = idempotent_request(&parts, &body)?;
     let script =
-        std::str::from_utf8(&body).map_err(|_| WebError::Malformed("The text is not UTF-8.".to_owned()))?;
+        std::str::from_utf8(&body).map_err(|_| WebError::Malformed("The text isn't UTF-8.".to_owned()))?;
     let lines = match grammar::read(script) {
         Ok(lines) => lines,
         Err(errors) => return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, list_errors(&errors))),

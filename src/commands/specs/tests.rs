@@ -62,7 +62,7 @@ fn all_errors_are_listed_with_what_would_be_right() {
         ("quantity_per_state", json!(true), "for example quantity_per_state=5."),
         ("quantityPerState", json!("many"), "from 1 to 1000"),
         ("quantity", json!(1), "create_order has no such parameter; it takes customer_name,"),
-        ("customerName", json!("Acme"), "This is given twice"),
+        ("customerName", json!("Acme"), "This appears twice"),
     ] {
         let wrong = wrong("create_order", &order(field, value));
         assert_eq!(wrong.len(), 1, "{field}: {wrong:?}");

@@ -115,15 +115,12 @@ fn reason(name: &str, words: String) -> Reason {
 }
 
 fn unreadable_reason() -> Reason {
-    reason(
-        "unreadable",
-        "The record is not in a form that Holdfast writes. The log says what is wrong with it.".to_owned(),
-    )
+    reason("unreadable", "Holdfast can't read this record. See the log for details.".to_owned())
 }
 
 fn other_schema(found: &str) -> Reason {
     let words = format!(
-        "Another version of Holdfast wrote it, in schema {found}. Install a version that reads this schema, then retry."
+        "A different version of Holdfast wrote it in schema {found}. Install a version that reads this schema, then retry."
     );
     reason("other-schema", words)
 }
@@ -133,10 +130,14 @@ pub fn reason_of(error: &StoreError) -> Reason {
     match error {
         StoreError::OtherSchema { found, .. } => other_schema(found),
         StoreError::Malformed { .. } => unreadable_reason(),
-        error if error.is_outage() => {
-            reason("unavailable", "The table did not take the effects of this change for an hour.".to_owned())
-        }
-        _ => reason("refused", "The table refused the effects of this change. The log says why.".to_owned()),
+        error if error.is_outage() => reason(
+            "unavailable",
+            "The table didn't accept the effects of this change for an hour.".to_owned(),
+        ),
+        _ => reason(
+            "refused",
+            "The table refused the effects of this change. See the log for details.".to_owned(),
+        ),
     }
 }
 

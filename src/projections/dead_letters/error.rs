@@ -35,10 +35,10 @@ impl IntoProblem for DeadLetterError {
     fn into_problem(self) -> Problem {
         match self {
             Self::NotFound(_) => {
-                not_found("Dead letter not found", "It never was, or was closed more than 30 days ago.")
+                not_found("Dead letter not found", "It never existed, or was closed more than 30 days ago.")
             }
             Self::Conflict(fresh) => stale("This dead letter has changed", &fresh),
-            Self::StillRefused(reason) => still_refused("The record still cannot be applied", &reason),
+            Self::StillRefused(reason) => still_refused("The record still can't be applied", &reason),
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),
             Self::Store(error) => error.into_problem(),

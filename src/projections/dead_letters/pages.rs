@@ -53,11 +53,11 @@ async fn respond(
     let (status, words) = match done {
         Ok(words) => return Ok(with_toast_there(see_other(&context, PATH, false), Tone::Success, words)),
         Err(DeadLetterError::StillRefused(reason)) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, format!("It still cannot be applied. {}", reason.words))
+            (StatusCode::UNPROCESSABLE_ENTITY, format!("It still can't be applied. {}", reason.words))
         }
         Err(DeadLetterError::Conflict(fresh)) => {
             let by = fresh.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-            let words = format!("It was changed{by} in the meantime and is {} now.", fresh.status);
+            let words = format!("It changed{by} and is {} now.", fresh.status);
             (StatusCode::CONFLICT, words)
         }
         Err(error) => return Err(error.into()),
@@ -73,7 +73,7 @@ async fn retry_one(
     FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
     let done = projections.retry_dead_letter(id, form.version()?, &who.actor(), None).await;
-    respond(&projections, context, id, String::new(), done.map(|_| "The record was applied.")).await
+    respond(&projections, context, id, String::new(), done.map(|_| "Record applied.")).await
 }
 
 async fn dismiss(
@@ -93,7 +93,7 @@ async fn dismiss(
         }
         Ok(note) => {
             let done = projections.dismiss_dead_letter(id, version, note, &who.actor()).await;
-            respond(&projections, context, id, typed, done.map(|()| "The dead letter was dismissed.")).await
+            respond(&projections, context, id, typed, done.map(|()| "Dead letter dismissed.")).await
         }
     }
 }

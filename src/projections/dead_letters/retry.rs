@@ -65,7 +65,7 @@ impl Projections {
         let Some(record) = stored.record.clone() else {
             return Err(DeadLetterError::StillRefused(Reason {
                 name: "record-missing".to_owned(),
-                words: "The record itself could not be kept. Run holdfast recount for the statistics, then dismiss it."
+                words: "The record itself couldn't be kept. Run holdfast recount, then dismiss it."
                     .to_owned(),
             }));
         };

@@ -15,14 +15,14 @@ use crate::shared::forms::RawForm;
 /// The fields in form order, with their labels.
 pub(super) const FIELDS: [(&str, &str); 9] = [
     ("name", "Name"),
-    ("on", "On"),
-    ("interval", "Every"),
-    ("states", "States"),
-    ("scoreAtLeast", "Score at least"),
+    ("on", "When"),
+    ("interval", "Interval"),
+    ("states", "State is one of"),
+    ("scoreAtLeast", "Lead score at least"),
     ("quantityAtLeast", "Quantity at least"),
     ("command", "Command"),
     ("repeat", "Runs"),
-    ("enabled", "Switched on"),
+    ("enabled", "Enabled"),
 ];
 
 /// The fields as typed.

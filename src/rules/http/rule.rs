@@ -63,7 +63,7 @@ async fn create(
     let request = raw.once_by_key(PATH, &who, rules.clock.now());
     let idempotency = request.map(|request| Idempotency { request, answer: &answer });
     rules.create(settings, &AuditActor::from(&who), idempotency.as_ref()).await?;
-    Ok(done(&context, "The rule was created."))
+    Ok(done(&context, "Rule created."))
 }
 
 async fn save(
@@ -89,7 +89,7 @@ async fn save(
         return Ok(done(&context, "Nothing was changed."));
     }
     match rules.update(id, version, &change, &AuditActor::from(&who), None).await {
-        Ok(_) => Ok(done(&context, "The rule was saved.")),
+        Ok(_) => Ok(done(&context, "Rule saved.")),
         Err(RuleError::Validation { field, invalid }) => {
             let wrong = Messages::from([(field, invalid.to_string())]);
             html(StatusCode::UNPROCESSABLE_ENTITY, &page_with(wrong))

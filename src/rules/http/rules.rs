@@ -73,8 +73,9 @@ async fn show_refusal(rules: &Rules, context: PageContext, words: String) -> Pag
 /// Shows the list after a conflict.
 async fn show_conflict(rules: &Rules, context: PageContext, fresh: &Rule, not_done: &str) -> PageAnswer {
     let (name, by) = (&fresh.settings.name, &fresh.updated_by);
-    let words =
-        format!("“{name}” was changed by {by} while this page was open. {not_done} This is how it is now.");
+    let words = format!(
+        "“{name}” was changed by {by} while this page was open. {not_done} Here's the current version."
+    );
     show_refusal(rules, context, words).await
 }
 
@@ -88,11 +89,9 @@ async fn switch(
     let enabled = raw.get("enabled") == Some("on");
     let change = RuleChange { enabled: Some(enabled), ..RuleChange::default() };
     match rules.update(id, raw.version()?, &change, &AuditActor::from(&who), None).await {
-        Ok(_) if enabled => Ok(done(&context, "The rule was switched on.")),
-        Ok(_) => Ok(done(&context, "The rule was switched off.")),
-        Err(RuleError::Conflict(fresh)) => {
-            show_conflict(&rules, context, &fresh, "It was not switched.").await
-        }
+        Ok(_) if enabled => Ok(done(&context, "Rule turned on.")),
+        Ok(_) => Ok(done(&context, "Rule turned off.")),
+        Err(RuleError::Conflict(fresh)) => show_conflict(&rules, context, &fresh, "It wasn't changed.").await,
         Err(error) => Err(error.into()),
     }
 }
@@ -105,7 +104,7 @@ async fn delete(
     FormData(raw): FormData<RawForm>,
 ) -> PageAnswer {
     match rules.delete(id, raw.version()?, &AuditActor::from(&who), None).await {
-        Ok(()) => Ok(done(&context, "The rule was deleted.")),
+        Ok(()) => Ok(done(&context, "Rule deleted.")),
         Err(RuleError::Conflict(fresh)) => show_conflict(&rules, context, &fresh, "It wasn't deleted.").await,
         Err(error) => Err(error.into()),
     }
@@ -118,19 +117,17 @@ async fn retry(
     FormData(raw): FormData<RawForm>,
 ) -> PageAnswer {
     match rules.retry(id, raw.version()?, None).await {
-        Ok(Done::Now(Run { state: RunState::Done, .. })) => {
-            Ok(done(&context, "It was run again and is done."))
-        }
+        Ok(Done::Now(Run { state: RunState::Done, .. })) => Ok(done(&context, "The run is done.")),
         Ok(_) => {
-            let words = "It was run again and failed again. The reason is shown with the run.";
+            let words = "The run failed again. See the reason below.";
             Ok(with_toast_there(see_other(&context, PATH, false), Tone::Error, words))
         }
         Err(RuleError::RunConflict(_) | RuleError::NotToRepeat) => {
-            let words = "This run was tried meanwhile, by somebody else or by itself. This is how it is now.";
+            let words = "This run has changed. Here's its current state.";
             show_refusal(&rules, context, words.to_owned()).await
         }
         Err(RuleError::NotFound(_)) => {
-            let words = "The rule of this run was deleted, so there is nothing to run again.";
+            let words = "The rule of this run was deleted.";
             show_refusal(&rules, context, words.to_owned()).await
         }
         Err(error) => Err(error.into()),

@@ -24,12 +24,12 @@ async fn commands_are_typed_corrected_and_run(environment: TestEnvironment) {
     correct_and_run(&ada).await;
     // The form is empty after successful commands and keeps commands that failed.
     super::focus_is_somewhere(&ada).await;
-    assert_eq!(ada.value(At::Named("One command a line")).await, "");
-    ada.fill(At::Named("One command a line"), CREATE).await;
+    assert_eq!(ada.value(At::Named("Commands, one per line")).await, "");
+    ada.fill(At::Named("Commands, one per line"), CREATE).await;
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs > li:first-child", "1 of 1 command failed").await;
     ada.wait_for_text(".runs > li:first-child .run-result", "No leads available in these states").await;
-    assert_eq!(ada.value(At::Named("One command a line")).await, CREATE);
+    assert_eq!(ada.value(At::Named("Commands, one per line")).await, CREATE);
     assert_eq!(ada.count(".runs > li").await, 2);
     console_is_quiet(&ada).await;
 }
@@ -43,24 +43,24 @@ async fn commands_are_run_without_javascript(environment: TestEnvironment) {
     // The same commands again, as they were typed.
     ada.click(At::Css(".runs > li:first-child .run-head a")).await;
     ada.wait_for("#commands-text").await;
-    assert!(ada.value(At::Named("One command a line")).await.starts_with("get_leads state=NY"));
+    assert!(ada.value(At::Named("Commands, one per line")).await.starts_with("get_leads state=NY"));
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs > li:first-child", "1 of 2 commands failed").await;
     // A failed command stays in the form.
-    assert!(ada.value(At::Named("One command a line")).await.contains(CREATE));
+    assert!(ada.value(At::Named("Commands, one per line")).await.contains(CREATE));
 }
 
 /// Types commands with one mistake, corrects it, and runs them.
 async fn correct_and_run(ada: &Browser) {
     let wrong = format!("get_leads staat=NY\n{CREATE}");
-    ada.fill(At::Named("One command a line"), &wrong).await;
+    ada.fill(At::Named("Commands, one per line"), &wrong).await;
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".mistakes", "1: get_leads staat=NY").await;
     ada.wait_for_text(".mistakes", "line 1, column 11, staat: get_leads has no such parameter").await;
-    let kept = ada.value(At::Named("One command a line")).await;
+    let kept = ada.value(At::Named("Commands, one per line")).await;
     assert_eq!(kept.replace("\r\n", "\n"), wrong, "what was typed is kept");
     assert_eq!(ada.count(".runs > li").await, 0, "nothing was run");
-    ada.fill(At::Named("One command a line"), &wrong.replace("staat", "state")).await;
+    ada.fill(At::Named("Commands, one per line"), &wrong.replace("staat", "state")).await;
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs > li:first-child", "2 commands done").await;
     ada.wait_for_text(".runs pre", "grace.hopper@example.com").await;

@@ -56,7 +56,7 @@ async fn dead_letters_are_decided_in_the_list_by_keyboard(environment: TestEnvir
     ada.click(At::Named("Retry big")).await;
     ada.wait_for_text(
         ".dead-letters",
-        "It still cannot be applied. The message asks for 2, but the stock is 1.",
+        "It still can't be applied. The message asks for 2, but the stock is 1.",
     )
     .await;
     focus_is_somewhere(&ada).await;
@@ -172,7 +172,7 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     ada.look(Look::desktop()).await;
     ada.click(At::Css(".dead-letter summary")).await;
     ada.click(At::Named("Retry big-3")).await;
-    ada.wait_for_text(".dead-letters", "It still cannot be applied.").await;
+    ada.wait_for_text(".dead-letters", "It still can't be applied.").await;
     assert_accessible(&ada, "parked-refused").await;
 
     ada.look(Look::desktop()).await;

@@ -214,12 +214,13 @@ async fn the_command_page_is_accessible(environment: TestEnvironment) {
     let ada = office.agent("Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/automation")).await;
     assert_accessible(&ada, "commands").await;
-    ada.fill(At::Named("One command a line"), "get_leads staat=NY\nget_orders limit=0").await;
+    ada.fill(At::Named("Commands, one per line"), "get_leads staat=NY\nget_orders limit=0").await;
     ada.click(At::Named("Run")).await;
     ada.wait_for(".mistakes").await;
     assert_accessible(&ada, "commands-wrong").await;
     let create = "create_order customer_name=Acme customer_email=buy@acme.example requested_states=TX";
-    ada.fill(At::Named("One command a line"), &format!("get_leads state=NY\n{create}\nhelp get_leads")).await;
+    ada.fill(At::Named("Commands, one per line"), &format!("get_leads state=NY\n{create}\nhelp get_leads"))
+        .await;
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs", "1 of 3 commands failed").await;
     assert_accessible(&ada, "commands-run").await;
