@@ -20,7 +20,7 @@ use crate::base::values::{Email, Invalid, Name, Version, text_enum};
 
 text_enum! {
     /// The status of a raffle.
-    pub enum RaffleStatus, exact, "A raffle is OPEN or CLOSED.";
+    pub enum RaffleStatus, exact, "The status must be OPEN or CLOSED.";
     /// The winner is not drawn yet.
     Open = "OPEN",
     /// The winner is drawn, and nothing can change.
@@ -49,9 +49,10 @@ impl NewRaffle {
     /// The name of the wrong field and the right values, if the sale would already be over.
     pub fn check(&self, now: Timestamp) -> Result<(), (&'static str, Invalid)> {
         match self.closes_at {
-            Some(at) if at <= now => {
-                Err(("closesAt", Invalid::new("The sale ends in the future, or when the winner is drawn.")))
-            }
+            Some(at) if at <= now => Err((
+                "closesAt",
+                Invalid::new("The sale must end in the future. Leave it empty to sell until the draw."),
+            )),
             _ => Ok(()),
         }
     }

@@ -76,42 +76,42 @@ impl IntoProblem for RaffleError {
     fn into_problem(self) -> Problem {
         use StatusCode as S;
         match self {
-            Self::NotFound(_) => not_found("There is no such raffle", "Look for it in the list."),
+            Self::NotFound(_) => not_found("Raffle not found", "It was deleted or never existed."),
             Self::NoSuchTicket(_) => {
-                not_found("You have no such ticket", "It was given back, or it was never yours.")
+                not_found("Ticket not found", "It was given back, or it isn't yours.")
             }
             Self::Denied { denial, fresh } => Problem::new(
                 S::CONFLICT,
                 denial.name(),
-                "No ticket was sold to you",
-                format!("{}. `fresh` is the raffle as it is now.", denial.words()),
+                "No tickets were sold to you",
+                format!("{}. `fresh` is the current raffle.", denial.words()),
             )
             .with("fresh", json!(fresh)),
             Self::Drawn(fresh) => Problem::new(
                 S::CONFLICT,
                 "drawn",
-                "The winner is drawn already",
-                "Nothing was written. `fresh` is the raffle as it is now.",
+                "The winner was already drawn",
+                "Nothing was saved. `fresh` is the current raffle.",
             )
             .with("fresh", json!(fresh)),
             Self::NothingSold => Problem::new(
                 S::UNPROCESSABLE_ENTITY,
                 "nothing-sold",
-                "No ticket is sold",
-                "Nobody can win. Draw the winner after a ticket is sold.",
+                "No tickets sold",
+                "Sell at least one ticket first.",
             ),
             Self::TicketConflict(fresh) => Problem::new(
                 S::CONFLICT,
                 "conflict",
-                "The ticket has changed since it was read",
-                "It was given back and sold again. `fresh` is the ticket as it is now; send its version to continue.",
+                "This ticket has changed",
+                "It was given back and sold again. `fresh` is the current ticket; send its version to continue.",
             )
             .with("fresh", json!(fresh)),
             Self::VersionMissing => WebError::VersionMissing.into_problem(),
             Self::Validation { field, invalid } => WebError::field(field, &invalid).into_problem(),
             Self::Contention => {
                 tracing::warn!(error = %self, "a raffle request failed because of contention");
-                Problem::busy("Other requests were faster until the deadline. Nothing was written; retrying is safe.")
+                Problem::busy("Other requests kept changing the same data. Nothing was saved; try again.")
             }
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),

@@ -514,7 +514,7 @@ async fn each_role_has_its_own_start_page(environment: TestEnvironment) {
         assert!(page.text().contains("Dashboard") && page.text().contains("No leads yet"));
     }
     let page = workspace.session(Role::Participant, "Pat").await.get("/").send().await.expect(200);
-    assert!(page.text().contains("Welcome, Pat") && page.text().contains("There is no raffle yet."));
+    assert!(page.text().contains("Welcome, Pat") && page.text().contains("No raffles yet"));
     assert!(!page.text().contains("/leads"), "nothing leads to the leads");
     let nobody = workspace.visitor().get("/").send().await.expect(303);
     assert_eq!(nobody.header("location"), "/sign-in?next=%2F");

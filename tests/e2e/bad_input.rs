@@ -311,7 +311,7 @@ async fn a_malformed_id_is_answered_with_an_example(environment: TestEnvironment
     let ticket = "/api/raffles/019f0000-0000-7000-8000-000000000000/tickets/x";
     let problem = assert_problem(&admin.delete(ticket).send().await.expect(404), ticket);
     assert!(
-        problem["detail"].as_str().unwrap().starts_with("A ticket's number is a whole number"),
+        problem["detail"].as_str().unwrap().starts_with("A ticket number must be a whole number"),
         "{problem}"
     );
 }

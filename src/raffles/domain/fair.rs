@@ -188,13 +188,13 @@ pub enum ProofError {
     #[error("its method is {0}, but only {method} is supported", method = Proof::METHOD)]
     Method(String),
     /// The raffle is not drawn, so there is nothing to check yet.
-    #[error("the raffle is not drawn yet, so there is nothing to check but the commitment")]
+    #[error("the raffle isn't drawn yet, so only the commitment can be checked")]
     NotDrawn,
     /// A field is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
     /// The seed does not match the commitment.
-    #[error("the seed is not the one that was committed to: its SHA-256 is {0}")]
+    #[error("the seed isn't the one committed to: its SHA-256 is {0}")]
     OtherSeed(Digest),
     /// The sold numbers are not in ascending order.
     #[error("the sold numbers must ascend, but {0} is out of order")]
@@ -203,7 +203,7 @@ pub enum ProofError {
     #[error("no ticket is in the list")]
     NothingSold,
     /// The list of sold numbers does not match its hash.
-    #[error("the list of sold numbers does not match its hash: its SHA-256 is {0}")]
+    #[error("the list of sold tickets doesn't match its hash: its SHA-256 is {0}")]
     OtherList(Digest),
     /// The seed and the list give another winner.
     #[error("the seed and the list give ticket {0}, which is not the stated winner")]

@@ -13,13 +13,13 @@ text_type!(
     /// The title of a raffle: one line of 1 to 120 characters.
     Title,
     |text| one_line(text, Title::MAX_CHARS),
-    "A title is one line of 1 to 120 characters."
+    "A title must be one line of 1 to 120 characters."
 );
 text_type!(
     /// The prize of a raffle: one line of 1 to 200 characters.
     Prize,
     |text| one_line(text, Prize::MAX_CHARS),
-    "A prize is one line of 1 to 200 characters."
+    "A prize must be one line of 1 to 200 characters."
 );
 
 impl Title {
@@ -41,25 +41,25 @@ number_type!(
     /// The number of tickets in a raffle.
     TicketCount,
     1..=100_000,
-    "A raffle has 1 to 100000 tickets, a whole number."
+    "Tickets must be a whole number from 1 to 100000."
 );
 number_type!(
     /// The most tickets one person may have.
     Limit,
     1..=50,
-    "The limit per person is a whole number from 1 to 50."
+    "The limit per person must be a whole number from 1 to 50."
 );
 number_type!(
     /// The number of tickets requested in one purchase.
     Quantity,
     1..=50,
-    "Ask for 1 to 50 tickets at once, a whole number."
+    "Buy 1 to 50 tickets at once."
 );
 number_type!(
     /// A ticket number, from 1 to the number of tickets in the raffle.
     TicketNumber,
     1..=100_000,
-    "A ticket's number is a whole number from 1 to 100000."
+    "A ticket number must be a whole number from 1 to 100000."
 );
 
 impl TicketCount {

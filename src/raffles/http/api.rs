@@ -83,7 +83,7 @@ impl FromFields for CreateBody {
 fn moment(value: &Value) -> Result<Timestamp, Invalid> {
     let moment = value.as_str().and_then(|text| text.trim().parse().ok());
     moment.ok_or_else(|| {
-        Invalid::new("Give a moment with its offset from UTC, for example 2030-12-24T18:00:00-05:00.")
+        Invalid::new("Send a time with its offset from UTC, for example 2030-12-24T18:00:00-05:00.")
     })
 }
 

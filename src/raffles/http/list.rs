@@ -60,7 +60,7 @@ impl Card {
     fn mine(&self) -> String {
         match (self.state.mine.as_slice(), &self.state.winner) {
             (_, Some(winner)) if winner.yours => format!("You won with ticket {}", winner.number),
-            ([], _) => "You have no ticket".to_owned(),
+            ([], _) => "No tickets yet".to_owned(),
             (mine, _) => format!("You have {}", named(mine)),
         }
     }

@@ -73,7 +73,7 @@ async fn draw(
     let words = match raffles.draw(id, &who, None).await {
         Ok(_) => "The winner is drawn.",
         // Another administrator has just drawn the winner. There is one winner, so the result is the same.
-        Err(RaffleError::Drawn(_)) => "The winner was drawn already: this is the result.",
+        Err(RaffleError::Drawn(_)) => "The winner was already drawn. Here's the result.",
         Err(RaffleError::NothingSold) => {
             let page = page(&raffles, context, id, &who, ManageQuery::default()).await?;
             return html(StatusCode::UNPROCESSABLE_ENTITY, &ManagePage { nothing_sold: true, ..page });
@@ -96,8 +96,10 @@ pub(super) async fn cancel(
 ) -> PageAnswer {
     let (tone, words) = match raffles.cancel(id, number, version, who, None).await {
         Ok(_) => (Tone::Success, "The ticket is back in the pool."),
-        Err(RaffleError::NoSuchTicket(_)) => (Tone::Info, "That ticket was given back already."),
-        Err(RaffleError::Drawn(_)) => (Tone::Info, "The winner is drawn: no ticket is given back any more."),
+        Err(RaffleError::NoSuchTicket(_)) => (Tone::Info, "That ticket was already given back."),
+        Err(RaffleError::Drawn(_)) => {
+            (Tone::Info, "The winner is drawn. Tickets can no longer be given back.")
+        }
         Err(RaffleError::TicketConflict(fresh)) => {
             let row = TicketRow { is_overtaken: true, ..TicketRow::of(&fresh) };
             if fragment {
@@ -272,8 +274,8 @@ impl ManagePage {
     /// Describes what the draw ends.
     fn ends(&self) -> String {
         match self.state.remaining {
-            0 => "No ticket can be given back any more.".to_owned(),
-            left => format!("It ends the sale: {} left will not be sold.", counted(left)),
+            0 => "Tickets can no longer be given back.".to_owned(),
+            left => format!("The sale ends: {} left won't be sold.", counted(left)),
         }
     }
 }

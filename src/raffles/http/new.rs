@@ -59,14 +59,14 @@ async fn create(
         }
         Err(RaffleError::KeyReused(_)) => {
             // The form has opened a raffle with other values, for example before going back in the browser.
-            let words = "This form has opened a raffle already. Send it again to open another one.";
+            let words = "This form already opened a raffle. Submit it again to open another one.";
             let wrong = RaffleMessages { form: Some(words.to_owned()), ..RaffleMessages::default() };
             return again(fresh(&raffles, typed), wrong);
         }
         Err(error) => return Err(error.into()),
     };
     let redirect = see_other(&context, answer.location.as_deref().unwrap_or("/raffles"), fragment);
-    Ok(with_toast_there(redirect, Tone::Success, "The raffle is open."))
+    Ok(with_toast_there(redirect, Tone::Success, "Raffle opened."))
 }
 
 /// The fields of a new raffle as typed.
@@ -157,21 +157,21 @@ fn closing(text: &str, which: &str) -> Result<Option<Timestamp>, Invalid> {
     if text.is_empty() {
         return Ok(None);
     }
-    let no_time = || Invalid::new("Give the day and the time, for example 2026-11-21 17:00.");
+    let no_time = || Invalid::new("Enter a date and time, for example 2026-11-21 17:00.");
     let time: DateTime = text.parse().map_err(|_| no_time())?;
     let zoned = calendar::zone().to_ambiguous_zoned(time);
     let day = time.strftime("%b %-d, %Y");
     let moment = match (zoned.offset(), which) {
         (AmbiguousOffset::Unambiguous { .. }, _) => zoned.compatible(),
         (AmbiguousOffset::Gap { .. }, _) => {
-            let words = "clocks in New York go forward from 2:00 AM to 3:00 AM, and this time is left out.";
-            return Err(Invalid::new(format!("On {day} {words} Choose one before or after.")));
+            let words = "clocks go forward from 2:00 AM to 3:00 AM, so this time doesn't exist.";
+            return Err(Invalid::new(format!("On {day} {words} Choose an earlier or later time.")));
         }
         (AmbiguousOffset::Fold { .. }, "first") => zoned.earlier(),
         (AmbiguousOffset::Fold { .. }, "second") => zoned.later(),
         (AmbiguousOffset::Fold { .. }, _) => {
-            let words = "clocks in New York go back from 2:00 AM to 1:00 AM, and this time comes twice.";
-            return Err(Invalid::new(format!("On {day} {words} Choose which is meant.")));
+            let words = "clocks go back from 2:00 AM to 1:00 AM, so this time occurs twice.";
+            return Err(Invalid::new(format!("On {day} {words} Choose which one you mean.")));
         }
     };
     moment.map(|moment| Some(moment.timestamp())).map_err(|_| no_time())
@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn a_skipped_or_ambiguous_local_time_is_an_error() {
         let words = |text: &str| typed(text, "").raffle().unwrap_err().closes_at.unwrap();
-        assert!(words("2026-03-08T02:30").contains("left out"), "{}", words("2026-03-08T02:30"));
-        assert!(words("2026-11-01T01:30").contains("comes twice"));
+        assert!(words("2026-03-08T02:30").contains("doesn't exist"), "{}", words("2026-03-08T02:30"));
+        assert!(words("2026-11-01T01:30").contains("occurs twice"));
         for text in ["soon", "2026-13-01T00:00", "9999-12-31T23:59:60Z", "17:00"] {
             assert!(words(text).contains("for example"), "{text}");
         }

@@ -90,7 +90,7 @@ async fn buy(
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
     match raffles.buy(id, quantity, &who, idempotency.as_ref()).await {
         Ok(Done::Now(Purchase { numbers, raffle })) => {
-            let notice = Notice::good(format!("You bought {}.", named(&numbers)), "Good luck!");
+            let notice = Notice::good(format!("You bought {}.", named(&numbers)), "Good luck.");
             page.bought(fresh(&raffles, raffle), notice)
         }
         Ok(Done::Replayed(answer)) => {
@@ -101,7 +101,7 @@ async fn buy(
             page.show(StatusCode::CONFLICT, fresh(&raffles, *state), Notice::nothing_bought(&denial.words()))
         }
         Err(RaffleError::KeyReused(_)) => {
-            let notice = Notice::bad("Nothing more was bought.", FORM_REUSED);
+            let notice = Notice::bad("No more tickets were bought.", FORM_REUSED);
             page.show(StatusCode::CONFLICT, current(&raffles, id, &who).await?, notice)
         }
         Err(error) => Err(error.into()),
@@ -109,10 +109,10 @@ async fn buy(
 }
 
 /// For a request that bought the tickets before, and whose reply was lost.
-const FIRST_TRY: &str = "The first try had gone through, so nothing was bought twice.";
+const FIRST_TRY: &str = "Your first purchase went through. You didn't get extra tickets.";
 /// For a form that was used for another purchase before.
-const FORM_REUSED: &str = "The purchase before this one had gone through after all. Look at your tickets and, if you \
-                           want more, buy again.";
+const FORM_REUSED: &str =
+    "Your earlier purchase went through after all. Check your tickets, and buy again if you want more.";
 
 /// Parses the ticket numbers of a stored answer.
 fn numbers(answer: &Answer) -> Vec<TicketNumber> {
@@ -162,12 +162,12 @@ async fn cancel(
             let headline = format!("Ticket {number} is back in the pool.");
             (state, Notice::good(headline, ""), "Your ticket is back in the pool.")
         }
-        Err(RaffleError::Drawn(state)) => (*state, Notice::bad("The ticket stays yours.", DRAWN), DRAWN),
+        Err(RaffleError::Drawn(state)) => (*state, Notice::bad("You keep this ticket.", DRAWN), DRAWN),
         // The ticket was canceled on another page or by an administrator. Show the current tickets.
         Err(RaffleError::NoSuchTicket(_) | RaffleError::VersionMissing | RaffleError::TicketConflict(_)) => {
-            let headline = format!("Ticket {number} is not yours any more.");
-            let notice = Notice::bad(headline, "It was given back before. These are your tickets now.");
-            (raffles.read(id, &who).await?, notice, "It was given back before.")
+            let headline = format!("Ticket {number} is no longer yours.");
+            let notice = Notice::bad(headline, "It was already given back. Your tickets are below.");
+            (raffles.read(id, &who).await?, notice, "It was already given back.")
         }
         Err(error) => return Err(error.into()),
     };
@@ -179,7 +179,7 @@ async fn cancel(
 }
 
 /// For a ticket that cannot be canceled because the winner is drawn.
-const DRAWN: &str = "The winner is drawn, so tickets can no longer be given back.";
+const DRAWN: &str = "The winner is drawn. Tickets can no longer be given back.";
 
 /// The purchase form. The page also sends it when it polls, and gets it back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -272,9 +272,9 @@ impl LiveView {
     fn announcement(&self) -> String {
         match (self.phase, &self.state.winner) {
             (Phase::Drawn, Some(winner)) if winner.yours => {
-                format!("The winner is drawn: you won with ticket {}!", winner.number)
+                format!("You won with ticket {}.", winner.number)
             }
-            (Phase::Drawn, Some(winner)) => format!("The winner is drawn: ticket {}.", winner.number),
+            (Phase::Drawn, Some(winner)) => format!("Winner: ticket {}.", winner.number),
             (Phase::Over, _) => "The sale is over.".to_owned(),
             (Phase::SoldOut, _) => "Sold out.".to_owned(),
             _ => String::new(),
@@ -295,8 +295,8 @@ impl LiveView {
     fn mine(&self) -> String {
         let (held, limit) = (self.state.mine.len(), self.state.limit_per_person);
         match held {
-            0 => format!("You have none yet. The limit is {} per person.", counted(limit)),
-            _ => format!("{held} of at most {limit}."),
+            0 => format!("No tickets yet. The limit is {} per person.", counted(limit)),
+            _ => format!("{held} of {limit}"),
         }
     }
 
@@ -342,7 +342,7 @@ impl Notice {
 
     fn nothing_bought(why: &str) -> Self {
         let stop = if why.ends_with('.') { "" } else { "." };
-        Self::bad("No ticket was bought.", format!("{why}{stop}"))
+        Self::bad("No tickets were bought.", format!("{why}{stop}"))
     }
 }
 

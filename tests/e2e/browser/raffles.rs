@@ -43,8 +43,7 @@ async fn at_raffle(office: &Office, id: RaffleId, name: &str, look: Look) -> Bro
     person
 }
 
-const UNANSWERED: &str =
-    "No answer. Whether tickets were bought is not known yet. Try again: you cannot buy twice.";
+const UNANSWERED: &str = "We couldn't confirm your purchase. Try again; you won't get extra tickets.";
 
 async fn key(person: &Browser) -> Value {
     person.run("return document.querySelector('#buy-key').value", Vec::new()).await
@@ -161,9 +160,9 @@ async fn a_draw_appears_on_every_open_page(environment: TestEnvironment) {
     let ticket = format!("Ticket\n{number}");
     pat.wait_for_text("#raffle-live", "You won!").await;
     pat.wait_for_text("#raffle-live", &ticket).await;
-    pat.wait_for_text("#raffle-said", &format!("you won with ticket {number}!")).await;
+    pat.wait_for_text("#raffle-said", &format!("You won with ticket {number}.")).await;
     sam.wait_for_text("#raffle-live", &ticket).await;
-    sam.wait_for_text("#raffle-said", &format!("The winner is drawn: ticket {number}.")).await;
+    sam.wait_for_text("#raffle-said", &format!("Winner: ticket {number}.")).await;
     assert!(!sam.text(At::Css("main")).await.contains("Pat"), "the winner's name is private");
     assert_eq!(sam.count(".confetti").await, 0);
     // Test browsers prefer reduced motion, so there is no confetti.
@@ -231,7 +230,7 @@ async fn a_purchase_whose_reply_is_lost_is_retried_and_made_once(environment: Te
     pat.wait_for_text(".remaining", "9 of 10 left").await;
     assert_eq!(key(&pat).await, first);
     pat.click(At::Named("Buy 1 ticket")).await;
-    pat.wait_for_text("#raffle-notice", "so nothing was bought twice").await;
+    pat.wait_for_text("#raffle-notice", "You didn't get extra tickets").await;
     pat.wait_until_gone(".toast").await;
     assert_ne!(key(&pat).await, first);
     assert_eq!(tickets(&office.workspace, id).await.len(), 1);
@@ -306,11 +305,11 @@ async fn raffles_work_without_javascript(environment: TestEnvironment) {
     let root = office.environment.browser(Look::desktop().without_javascript()).await;
     office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root").await;
     root.goto(&office.url("/raffles")).await;
-    root.click(At::Named("Open the first raffle")).await;
+    root.click(At::Named("Open your first raffle")).await;
     root.fill(At::Named("Title"), "Autumn").await;
     root.fill(At::Named("Prize"), "A bicycle").await;
     root.fill(At::Named("Limit per person"), "3").await;
-    root.click(At::Named("Open the raffle")).await;
+    root.click(At::Named("Open raffle")).await;
     root.wait_for_text(".remaining", "100 of 100 left").await;
     root.fill(At::Named("Tickets"), "2").await;
     root.click(At::Named("Buy")).await;
@@ -319,9 +318,9 @@ async fn raffles_work_without_javascript(environment: TestEnvironment) {
     root.click(At::Css(".ticket button")).await;
     root.wait_for_text(".remaining", "99 of 100 left").await;
     root.click(At::Named("Refresh")).await;
-    root.click(At::Named("Tickets, sales and draw")).await;
+    root.click(At::Named("Tickets, sales, and draw")).await;
     root.click(At::Css("#draw-confirm summary")).await;
-    root.click(At::Named("Draw the winner now")).await;
+    root.click(At::Named("Draw winner")).await;
     root.wait_for_text("#raffle-live", "You won!").await;
 }
 
@@ -336,10 +335,10 @@ async fn a_resold_ticket_is_not_canceled_by_mistake(environment: TestEnvironment
     sold(&office.workspace, id, "Mia Second", 1).await;
     root.click(At::Css("#cancel-1 summary")).await;
     root.click(At::Named("Cancel 1 now")).await;
-    root.wait_for_text("#ticket-1", "sold again meanwhile, to Mia Second").await;
-    focus_is_on(&root, "Cancel this one").await;
+    root.wait_for_text("#ticket-1", "sold again to Mia Second").await;
+    focus_is_on(&root, "Cancel this ticket").await;
     root.press(&Key::Enter).await;
-    root.wait_for_text(".sold", "No ticket is sold.").await;
+    root.wait_for_text(".sold", "No tickets sold.").await;
     root.wait_for_text("#toast-status", "The ticket is back in the pool.").await;
     console_is_quiet(&root).await;
 }
@@ -434,8 +433,8 @@ async fn a_proof_is_checked_in_the_browser(environment: TestEnvironment) {
     }
     let number = drawn(&office.workspace, id).await;
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
-    pat.click(At::Named("How the draw is proven")).await;
-    pat.click(At::Named("Check it in this browser")).await;
+    pat.click(At::Named("How the draw is verified")).await;
+    pat.click(At::Named("Check in this browser")).await;
     pat.wait_for_text("#verdict", &format!("The proof holds: ticket {number} won.")).await;
     console_is_quiet(&pat).await;
 }
@@ -455,7 +454,7 @@ async fn the_raffle_pages_are_accessible(environment: TestEnvironment) {
         document.querySelector('#limit').value = '51';
         document.querySelector('#closes').value = '2099-11-01T01:30'";
     root.run(fold, Vec::new()).await;
-    root.click(At::Named("Open the raffle")).await;
+    root.click(At::Named("Open raffle")).await;
     root.wait_for("[aria-invalid=true]").await;
     assert_accessible(&root, "raffle-new-wrong").await;
 
@@ -483,7 +482,7 @@ async fn the_raffle_pages_are_accessible(environment: TestEnvironment) {
     pat.wait_for_text("#buy-reason", "Sold out.").await;
     assert_accessible(&pat, "raffle-sold-out").await;
     drawn(&office.workspace, few).await;
-    pat.wait_for_text("#raffle-live", "You had no ticket.").await;
+    pat.wait_for_text("#raffle-live", "You had no tickets.").await;
     assert_accessible(&pat, "raffle-lost").await;
     let mine = open(&office.workspace, "Winter raffle", 10, 2).await;
     pat.goto(&office.url(&format!("/raffles/{mine}"))).await;

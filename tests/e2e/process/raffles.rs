@@ -80,7 +80,7 @@ async fn a_draw_is_checked_with_its_proof_and_nothing_else(environment: TestEnvi
 
     let seed = "00".repeat(32);
     for (field, value, lines, words) in [
-        ("seed", json!(seed), 2, "does not hold: the seed is not the one that was committed to"),
+        ("seed", json!(seed), 2, "does not hold: the seed isn't the one committed to"),
         ("sold", json!([1, 2, 3]), 2, "does not hold: the list of sold numbers does not match its hash"),
         ("sold", json!([2, 1]), 2, "does not hold: the sold numbers must ascend, but 1 is out of order"),
         ("sold", json!([]), 2, "does not hold: no ticket is in the list"),
@@ -98,7 +98,7 @@ async fn a_draw_is_checked_with_its_proof_and_nothing_else(environment: TestEnvi
     }
     let (_file, run) = verify(&data, before.to_string().as_bytes());
     let output = run.fails(1).await;
-    assert!(output.contains("the raffle is not drawn yet"), "{output}");
+    assert!(output.contains("the raffle isn't drawn yet"), "{output}");
     assert!(run.out().contains(&text("commitment")), "{}", run.out());
     assert!(!data.path().exists(), "no data was created");
 }

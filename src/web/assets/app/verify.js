@@ -110,6 +110,6 @@ document.querySelectorAll("form[data-verify]").forEach(async (form) => {
   try {
     verify(await (await persist("GET", form.dataset.proof)).text());
   } catch (error) {
-    toast("error", error instanceof TypeError ? "No connection. Download the proof and choose it here." : error.message);
+    toast("error", error instanceof TypeError ? "No connection. Download proof and choose it here." : error.message);
   }
 });
