@@ -50,7 +50,7 @@ pub async fn present(request: Request, next: Next) -> Response {
         },
         Form::Fragment => {
             let response = (problem.status(), [("hx-reswap", "none")]).into_response();
-            let quote = reference.map(|id| format!(" To ask about it, quote {id}.")).unwrap_or_default();
+            let quote = reference.map(|id| format!(" Reference: {id}")).unwrap_or_default();
             with_toast(response, Tone::Error, &format!("{}. {}{quote}", problem.title(), problem.detail()))
         }
         Form::Page => page(&problem, context, reference),

@@ -394,7 +394,7 @@ async fn a_page_makes_a_bounded_number_of_calls_and_says_how_far_it_searched(env
     assert_eq!(found[0]["id"], old.id.to_string());
     assert!(pages == 3 || pages == 4, "a page searches seven days: {pages}");
     let page = admin.get("/audit?kind=import").send().await.expect(200);
-    for shown in ["No entry here.", "Searched back to ", "Keep searching", "Clear filters"] {
+    for shown in ["No more entries.", "Searched back to ", "Keep searching", "Clear filters"] {
         assert!(page.text().contains(shown), "{shown}: {}", page.text());
     }
 }

@@ -59,8 +59,8 @@ impl AuditListPage {
     fn new(context: PageContext, filter: &AuditFilter, is_later: bool, page: AuditPage) -> Self {
         let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
         let count_text = match page.entries.len() {
-            0 if filter.is_empty() && page.next.is_none() => "Nothing is recorded yet.".to_owned(),
-            0 => "No entry here.".to_owned(),
+            0 if filter.is_empty() && page.next.is_none() => "No entries yet.".to_owned(),
+            0 => "No more entries.".to_owned(),
             1 => "1 entry shown".to_owned(),
             count => format!("{count} entries shown"),
         };

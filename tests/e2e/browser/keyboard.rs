@@ -35,7 +35,7 @@ async fn a_lead_is_edited_with_the_keyboard_alone(environment: TestEnvironment) 
     ada.wait_for("#lead-rows").await;
 
     ada.press(&Key::Tab).await;
-    focus_is_on(&ada, "Skip to the content").await;
+    focus_is_on(&ada, "Skip to content").await;
     ada.press(&Key::Enter).await;
     wait::until("the content has the focus", async || {
         ada.run("return document.activeElement.id", Vec::new()).await == "content"
