@@ -111,7 +111,7 @@ impl FromStr for Device {
             let accounts: Vec<AccountId> = parts.map(|part| part.parse().ok()).collect::<Option<_>>()?;
             (1..=ACCOUNTS).contains(&accounts.len()).then_some(Self { id, last, accounts })
         };
-        read().ok_or_else(|| Invalid::new("This is not a device."))
+        read().ok_or_else(|| Invalid::new("This isn't a device."))
     }
 }
 

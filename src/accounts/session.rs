@@ -81,7 +81,7 @@ impl CookieContent {
             let successor = Secret::new(random.into());
             Some(Self::Former(FormerSession { account, epoch, began, successor }))
         };
-        read().ok_or_else(|| Invalid::new("This is not a session."))
+        read().ok_or_else(|| Invalid::new("This isn't a session."))
     }
 
     /// Whether the session may still last at this time. The table decides about the end of current sessions.

@@ -98,8 +98,8 @@ impl Fields {
     /// Adds an error for each field that was not read.
     fn refuse_unknown(&mut self) {
         let message = match self.known[..] {
-            [] => "There is no such field here; send none.".to_owned(),
-            _ => format!("There is no such field here; there are {}.", self.known.join(", ")),
+            [] => "This address takes no fields.".to_owned(),
+            _ => format!("There's no such field. The fields are {}.", self.known.join(", ")),
         };
         let unknown = self.given.drain(..).map(|given| given.written);
         self.wrong.extend(unknown.map(|field| FieldError { field, message: message.clone() }));
@@ -387,7 +387,7 @@ pub fn misfit(path: &str, error: &serde_json::Error) -> String {
     ];
     let place = if path == "." { "it" } else { path };
     if parser_messages.iter().any(|begin| message.starts_with(begin)) {
-        return format!("{place} is not what it should be");
+        return format!("{place} isn't valid");
     }
     // All other messages come from our own types.
     let message = message.split(" at line ").next().unwrap_or_default();

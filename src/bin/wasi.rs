@@ -47,7 +47,7 @@ static ROUTER: LazyLock<Router> = LazyLock::new(|| match app() {
     Err(error) => {
         eprintln!("{error}");
         Router::new().fallback(async || {
-            (StatusCode::INTERNAL_SERVER_ERROR, "Holdfast is not set up; its log says what is wrong.\n")
+            (StatusCode::INTERNAL_SERVER_ERROR, "Holdfast isn't set up. See its log for details.\n")
         })
     }
 });

@@ -46,7 +46,7 @@ impl AuditId {
 
 text_enum! {
     /// What happened.
-    pub enum AuditKind, "This is not a kind of audit entry.";
+    pub enum AuditKind, "This isn't a kind of audit entry.";
     /// A person signed in.
     SignedIn = "signed-in",
     /// A password, a code or a link was refused.

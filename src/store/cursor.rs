@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The text is not a cursor of this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("This cursor does not belong to this list. Send no cursor to start at the beginning.")]
+#[error("This cursor isn't from this list. Leave it out to start at the beginning.")]
 pub struct CursorError;
 
 /// The start of a list's next page: the parts of the last key on the page before.

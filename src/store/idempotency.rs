@@ -30,7 +30,7 @@ impl std::str::FromStr for IdempotencyKey {
         if (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Invalid::new("An Idempotency-Key has 1 to 200 visible ASCII characters."))
+            Err(Invalid::new("An Idempotency-Key must have 1 to 200 visible ASCII characters."))
         }
     }
 }

@@ -16,7 +16,7 @@ pub enum WebError {
     #[error("{0}")]
     Malformed(String),
     /// The request can be read, but fields have wrong values.
-    #[error("{} fields are wrong", .0.len())]
+    #[error("{} fields need attention", .0.len())]
     Invalid(Vec<FieldError>),
     /// The route reads another media type.
     #[error("the body must be {0}")]
@@ -69,10 +69,10 @@ impl WebError {
 /// Returns who may use a route, for a sender whose role may not.
 fn who_may(access: Access, role: Role) -> &'static str {
     match (access, role) {
-        (Access::Administrator, _) => "Only administrators may. Ask one of them.",
-        (Access::Agent, Role::Viewer) => "Viewers only read. Ask an administrator for the role agent.",
-        (Access::Viewer, _) => "Only viewers, agents and administrators may. Ask an administrator.",
-        _ => "Only agents and administrators may. Ask an administrator.",
+        (Access::Administrator, _) => "You need administrator access.",
+        (Access::Agent, Role::Viewer) => "You need agent access to make changes.",
+        (Access::Viewer, _) => "You need viewer, agent, or administrator access.",
+        _ => "You need agent or administrator access.",
     }
 }
 
@@ -81,64 +81,70 @@ impl IntoProblem for WebError {
         use StatusCode as S;
         match self {
             WebError::Malformed(detail) => {
-                Problem::new(S::BAD_REQUEST, "malformed", "The request cannot be read", detail)
+                Problem::new(S::BAD_REQUEST, "malformed", "The request can't be read", detail)
             }
             WebError::Invalid(fields) => Problem::invalid(&fields),
             WebError::MediaType(expected) => Problem::new(
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "media-type",
-                "The body is of another type",
-                format!("Send {expected}, and say so in Content-Type."),
+                "Unsupported content type",
+                format!("Send {expected} and set Content-Type."),
             ),
-            WebError::TooLong => {
-                Problem::new(S::PAYLOAD_TOO_LARGE, "too-long", "The body is too long", "Send less at once.")
-            }
+            WebError::TooLong => Problem::new(
+                S::PAYLOAD_TOO_LARGE,
+                "too-long",
+                "The request is too large",
+                "Send less at once.",
+            ),
             WebError::VersionMissing => Problem::new(
                 S::PRECONDITION_REQUIRED,
                 "version-missing",
-                "The change does not say which version it is of",
-                "Send the version last seen, as the field `version` or the header If-Match.",
+                "The version is missing",
+                "Send the version you last saw as the field `version` or the header If-Match.",
             ),
             WebError::NotFound => Problem::new(
                 S::NOT_FOUND,
                 "not-found",
-                "There is nothing here",
-                "The address leads nowhere, or what stood here is gone.",
+                "Page not found",
+                "Check the address. The page may have been deleted.",
             ),
             WebError::NoSuchId(invalid) => {
-                Problem::new(S::NOT_FOUND, "not-found", "There is nothing here", invalid.to_string())
+                Problem::new(S::NOT_FOUND, "not-found", "Page not found", invalid.to_string())
             }
             WebError::Method => Problem::new(
                 S::METHOD_NOT_ALLOWED,
                 "method",
-                "This address does not know this method",
-                "The Allow header lists those that it knows.",
+                "Method not allowed",
+                "The Allow header lists the methods of this address.",
             ),
             WebError::SignInNeeded => Problem::new(
                 S::UNAUTHORIZED,
                 "sign-in",
-                "Sign in first",
+                "Sign in to continue",
                 "Send a session or a token: Authorization: Bearer ….",
             ),
-            WebError::Forbidden(access, role) => {
-                Problem::new(S::FORBIDDEN, "forbidden", "Your account may not do this", who_may(access, role))
-            }
+            WebError::Forbidden(access, role) => Problem::new(
+                S::FORBIDDEN,
+                "forbidden",
+                "You don't have access to this",
+                who_may(access, role),
+            ),
             WebError::CrossSite => Problem::new(
                 S::FORBIDDEN,
                 "cross-site",
-                "This write came from another site",
-                "Open Holdfast itself and try again there. A program sends a token, or its Origin with a session.",
+                "This request came from another site",
+                "Open Holdfast and try again there. Programs send a token, or their Origin with a session.",
             ),
             WebError::KeyReused(_) => Problem::key_reused(),
             WebError::PastProxy => Problem::new(
                 S::FORBIDDEN,
                 "wrong-address",
-                "Holdfast is not opened at this address",
-                "Open it at its public address, which its administrator knows.",
+                "Holdfast isn't available at this address",
+                "Use its public address. Ask its administrator.",
             ),
-            WebError::Overloaded => Problem::busy(
-                "Too many requests run at this moment. Nothing was done; trying again in a moment is safe.",
-            ),
+            WebError::Overloaded => {
+                Problem::busy("Too many requests right now. Nothing was saved; try again in a moment.")
+            }
             WebError::Internal(_) => Problem::unknown(&self),
         }
     }

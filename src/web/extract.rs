@@ -101,7 +101,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequest<S> for FormData<T> 
                 WebError::MediaType("application/x-www-form-urlencoded")
             }
             FormRejection::BytesRejection(rejection) => body_error(&rejection),
-            _ => WebError::Malformed("The form cannot be read. Open its page again.".to_owned()),
+            _ => WebError::Malformed("The form can't be read. Reload the page and try again.".to_owned()),
         })?;
         context.dynamo.restart_deadline();
         context.dynamo.fence_writes();
@@ -113,7 +113,7 @@ fn body_error(rejection: &BytesRejection) -> WebError {
     if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
         WebError::TooLong
     } else {
-        WebError::Malformed("The body cannot be read to its end.".to_owned())
+        WebError::Malformed("The request couldn't be read completely. Send it again.".to_owned())
     }
 }
 
@@ -142,7 +142,7 @@ impl<T> JsonRequest<T> {
 pub fn expected_version(field: Option<Version>, if_match: Option<Version>) -> Result<Version, WebError> {
     match (field, if_match) {
         (Some(field), Some(header)) if field != header => Err(WebError::Malformed(
-            "The field version and the header If-Match name different versions.".to_owned(),
+            "The field version and the header If-Match have different versions. Send one of them.".to_owned(),
         )),
         (field, header) => field.or(header).ok_or(WebError::VersionMissing),
     }
@@ -185,7 +185,7 @@ pub fn idempotent_request(parts: &Parts, body: &[u8]) -> Result<Option<Idempoten
     let (Some(value), Some(who)) = (key, parts.extensions.get::<SignedIn>()) else { return Ok(None) };
     let key: IdempotencyKey = value
         .to_str()
-        .map_err(|_| Invalid::new("An Idempotency-Key has 1 to 200 visible ASCII characters."))
+        .map_err(|_| Invalid::new("An Idempotency-Key must have 1 to 200 visible ASCII characters."))
         .and_then(str::parse)
         .map_err(|invalid| WebError::Malformed(invalid.to_string()))?;
     let mut asked = vec![method.as_str().as_bytes(), path.as_bytes(), body];
@@ -233,7 +233,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 /// [`WebError::Malformed`] with the place of the error.
 pub fn json_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WebError> {
     serde_json::from_slice(bytes)
-        .map_err(|error| WebError::Malformed(format!("The body is not JSON: {}.", not_json(&error))))
+        .map_err(|error| WebError::Malformed(format!("The body isn't JSON: {}.", not_json(&error))))
 }
 
 pub(super) fn read_json<T: FromFields>(bytes: &[u8]) -> Result<T, WebError> {
@@ -253,7 +253,7 @@ pub fn if_match(headers: &HeaderMap) -> Result<Option<Version>, WebError> {
     let tag = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
     tag.parse().map(Some).map_err(|_| {
         WebError::Malformed(
-            "If-Match holds the version last seen, for example \"3\" with its quotes.".to_owned(),
+            "If-Match must be the version you last saw, for example \"3\" with quotes.".to_owned(),
         )
     })
 }

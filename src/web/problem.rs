@@ -65,8 +65,8 @@ impl Problem {
         Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency-key-reused",
-            "This Idempotency-Key belongs to another request",
-            "A key repeats one request: the same method, address, precondition and body. Send another key for another request.",
+            "This Idempotency-Key was used for another request",
+            "A key can repeat only the same request: method, address, precondition, and body. Use a new key for another request.",
         )
     }
 
@@ -85,8 +85,8 @@ impl Problem {
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "Something went wrong on our side",
-            "It has been logged. Trying again may help.",
+            "Something went wrong",
+            "The error was logged. Try again in a moment.",
         )
     }
 
@@ -98,7 +98,7 @@ impl Problem {
         Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid",
-            "Some fields are not right",
+            "Some fields need attention",
             detail.join(" "),
         )
         .with("errors", errors.into())
@@ -161,16 +161,15 @@ impl IntoProblem for StoreError {
         match &self {
             Self::Unavailable { .. } => {
                 tracing::warn!(error = %self, "the store is unavailable");
-                Problem::busy("The table did not answer in time. Nothing was changed; try again in a moment.")
+                Problem::busy("The table didn't answer in time. Nothing was saved; try again in a moment.")
             }
             Self::OutcomeUnknown { .. } => {
                 tracing::warn!(error = %self, "the outcome of a write is unknown");
                 Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "outcome-unknown",
-                    "We do not know whether this was done",
-                    "The table did not answer in time, so the change may have been made. Look before you repeat it: a \
-                     creation that is sent again without an Idempotency-Key may be made twice.",
+                    "We couldn't confirm this change",
+                    "The table didn't answer in time, so the change may have been saved. Check before you try again.",
                 )
             }
             Self::Full { .. } => {
@@ -179,7 +178,7 @@ impl IntoProblem for StoreError {
                     StatusCode::SERVICE_UNAVAILABLE,
                     "disk-full",
                     "The disk is full",
-                    "Free some space on the disk that holds Holdfast's data, then try again. No restart is needed.",
+                    "Free some space on the disk with Holdfast's data, then try again. No restart is needed.",
                 )
             }
             _ => Problem::unknown(&self),
@@ -189,7 +188,7 @@ impl IntoProblem for StoreError {
 
 impl IntoProblem for CursorError {
     fn into_problem(self) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "The cursor cannot be used", self.to_string())
+        Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "The cursor can't be used", self.to_string())
     }
 }
 

@@ -94,17 +94,17 @@ impl de::Error for QueryError {
     }
 
     fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
-        Self("A parameter has a wrong type.".to_owned())
+        Self("A parameter has the wrong type.".to_owned())
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
         let short: String = name.chars().take(40).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Self(format!("There is no parameter {short:?}; this address takes {known}."))
+        Self(format!("There's no parameter {short:?}. This address takes {known}."))
     }
 
     fn duplicate_field(name: &'static str) -> Self {
-        Self(format!("The parameter {name} is given twice; give it once."))
+        Self(format!("The parameter {name} appears twice. Send it once."))
     }
 
     fn missing_field(name: &'static str) -> Self {

@@ -226,7 +226,7 @@ async fn a_write_from_another_site_is_refused(environment: TestEnvironment) {
         let visitor = workspace.visitor();
         let request = visitor.post(path).header("origin", "https://evil.example").form(&form);
         let refused = request.send().await.expect(403);
-        assert!(refused.text().contains("This write came from another site"), "{path}: {}", refused.text());
+        assert!(refused.text().contains("This request came from another site"), "{path}: {}", refused.text());
     }
 }
 

@@ -199,7 +199,7 @@ async fn a_repeated_text_has_no_second_effect_and_the_same_answer(environment: T
     // Another text with the same key runs no line, not even its last line, which has no record yet.
     let other = keyed(&key, &create.repeat(3)).await.expect(422);
     assert!(
-        other.text().starts_with("This Idempotency-Key belongs to another request. "),
+        other.text().starts_with("This Idempotency-Key was used for another request. "),
         "{}",
         other.text()
     );

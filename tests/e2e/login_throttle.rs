@@ -253,7 +253,7 @@ async fn a_request_that_bypasses_the_proxy_is_refused(environment: TestEnvironme
         }
     }
     let page = workspace.visitor().get("/sign-in").send().await.expect(403);
-    assert!(page.text().contains("Open it at its public address"), "{}", page.text());
+    assert!(page.text().contains("Use its public address"), "{}", page.text());
     for shown in [current, previous] {
         let through = agent.clone().always("x-holdfast-origin-key", shown);
         through.get("/api/leads").send().await.expect(200);

@@ -105,7 +105,7 @@ impl Guarded {
 async fn the_web_function_uses_all_its_grants_and_no_other(environment: TestEnvironment) {
     let web = Guarded::start(&environment, "WebFunction", env!("CARGO_BIN_EXE_lambda_web")).await;
     let past = visitor(&web.lambda).get("/sign-in").send().await.expect(403);
-    assert!(past.text().contains("Open it at its public address"), "{}", past.text());
+    assert!(past.text().contains("Use its public address"), "{}", past.text());
     // CloudFront appends the viewer's address after the viewer's own value and before its own address.
     let ann = web.visitor().always("x-forwarded-for", "10.0.0.9, 198.51.100.5, 203.0.113.24");
     let form = [

@@ -21,7 +21,7 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-const REFUSAL: &str = "Viewers only read. Ask an administrator for the role agent.";
+const REFUSAL: &str = "You need agent access to make changes.";
 
 /// The addresses of one record of each kind.
 struct Records {

@@ -46,7 +46,7 @@ impl FromStr for Secret {
         let random = text.strip_prefix(Self::PREFIX).and_then(|rest| URL_SAFE_NO_PAD.decode(rest).ok());
         match random {
             Some(random) if random.len() == 32 => Ok(Self(text.to_owned())),
-            _ => Err(Invalid::new("This is not a Holdfast secret; a secret begins with hf_.")),
+            _ => Err(Invalid::new("This isn't a Holdfast secret. A secret starts with hf_.")),
         }
     }
 }

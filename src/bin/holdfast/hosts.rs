@@ -73,7 +73,7 @@ fn host(request: &Request) -> Option<String> {
 
 fn misdirected(names: &[String]) -> Response {
     let text = format!(
-        "This Holdfast answers under {} only. If it has another name, start it with --host NAME.\n",
+        "This server answers at {} only. To add a name, start it with --host NAME.\n",
         names.join(", ")
     );
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];

@@ -111,9 +111,9 @@ async fn an_invalid_proof_is_refused_with_a_reason(_: TestEnvironment) {
         (b"{", "it ends too early"),
         (b"\xff\xfe\x00", "it goes wrong at line 1, column 1"),
         (b"ticket 7 won", "it goes wrong at line 1, column "),
-        (b"[]", "it is not what it should be"),
+        (b"[]", "it isn't valid"),
         (b"{}", "method is missing"),
-        (b"{\"method\": 7}", "method is not what it should be"),
+        (b"{\"method\": 7}", "method isn't valid"),
         (b"{\"method\":\"m\",\"raffle\":\"\\u001b[2J\"}", "raffle: "),
         (&long, "it is longer than 4 MB"),
     ] {

@@ -118,15 +118,15 @@ fn too_slow() -> Response {
     problem(
         StatusCode::REQUEST_TIMEOUT,
         "too-slow",
-        "The request came too slowly",
-        "Its body was not here in time. Send it again.",
+        "The request was too slow",
+        "Its body didn't arrive in time. Send it again.",
     )
 }
 
 /// The response to a request that took too long.
 fn cut_off(is_safe: bool) -> Response {
     if is_safe {
-        let detail = "The answer was not ready in time. Trying again in a moment is safe.";
+        let detail = "The answer wasn't ready in time. Try again in a moment.";
         let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy right now", detail);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         return response;
@@ -134,7 +134,7 @@ fn cut_off(is_safe: bool) -> Response {
     problem(
         StatusCode::GATEWAY_TIMEOUT,
         "outcome-unknown",
-        "It is not known whether this was done",
-        "The answer was not ready in time. Look before you try again, or send the same Idempotency-Key again.",
+        "We couldn't confirm this change",
+        "The answer wasn't ready in time. Check before you try again, or send the same Idempotency-Key.",
     )
 }

@@ -112,7 +112,7 @@ fn has_token(headers: &HeaderMap, token: &str) -> bool {
 
 fn unauthorized() -> Response {
     let detail = "Send the token of the data directory: Authorization: Bearer ….";
-    let mut response = problem(StatusCode::UNAUTHORIZED, "command-token", "This is not the token", detail);
+    let mut response = problem(StatusCode::UNAUTHORIZED, "command-token", "Incorrect token", detail);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
