@@ -81,7 +81,7 @@ fn assert_unknown(answer: &Response) {
     let problem: Value = answer.json();
     assert_eq!(problem["type"], "urn:holdfast:problem:outcome-unknown");
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("may have been made") && !detail.contains("Nothing was changed"), "{detail}");
+    assert!(detail.contains("may have been saved") && !detail.contains("Nothing was saved"), "{detail}");
     assert!(!answer.header("retry-after").is_empty());
 }
 

@@ -209,7 +209,7 @@ async fn another_person_who_signs_in_sends_nothing(environment: TestEnvironment)
     ada.fill(EMAIL_FIELD, &bob).await;
     ada.fill(PASSWORD_FIELD, PASSWORD).await;
     ada.click(SIGN_IN).await;
-    ada.wait_for_text(DIALOG, "You are signed in as Bob, not Ada. Nothing was sent.").await;
+    ada.wait_for_text(DIALOG, "You're signed in as Bob, not Ada. Nothing was sent.").await;
     focus_is_on(&ada, "Reload the page").await;
     assert_accessible(&ada, "sign-in-dialog-other").await;
     ada.click(At::Named("Not now")).await;
@@ -226,7 +226,7 @@ async fn another_person_who_signs_in_sends_nothing(environment: TestEnvironment)
         return fetch('/sign-in', { method: 'POST', body }).then(() => true)";
     ada.run(other_tab, vec![carl.into(), PASSWORD.into()]).await;
     ada.click(At::Named("Create lead")).await;
-    ada.wait_for_text(DIALOG, "You are signed in as Carl, not Bob. Nothing was sent.").await;
+    ada.wait_for_text(DIALOG, "You're signed in as Carl, not Bob. Nothing was sent.").await;
     ada.click(At::Named("Reload the page")).await;
     ada.wait_for_text(".menu summary", "Carl").await;
     let leads: Value = office.program.get("/api/leads").send().await.expect(200).json();
@@ -263,7 +263,7 @@ async fn a_form_is_carried_to_the_sign_in_page_without_javascript(environment: T
     ada.fill(At::Named("Email"), &email).await;
     ada.fill(At::Named("Password"), PASSWORD).await;
     ada.click(At::Named("Sign in")).await;
-    ada.wait_for_text("main", "You are signed in as Ada").await;
+    ada.wait_for_text("main", "You're signed in as Ada").await;
     assert_eq!(office.now(&lead).await["version"], 1);
     ada.click(At::Named("Save it now")).await;
     ada.wait_for_text("#lead h1", "Zoë \"Z\" O'Brien & Co").await;

@@ -24,7 +24,7 @@ document.querySelectorAll("form[data-export]").forEach((form) => {
       progress.textContent = "Done.";
     } catch (error) {
       progress.textContent = "";
-      if (!error.isCanceled) toast("error", error instanceof TypeError ? "No connection. Please try again." : error.message);
+      if (!error.isCanceled) toast("error", error instanceof TypeError ? "No connection. Try again." : error.message);
     }
     setBusy(form, false);
   });

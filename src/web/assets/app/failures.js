@@ -1,17 +1,17 @@
 // Failed requests of htmx: their messages, and the retries of an import.
 
 const MESSAGES = {
-  401: "You are not signed in.",
-  403: "You may not do that.",
-  404: "That is no longer there.",
-  410: "That was deleted.",
-  413: "That is too big.",
-  429: "Too many requests at once. Please try again in a moment.",
-  502: "No answer came. The change may have been made: look before you send it again.",
-  503: "Busy right now. Please try again in a moment.",
-  504: "No answer came in time. The change may have been made: look before you send it again.",
+  401: "You're signed out.",
+  403: "You don't have access to this.",
+  404: "This no longer exists.",
+  410: "This was deleted.",
+  413: "This is too large.",
+  429: "Too many requests. Try again in a moment.",
+  502: "No answer. The change may have been saved; check before you try again.",
+  503: "Busy right now. Try again in a moment.",
+  504: "No answer in time. The change may have been saved; check before you try again.",
 };
-const messageFor = (status) => MESSAGES[status] || "Something went wrong. Nothing on this page is lost; please try again.";
+const messageFor = (status) => MESSAGES[status] || "Something went wrong. What you typed is still here; try again.";
 
 // For a request without an answer, the form may have a better message.
 const unanswered = (element, otherwise) => element.closest("[data-unanswered]")?.dataset.unanswered || otherwise;
@@ -19,20 +19,20 @@ const unanswered = (element, otherwise) => element.closest("[data-unanswered]")?
 document.addEventListener("htmx:responseError", (event) => {
   const xhr = event.detail.xhr;
   if (isPoll(event.detail.elt)) {
-    const signedOut = "Not live: you are not signed in. Reload the page to sign in.";
-    return notLive(xhr.status === 401 ? signedOut : "Not live: too busy right now. Trying again…");
+    const signedOut = "You're signed out. Reload the page to sign in.";
+    return notLive(xhr.status === 401 ? signedOut : "Reconnecting…");
   }
   if (!/"toast"/.test(xhr.getResponseHeader("HX-Trigger") || "")) toast("error", messageFor(xhr.status));
   retryLater(event.detail.elt);
 });
 document.addEventListener("htmx:sendError", (event) => {
-  if (isPoll(event.detail.elt)) return notLive("Not live: no connection. Trying again…");
-  toast("error", unanswered(event.detail.elt, "No connection. What you typed is still here; please try again."));
+  if (isPoll(event.detail.elt)) return notLive("Reconnecting…");
+  toast("error", unanswered(event.detail.elt, "No connection. What you typed is still here; try again."));
   retryLater(event.detail.elt);
 });
 document.addEventListener("htmx:timeout", (event) => {
-  if (isPoll(event.detail.elt)) return notLive("Not live: no answer. Trying again…");
-  toast("error", unanswered(event.detail.elt, "The answer takes too long. Please try again."));
+  if (isPoll(event.detail.elt)) return notLive("Reconnecting…");
+  toast("error", unanswered(event.detail.elt, "No answer in time. Try again."));
   retryLater(event.detail.elt);
 });
 

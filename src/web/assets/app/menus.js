@@ -27,6 +27,6 @@ document.addEventListener("click", (event) => {
   // Only a secure page can use the clipboard. Elsewhere the text is selected, so that it can be copied by hand.
   navigator.clipboard?.writeText(source.value).then(
     () => toast("success", "Copied."),
-    () => toast("info", "Selected: copy it with the keyboard."),
+    () => toast("info", "Selected. Press Ctrl+C or ⌘C to copy."),
   );
 });

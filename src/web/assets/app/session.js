@@ -23,7 +23,7 @@ let signingIn = null;
 let notSent = null;
 function signInAgain(holder = document.activeElement, answer = null) {
   signingIn ||= new Promise((done) => {
-    notSent = "You are not signed in. Nothing was sent, and what you typed is still here.";
+    notSent = "You're signed out. Nothing was sent, and what you typed is still here.";
     const finish = () => {
       signInForm.replaceChildren();
       signingIn = null;
@@ -50,7 +50,7 @@ async function showSignIn(ask) {
     if (!html.includes("<form")) return complain(message?.text || messageFor(answer.status));
     signInForm.innerHTML = html;
   } catch {
-    return complain("No connection. Please try again.");
+    return complain("No connection. Try again.");
   }
   const email = signInForm.querySelector("[name=email]");
   if (email && !email.value) email.value = dialog.dataset.email;
@@ -79,7 +79,7 @@ function welcome({ id, name, email, role }) {
   Object.assign(dialog.dataset, { id, name, email });
   for (const element of document.querySelectorAll("[data-account-name]")) element.textContent = name;
   for (const element of document.querySelectorAll("[data-account-role]")) element.textContent = role;
-  notSent = `You are signed in as ${name}, not ${before}. Nothing was sent.`;
+  notSent = `You're signed in as ${name}, not ${before}. Nothing was sent.`;
   byId("sign-in-again-why").hidden = true;
   signInForm.replaceChildren();
   complain(notSent);
@@ -89,7 +89,7 @@ function welcome({ id, name, email, role }) {
   reload.addEventListener("click", () => location.reload());
   const hint = document.createElement("p");
   hint.className = "hint";
-  hint.textContent = "Reloading discards what was typed. To copy it first, choose “Not now”.";
+  hint.textContent = "Reloading discards what you typed. To copy it first, choose “Not now”.";
   signInForm.append(hint, reload);
   reload.focus();
 }
@@ -120,7 +120,7 @@ async function sendAfterSignIn({ requestConfig, xhr }) {
   lastSearch.at = 0;
   for (const { elt, verb, path, formData } of requests) {
     if (elt.isConnected) htmx.ajax(verb, path, { source: elt, values: formData }).catch(() => {});
-    else toast("error", "This part of the page has changed. Nothing was sent; please try again.");
+    else toast("error", "This part of the page has changed. Nothing was sent; try again.");
   }
 }
 
@@ -132,7 +132,7 @@ async function isStillSignedIn(holder) {
     answer = await askSignIn({ signal: AbortSignal.timeout(8000) });
   } catch (error) {
     if (!(error instanceof TypeError)) return true;
-    toast("error", "No connection. What you typed is still here; please try again.");
+    toast("error", "No connection. What you typed is still here; try again.");
     return false;
   }
   if (eventsOf(answer)["signed-in"]?.id === dialog.dataset.id) return true;

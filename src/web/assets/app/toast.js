@@ -11,7 +11,7 @@ function toast(kind, text, undo) {
   words.textContent = text;
   const close = document.createElement("button");
   close.type = "button";
-  close.ariaLabel = "Close this message";
+  close.ariaLabel = "Dismiss";
   close.textContent = "×";
   close.addEventListener("click", () => box.remove());
   box.append(words);

@@ -33,7 +33,7 @@ function upload(form) {
       await run();
     } catch (error) {
       const lost = error instanceof TypeError;
-      if (!error.isCanceled) toast("error", lost ? "No connection. The upload goes on where it stopped when you try again." : error.message);
+      if (!error.isCanceled) toast("error", lost ? "No connection. Try again to continue the upload." : error.message);
       if (error.isFinal) target = file = null;
       form.removeAttribute("aria-busy");
       button.textContent = target ? "Try again" : label;

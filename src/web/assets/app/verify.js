@@ -24,33 +24,33 @@ async function placeOf(seed, listHash, n) {
 
 // Each step returns what it verified, or throws an error with what is wrong.
 const STEPS = [
-  ["It is a proof that this page can check", async (proof) => {
+  ["This page can check the proof", async (proof) => {
     if (proof.method !== METHOD) throw new Error(`Its method is ${JSON.stringify(proof.method)}, and this page checks ${METHOD}.`);
     return `The method is ${METHOD}.`;
   }],
   ["The winner is drawn", async (proof) => {
-    if (proof.status !== "CLOSED") throw new Error("The raffle is not drawn yet, so there is nothing to check but the commitment.");
+    if (proof.status !== "CLOSED") throw new Error("The raffle isn't drawn yet, so only the commitment can be checked.");
     return `${proof.title}, drawn ${proof.drawnAt}.`;
   }],
-  ["The seed is the one that was committed to", async (proof) => {
+  ["The seed matches the commitment", async (proof) => {
     const hash = hex(await sha256(bytesOf(proof.seed)));
     if (hash !== String(proof.commitment).toLowerCase()) throw new Error(`The SHA-256 of the seed is ${hash}, and the commitment ${proof.commitment}.`);
     return `Its SHA-256 is ${hash}. Compare it with what the raffle's page showed before the draw.`;
   }],
-  ["The sold numbers are in order", async ({ sold }) => {
-    if (!Array.isArray(sold) || sold.length === 0) throw new Error("No ticket is in the list.");
+  ["Ticket numbers are in order", async ({ sold }) => {
+    if (!Array.isArray(sold) || sold.length === 0) throw new Error("The list has no tickets.");
     const wrong = sold.findIndex((number, at) => !Number.isInteger(number) || number < 1 || number > 100000 || (at > 0 && number <= sold[at - 1]));
-    if (wrong >= 0) throw new Error(`They must be whole numbers that ascend, and ${JSON.stringify(sold[wrong])} does not stand in its place.`);
+    if (wrong >= 0) throw new Error(`They must be whole numbers in ascending order, and ${JSON.stringify(sold[wrong])} is out of order.`);
     return `${sold.length} ${sold.length === 1 ? "number" : "numbers"}, ascending.`;
   }],
-  ["The list of sold numbers is the one that was hashed", async (proof) => {
+  ["The list of sold tickets matches its hash", async (proof) => {
     const list = new TextEncoder().encode(proof.sold.map((number) => `${number}\n`).join(""));
     const hash = hex(await sha256(list));
     if (hash !== String(proof.listHash).toLowerCase()) throw new Error(`The SHA-256 of the list is ${hash}, and the proof names ${proof.listHash}.`);
     return `Its SHA-256 is ${hash}.`;
   }],
   ["The seed and the list give the winner", async (proof) => {
-    if (!Array.isArray(proof.sold) || proof.sold.length === 0) throw new Error("Without tickets there is no winner.");
+    if (!Array.isArray(proof.sold) || proof.sold.length === 0) throw new Error("There's no winner without tickets.");
     const n = proof.sold.length;
     const { kept, counter, place } = await placeOf(bytesOf(proof.seed), bytesOf(proof.listHash), n);
     const winner = proof.sold[place];
@@ -72,7 +72,7 @@ async function verify(text) {
   };
   steps.replaceChildren();
   if (!globalThis.crypto?.subtle) {
-    return conclude(false, "This browser computes hashes only on pages that come over https, or from this computer. Check the file with: holdfast raffle verify FILE");
+    return conclude(false, "This browser computes hashes only over https or on this computer. Check the file with: holdfast raffle verify FILE");
   }
   let proof = null;
   try {
@@ -81,7 +81,7 @@ async function verify(text) {
     // The check below reports it.
   }
   if (proof === null || typeof proof !== "object" || Array.isArray(proof)) {
-    return conclude(false, "This is no proof: a proof is a JSON object, as a raffle's page gives it.");
+    return conclude(false, "This isn't a proof. Choose the JSON file from the raffle's page.");
   }
   let failed = 0;
   for (const [name, check] of STEPS) {
@@ -91,7 +91,7 @@ async function verify(text) {
       words.textContent = await check(proof);
       item.className = "passed";
     } catch (error) {
-      words.textContent = error instanceof TypeError ? "Something that it needs is missing." : error.message;
+      words.textContent = error instanceof TypeError ? "Something is missing." : error.message;
       item.className = "wrong";
       failed += 1;
     }
