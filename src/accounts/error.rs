@@ -138,7 +138,7 @@ impl IntoProblem for AccountError {
                 S::CONFLICT,
                 "conflict",
                 "The account just changed",
-                "Nothing was written. Try again.",
+                "Nothing was saved. Try again.",
             ),
             Self::Conflict(current) => conflict(&current),
             Self::LastAdministrator => Problem::new(

@@ -321,7 +321,7 @@ async fn of_two_concurrent_password_changes_one_is_kept(environment: TestEnviron
     gate.open();
     // Its session has ended, so the refusal is correct.
     let refused = waiting.await.unwrap().expect(409);
-    assert!(refused.text().contains("Nothing was written"), "{}", refused.text());
+    assert!(refused.text().contains("Nothing was saved"), "{}", refused.text());
     me(&there).await.expect(401);
     sign_in(&browser(&workspace), "ada@example.com", "a third horse battery").await.expect(422);
     sign_in(&browser(&workspace), "ada@example.com", OTHER).await.expect(303);

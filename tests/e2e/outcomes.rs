@@ -73,7 +73,7 @@ async fn post(client: &Client, key: Option<&str>) -> Response {
 fn assert_busy(answer: &Response) {
     let problem: Value = answer.json();
     assert_eq!(problem["type"], "urn:holdfast:problem:busy");
-    assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("Nothing was saved"), "{problem}");
     assert!(!answer.header("retry-after").is_empty());
 }
 
@@ -189,7 +189,7 @@ async fn the_outcome_of_a_form_is_always_known(environment: TestEnvironment) {
     };
     environment.wire().next(WRITE, Fault::Hang);
     let answer = save("7").await.expect(503);
-    assert!(answer.header("hx-trigger").contains("Nothing was changed"), "{}", answer.header("hx-trigger"));
+    assert!(answer.header("hx-trigger").contains("Nothing was saved"), "{}", answer.header("hx-trigger"));
     environment.wire().next(WRITE, Fault::ReplyNeverComes);
     assert!(save("8").await.expect(200).header("hx-trigger").contains("Saved."));
     // The same form again is the same request.
@@ -199,7 +199,7 @@ async fn the_outcome_of_a_form_is_always_known(environment: TestEnvironment) {
     environment.wire().next(WRITE, Fault::Hang);
     let cap = form.post("/orders/caps/CA").header("hx-request", "true");
     let answer = cap.form(&[("cap", "3"), ("version", "1")]).send().await.expect(503);
-    assert!(answer.header("hx-trigger").contains("Nothing was changed"));
+    assert!(answer.header("hx-trigger").contains("Nothing was saved"));
     form.post("/orders/caps/CA").form(&[("cap", "3"), ("version", "1")]).send().await.expect(303);
 }
 

@@ -332,7 +332,7 @@ async fn a_save_that_changes_nothing_writes_nothing(environment: TestEnvironment
     let ann = person(&environment, Role::Agent).await;
     let lead = create(&ann, &new_lead("Art Venere", "art@example.com")).await;
     let answer = save_row(&ann, &lead, &[("name", " Art  Venere "), ("leadScore", "050")]).await.expect(200);
-    assert!(answer.header("hx-trigger").contains("Nothing was changed."));
+    assert!(answer.header("hx-trigger").contains("No changes to save."));
     assert_eq!(read(&ann, &lead).await, lead);
 }
 

@@ -280,7 +280,7 @@ async fn a_raffle_is_drawn_once_and_then_never_changes(environment: TestEnvironm
 
     let before = environment.wire().count(WRITE);
     for answer in [admin.post(&path).send().await, admin.post(&path).json(&json!({})).send().await] {
-        let fresh = assert_denied(answer, "drawn", "Nothing was written.");
+        let fresh = assert_denied(answer, "drawn", "Nothing was saved.");
         assert_eq!(fresh["winner"]["number"], winner);
     }
     assert_eq!(send().await.expect(200).text(), drawn.text());

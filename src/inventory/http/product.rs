@@ -128,7 +128,7 @@ async fn details(
     };
     let redirect = || see_other(&context, &format!("/inventory/{sku}"), fragment);
     if change.name.is_none() && change.low_mark.is_none() {
-        return Ok(with_toast_there(redirect(), Tone::Info, "Nothing was changed."));
+        return Ok(with_toast_there(redirect(), Tone::Info, "No changes to save."));
     }
     match inventory.change_details(&sku, version, &change, None).await {
         Ok(_) => Ok(with_toast_there(redirect(), Tone::Success, "Saved.")),

@@ -71,7 +71,7 @@ async fn save(
     }
     if change.is_empty() {
         let answer = target.lead(&leads, leads.find(id).await?).await?;
-        return Ok(with_toast(answer, Tone::Info, "Nothing was changed."));
+        return Ok(with_toast(answer, Tone::Info, "No changes to save."));
     }
     let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}"));
     match leads.update(id, edit.version, &change, &who.actor(), Some(&idempotency)).await {

@@ -86,7 +86,7 @@ async fn save(
         Err(wrong) => return html(StatusCode::UNPROCESSABLE_ENTITY, &page_with(wrong)),
     };
     if change.is_empty() {
-        return Ok(done(&context, "Nothing was changed."));
+        return Ok(done(&context, "No changes to save."));
     }
     match rules.update(id, version, &change, &AuditActor::from(&who), None).await {
         Ok(_) => Ok(done(&context, "Rule saved.")),
