@@ -49,12 +49,12 @@ impl SignUp {
     /// # Errors
     /// All errors in both settings. No message contains the code.
     pub fn from_settings(mode: Option<&str>, code: Option<&str>) -> Result<Self, SignUpFaults> {
-        const MODE: &str = "is none of open, off and invitation.";
+        const MODE: &str = "is not open, off, or invitation.";
         const MISSING: &str = "is missing: give the code that people are invited with.";
         const USELESS: &str =
-            "is of no use unless sign-up is by invitation: leave it out, or choose invitation.";
+            "has no effect unless sign-up is by invitation: leave it out, or choose invitation.";
         const NO_CODE: &str =
-            "is no invitation code: one has 8 to 100 visible ASCII characters, without spaces.";
+            "is not an invitation code: use 8 to 100 visible ASCII characters, without spaces.";
         let parsed = code.map(str::parse::<InvitationCode>);
         let fault = |mode, code| Err(SignUpFaults { mode, code });
         match (mode.unwrap_or("open"), parsed) {
@@ -180,13 +180,13 @@ mod tests {
     fn all_invalid_settings_are_reported() {
         for (mode, code, faults) in [
             (Some("invitation"), None, (None, Some("is missing"))),
-            (Some("invitation"), Some("short"), (None, Some("is no invitation code"))),
-            (Some("off"), Some(CODE), (None, Some("is of no use"))),
-            (Some("open"), Some("short"), (None, Some("is of no use"))),
-            (None, Some(CODE), (None, Some("is of no use"))),
-            (Some("Open"), None, (Some("is none of"), None)),
-            (Some("closed"), Some(CODE), (Some("is none of"), None)),
-            (Some("closed"), Some("short"), (Some("is none of"), Some("is no invitation code"))),
+            (Some("invitation"), Some("short"), (None, Some("is not an invitation code"))),
+            (Some("off"), Some(CODE), (None, Some("has no effect"))),
+            (Some("open"), Some("short"), (None, Some("has no effect"))),
+            (None, Some(CODE), (None, Some("has no effect"))),
+            (Some("Open"), None, (Some("is not open"), None)),
+            (Some("closed"), Some(CODE), (Some("is not open"), None)),
+            (Some("closed"), Some("short"), (Some("is not open"), Some("is not an invitation code"))),
         ] {
             let SignUpFaults { mode: mode_error, code: code_error } =
                 SignUp::from_settings(mode, code).expect_err("the settings are invalid");

@@ -259,7 +259,7 @@ fn keys<K: ConfiguredKey>(reader: &mut Reader<'_>) -> Option<Configured<KeyRing<
         };
     };
     let two = format!("is set together with {variable}: leave one of the two out.");
-    let kept = format!("is of no use with {in_secret}: a secret keeps its previous version. Leave it out.");
+    let kept = format!("has no effect with {in_secret}: a secret keeps its previous version. Leave it out.");
     let name = reader.take(in_secret, secret_name(&secret));
     current.and_then(|_| reader.take(in_secret, Err::<(), _>(&two)));
     before.and_then(|_| reader.take(previous, Err::<(), _>(&kept)));
@@ -269,7 +269,8 @@ fn keys<K: ConfiguredKey>(reader: &mut Reader<'_>) -> Option<Configured<KeyRing<
 /// Reads who may sign up. Accepts the code or the name of its secret, but not both.
 fn sign_up(reader: &mut Reader<'_>) -> Option<Configured<SignUp>> {
     const TWO: &str = "is set together with HOLDFAST_INVITATION_CODE: leave one of the two out.";
-    const USELESS: &str = "is of no use unless sign-up is by invitation: leave it out, or choose invitation.";
+    const USELESS: &str =
+        "has no effect unless sign-up is by invitation: leave it out, or choose invitation.";
     let (mode, code) = (reader.get(SIGN_UP), reader.get(INVITATION_CODE));
     let Some(secret) = reader.get(INVITATION_CODE_SECRET) else {
         return match SignUp::from_settings(mode.as_deref(), code.as_deref()) {
@@ -296,7 +297,7 @@ fn sign_up(reader: &mut Reader<'_>) -> Option<Configured<SignUp>> {
 /// Reads the keys of the proxy in front as text, or the name of their secret, but not both.
 fn origin_keys(reader: &mut Reader<'_>) -> Option<Configured<OriginKeyPair>> {
     const NO_KEY: &str = "is not an origin key: use 32 to 200 visible ASCII characters, without spaces.";
-    const ALONE: &str = "is of no use without HOLDFAST_ORIGIN_KEY: set that, or leave it out.";
+    const ALONE: &str = "has no effect without HOLDFAST_ORIGIN_KEY: set that, or leave it out.";
     const TWO: &str =
         "is set together with HOLDFAST_ORIGIN_KEY or HOLDFAST_ORIGIN_KEY_PREVIOUS: leave one of the two out.";
     let read = |text: String| text.parse::<OriginKey>().map_err(|_| NO_KEY);

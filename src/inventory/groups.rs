@@ -23,7 +23,8 @@ const MOST_PAGES: usize = 8;
 /// contention.
 const BUDGET: SignedDuration = SignedDuration::from_secs(8);
 /// The list of a group begins with the oldest.
-const GROUPS: DeadLetterList = DeadLetterList { name: "parked groups", oldest_first: true, ..DEAD_LETTERS };
+const GROUPS: DeadLetterList =
+    DeadLetterList { name: "groups of dead letters", oldest_first: true, ..DEAD_LETTERS };
 
 /// A group of dead letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -75,8 +75,7 @@ impl OriginKeyPair {
     }
 
     fn of_versions(versions: Versions) -> Result<Self, &'static str> {
-        const NO_KEY: &str =
-            "is not an origin key: one has 32 to 200 visible ASCII characters, without spaces.";
+        const NO_KEY: &str = "is not an origin key: use 32 to 200 visible ASCII characters, without spaces.";
         let current = versions.current.text.parse().map_err(|_: Invalid| NO_KEY)?;
         // A previous version that is not a valid key was never added to a request.
         let previous = versions.previous.and_then(|version| version.text.parse().ok());

@@ -140,7 +140,7 @@ async fn a_real_day_matches_its_file(environment: TestEnvironment) {
     let files = [PathBuf::from(DAY)];
     let report = finished(replay(&environment, "online-retail", &files)).await;
     assert_replayed(&environment, &workspace, &report, 3_108, &files).await;
-    assert!(report.contains("skipped, for they are no products: "), "{report}");
+    assert!(report.contains("skipped, because they are not products: "), "{report}");
     let product = workspace.app.inventory().find(&"85123A".parse().unwrap()).await.unwrap();
     assert_eq!(product.name.as_str(), "WHITE HANGING HEART T-LIGHT HOLDER");
 }
@@ -221,7 +221,7 @@ async fn each_line_of_a_file_of_messages_is_applied_once(environment: TestEnviro
         ["messages applied", "known from before", "parked"].map(|words| counted(report, words))
     };
     assert_eq!(summary(&report), [4, 1, 2], "{report}");
-    assert!(report.contains("2 parked: bad-json 1, insufficient-stock 1"), "{report}");
+    assert!(report.contains("2 dead letters: bad-json 1, insufficient-stock 1"), "{report}");
     let again = replay(&environment, "messages", &file).succeeds().await;
     assert_eq!(summary(&again)[0], 0, "{again}");
     assert_eq!(stocks(&workspace).await, BTreeMap::from([("A1".to_owned(), 0)]));
@@ -270,8 +270,7 @@ async fn a_dry_run_describes_the_files_and_writes_nothing(_: TestEnvironment) {
     let file = write(&format!("\u{feff}{}\n{}\n{{\n{}\n", line("K1"), line("K2"), line("K1")));
     let file = file.to_str().unwrap();
     let output = data.holdfast(&["replay", "--dry-run", file]).succeeds().await;
-    let expected = "Read 4 rows of 1 file, and wrote nothing.\n        3 messages of 2 products\n        1 would be parked, \
-                    for they are no messages: bad-json 1\n";
+    let expected = "Read 4 rows of 1 file, and wrote nothing.\n        3 messages of 2 products\n        1 would become dead letters, because they are not messages: bad-json 1\n";
     assert_eq!(output, expected);
     let output = data.holdfast(&["replay", "--dry-run", "--format", "online-retail", DAY]).succeeds().await;
     assert!(output.starts_with("Read 3108 rows of 1 file, and wrote nothing.\n"), "{output}");
@@ -289,9 +288,12 @@ async fn a_replay_that_applies_nothing_is_a_failure(_: TestEnvironment) {
     let sale = write(sale);
     let run = data.holdfast(&["replay", sale.to_str().unwrap()]);
     let output = run.fails(1).await;
-    assert!(output.ends_with("holdfast: nothing was applied: all messages were parked\n"), "{output}");
     assert!(
-        run.out().contains("1 parked: unknown-sku 1") && run.out().contains("1 fields of other names"),
+        output.ends_with("holdfast: nothing was applied: all messages became dead letters\n"),
+        "{output}"
+    );
+    assert!(
+        run.out().contains("1 dead letters: unknown-sku 1") && run.out().contains("1 fields of other names"),
         "{}",
         run.out()
     );

@@ -133,7 +133,7 @@ struct Synced {
 impl Synced {
     fn create(path: &Path) -> io::Result<Self> {
         if std::fs::symlink_metadata(path).is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists already"));
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file already exists"));
         }
         let mut part = path.as_os_str().to_owned();
         part.push(format!(".part-{}", std::process::id()));

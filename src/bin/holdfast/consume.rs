@@ -37,7 +37,7 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     console.print(&format!("Finished {} messages.", applied + duplicates + parked));
     console.print(&format!("  {applied:>7} applied"));
     console.print(&format!("  {duplicates:>7} known from before"));
-    console.print(&format!("  {parked:>7} parked"));
+    console.print(&format!("  {parked:>7} dead letters"));
     if ignored > 0 {
         console.print(&format!("  {ignored:>7} fields of other names were ignored"));
     }
@@ -83,6 +83,6 @@ fn line(counts: &RequestMetrics, rate: f64) -> String {
     let ignored = if *ignored > 0 { format!(", {ignored} fields ignored") } else { String::new() };
     let again = if *again > 0 { format!(", {again} tried again") } else { String::new() };
     format!(
-        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked} parked{again}{ignored}; lag {lag} in {partitions} partitions"
+        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked} dead letters{again}{ignored}; lag {lag} in {partitions} partitions"
     )
 }

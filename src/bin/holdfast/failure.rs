@@ -56,7 +56,7 @@ pub enum Failure {
     Engine(String),
     #[error("no backup was written: {0}")]
     Backup(String),
-    #[error("{} has data already ({}); restore into another directory with --data-dir", .directory.display(), .file.display())]
+    #[error("{} already has data ({}); restore into another directory with --data-dir", .directory.display(), .file.display())]
     NotEmpty { directory: PathBuf, file: PathBuf },
     #[error("nothing was replaced: {0}")]
     Recount(String),
@@ -86,7 +86,7 @@ pub enum Failure {
         "{0} is the last active administrator; make another person an administrator first: holdfast account role EMAIL administrator"
     )]
     LastAdministrator(String),
-    #[error("others change the account of {0} at the same time; run the command again")]
+    #[error("the account of {0} just changed; run the command again")]
     Contended(String),
     /// An account, a session or a token does not allow the command. The text says why.
     #[error("{0}")]
@@ -158,7 +158,7 @@ pub enum Failure {
 fn named(account: &AccountReference) -> String {
     match account {
         AccountReference::Id(id) => format!("the id {id}"),
-        AccountReference::Email(email) => format!("the email address {email}"),
+        AccountReference::Email(email) => format!("the email {email}"),
     }
 }
 

@@ -62,7 +62,7 @@ fn check_outcome(counts: Counts, options: &ImportLeads) -> Result<(), Failure> {
     match (written, counts.skipped, counts.rejected) {
         (0, 0, 0) => Err(Failure::NothingCreated("the file has no rows under its header")),
         (0, 0, _) => Err(Failure::NothingCreated("all rows were rejected")),
-        (0, _, 1..) => Err(Failure::NothingCreated("all other rows are leads already")),
+        (0, _, 1..) => Err(Failure::NothingCreated("all other rows are existing leads")),
         (_, _, rejected @ 1..) if !options.allow_rejects => Err(Failure::RowsRejected(rejected)),
         _ => Ok(()),
     }
@@ -83,21 +83,20 @@ fn print_report(report: &Report, options: &ImportLeads, console: &dyn Console) -
         if options.dry_run { " Nothing was written." } else { "" }
     ));
     let created =
-        if options.dry_run { "would be created, unless their email addresses are known" } else { "created" };
+        if options.dry_run { "would be created, unless a lead already has the email" } else { "created" };
     console.print(&format!("  {:>7} {created}", counts.created));
     if counts.filled + counts.updated > 0 {
         console.print(&format!("  {:>7} filled empty fields of a lead", counts.filled));
         console.print(&format!("  {:>7} updated a lead", counts.updated));
     }
-    console
-        .print(&format!("  {:>7} skipped, because a lead has their email address already", counts.skipped));
+    console.print(&format!("  {:>7} skipped, because a lead already has the email", counts.skipped));
     console.print(&format!("  {:>7} rejected", counts.rejected));
     console.print(&format!("The file has {}.", report.mapping.summary()));
     print_notes(&report.outcomes, console);
     if let Some(path) = &options.report {
         let csv = report_csv(&report.outcomes, |lead| format!("/leads/{lead}"));
         write_new(path, csv, console)?;
-        console.print(&format!("What became of each row is in {}.", path.display()));
+        console.print(&format!("The result of each row is in {}.", path.display()));
     }
     match &options.rejected {
         Some(path) if !report.rejections.is_empty() => {

@@ -112,11 +112,11 @@ impl Files {
                 *messages,
                 products.len(),
                 others,
-                "would be parked, for they are no messages",
+                "would become dead letters, because they are not messages",
             ),
             Self::Retail(survey) => {
                 let messages = survey.rows - sum(&survey.skipped);
-                let status = "would be skipped, for they are no products";
+                let status = "would be skipped, because they are not products";
                 (survey.rows, messages, survey.products(), &survey.skipped, status)
             }
         };
@@ -197,7 +197,7 @@ impl Counts {
         match (self.applied + self.duplicates, sum(&self.parked)) {
             (1.., _) => Ok(()),
             (0, 0) => Err(Failure::NothingApplied("the files hold no messages")),
-            (0, _) => Err(Failure::NothingApplied("all messages were parked")),
+            (0, _) => Err(Failure::NothingApplied("all messages became dead letters")),
         }
     }
 
@@ -219,9 +219,9 @@ impl Counts {
         }
         console.print(&format!("  {:>7} messages applied", self.applied));
         console.print(&format!("  {:>7} known from before", self.duplicates));
-        console.print(&format!("  {:>7} parked{}", sum(&self.parked), list_counts(&self.parked)));
+        console.print(&format!("  {:>7} dead letters{}", sum(&self.parked), list_counts(&self.parked)));
         console.print(&format!(
-            "  {:>7} skipped, for they are no products{}",
+            "  {:>7} skipped, because they are not products{}",
             sum(&self.skipped),
             list_counts(&self.skipped)
         ));
@@ -343,7 +343,7 @@ impl<'a> Replayer<'a> {
 
     fn show(&self) {
         let Counts { applied, duplicates, parked, .. } = &self.counts;
-        let words = format!("{applied} applied, {duplicates} known, {} parked", sum(parked));
+        let words = format!("{applied} applied, {duplicates} known, {} dead letters", sum(parked));
         self.console.progress(&Progress { done: self.done, of: self.of, words });
     }
 }

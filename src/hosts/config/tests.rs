@@ -97,14 +97,14 @@ fn an_invalid_value_is_named() {
         (BASE_PATH, "/", "is not a path"),
         (BASE_PATH, "/desk/", "is not a path"),
         (BASE_PATH, "//evil.example", "is not a path"),
-        (SIGN_UP, "closed", "is none of open, off and invitation"),
-        (INVITATION_CODE, CODE, "is of no use"),
-        (INVITATION_CODE_SECRET, NAME, "is of no use"),
+        (SIGN_UP, "closed", "is not open, off, or invitation"),
+        (INVITATION_CODE, CODE, "has no effect"),
+        (INVITATION_CODE_SECRET, NAME, "has no effect"),
         (INVITATION_CODE_SECRET, "my code", "does not name a secret"),
         (TRUSTED_PROXIES, "eleven", "is not a number of proxies"),
         (TRUSTED_PROXIES, "11", "is not a number of proxies"),
         (ORIGIN_KEY, "short", "is not an origin key"),
-        (ORIGIN_KEY_PREVIOUS, SECRET, "is of no use without HOLDFAST_ORIGIN_KEY"),
+        (ORIGIN_KEY_PREVIOUS, SECRET, "has no effect without HOLDFAST_ORIGIN_KEY"),
         (ORIGIN_KEY_SECRET, "my key", "does not name a secret"),
         (DYNAMODB_ENDPOINT, "localhost:8000", "is not an address"),
         (DYNAMODB_ENDPOINT, "ftp://localhost", "is not an address"),
@@ -182,14 +182,14 @@ fn a_secret_given_by_value_and_by_name_is_refused() {
     ])
     .unwrap_err();
     let begin = |fault: &str| error.0.iter().any(|one| one.starts_with(fault));
-    assert!(begin("HOLDFAST_COOKIE_KEY_PREVIOUS is of no use with HOLDFAST_COOKIE_KEY_SECRET"), "{error}");
+    assert!(begin("HOLDFAST_COOKIE_KEY_PREVIOUS has no effect with HOLDFAST_COOKIE_KEY_SECRET"), "{error}");
     assert!(
         begin("HOLDFAST_INVITATION_CODE_SECRET is set together with HOLDFAST_INVITATION_CODE"),
         "{error}"
     );
     assert_eq!(error.0.len(), 2, "{error}");
     let error = read(&[(SIGN_UP, "closed"), (INVITATION_CODE_SECRET, NAME)]).unwrap_err();
-    assert!(error.to_string().contains("HOLDFAST_SIGN_UP is none of"), "{error}");
+    assert!(error.to_string().contains("HOLDFAST_SIGN_UP is not open"), "{error}");
 }
 
 #[test]
@@ -342,7 +342,10 @@ fn data_keys_are_optional_and_given_by_value_or_by_name_but_not_both() {
     let two = read(&[(DATA_KEY_SECRET, NAME), (DATA_KEY, SECRET)]).unwrap_err().to_string();
     assert!(two.contains("HOLDFAST_DATA_KEY_SECRET is set together with HOLDFAST_DATA_KEY:"), "{two}");
     let kept = read(&[(DATA_KEY_SECRET, NAME), (DATA_KEY_PREVIOUS, OTHER)]).unwrap_err().to_string();
-    assert!(kept.contains("HOLDFAST_DATA_KEY_PREVIOUS is of no use with HOLDFAST_DATA_KEY_SECRET"), "{kept}");
+    assert!(
+        kept.contains("HOLDFAST_DATA_KEY_PREVIOUS has no effect with HOLDFAST_DATA_KEY_SECRET"),
+        "{kept}"
+    );
 
     let named = [(DATA_KEY_SECRET, "data")];
     assert!(read(&named).unwrap().names_secrets());

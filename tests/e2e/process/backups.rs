@@ -177,7 +177,7 @@ async fn existing_files_and_data_are_never_overwritten(_: TestEnvironment) {
     assert!(beside.contains("in use"), "{beside}");
     server.stop().await;
     let output = data.holdfast(&["restore", file.name()]).fails(1).await;
-    assert!(output.contains("has data already") && output.contains("--data-dir"), "{output}");
+    assert!(output.contains("already has data") && output.contains("--data-dir"), "{output}");
     data.serve().await;
 }
 

@@ -169,7 +169,7 @@ async fn rejected_rows_are_written_to_a_new_file(_: TestEnvironment) {
     let run = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]);
     let failure = run.fails(1).await;
     assert!(
-        failure.ends_with("holdfast: no lead was created: all other rows are leads already\n"),
+        failure.ends_with("holdfast: no lead was created: all other rows are existing leads\n"),
         "{failure}"
     );
     assert!(run.out().contains(rejected), "{}", run.out());
@@ -463,7 +463,7 @@ async fn an_import_without_any_lead_is_a_failure(_: TestEnvironment) {
         ("name,email\nAnn,nonsense\n", "all rows were rejected", 1),
         ("name,email\nAnn,ann@example.com\n", "", 0),
         ("name,email\nAnn,ann@example.com\n", "", 0),
-        ("name,email\nAnn,ann@example.com\nBo,nonsense\n", "all other rows are leads already", 1),
+        ("name,email\nAnn,ann@example.com\nBo,nonsense\n", "all other rows are existing leads", 1),
     ] {
         std::fs::write(&file, content).unwrap();
         let run = data.holdfast(&import);

@@ -181,7 +181,7 @@ async fn a_disabled_person_is_signed_out_while_the_server_runs(_: TestEnvironmen
     }
     server.visitor().get(&unused).send().await.expect(410);
     let again = run(&data, &["account", "disable", ANN]).await;
-    assert_eq!(again, "Ann Lee <ann@example.com> is disabled already.\n");
+    assert_eq!(again, "Ann Lee <ann@example.com> is already disabled.\n");
     for command in ["link", "reset"] {
         let message = refused(&data, &["account", command, ANN]).await;
         assert!(
@@ -440,7 +440,7 @@ async fn invalid_arguments_of_commands_on_accounts_are_refused_with_a_reason(_: 
         ),
         (&["account", "invite", "Ann Lee", ANN, "--role", "boss"], "The role must be administrator"),
         (&["account", "invite", "Ann Lee", ANN], "--role"),
-        (&["account", "list", "--state", "gone"], "invited, active or disabled"),
+        (&["account", "list", "--state", "gone"], "invited, active, or disabled"),
         (&["account", "link", "ann"], "Give the email or id of an account."),
         (&["account", "delete", ANN, "--clear-leads", "--leads-to", BOB], "cannot be used with"),
         (&["session", "end", ANN, "3f9a"], "at least the first 8 of its 64 hexadecimal digits"),

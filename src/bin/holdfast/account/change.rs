@@ -21,7 +21,7 @@ pub async fn disable(
     let (before, after) = edit(opened, reference, disabled(true)).await?;
     let label = after.label();
     let text = match before.status {
-        AccountStatus::Disabled => format!("{label} is disabled already."),
+        AccountStatus::Disabled => format!("{label} is already disabled."),
         _ => format!(
             "Disabled {label}. Its sessions and links have ended, and its tokens do not work until you enable it."
         ),
@@ -56,7 +56,7 @@ pub async fn role(opened: &Opened, options: &ChangeRole, output: &Output<'_>) ->
     let (before, after) = edit(opened, &options.account, changes).await?;
     let (label, old, new) = (after.label(), before.role, after.role);
     let text = if old == new {
-        format!("{label} is {new} already.")
+        format!("{label} is already {new}.")
     } else {
         format!("Changed the role of {label} from {old} to {new}.")
     };

@@ -63,7 +63,7 @@ pub struct AccountTarget {
 /// A command on one account that needs nothing else.
 #[derive(Debug, Args)]
 pub struct NamedAccount {
-    /// Email address or id of the account
+    /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
     pub account: AccountReference,
     #[command(flatten)]
@@ -89,12 +89,12 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = ADD_EXAMPLES)]
 pub struct AddAccount {
-    /// Email address that the person signs in with
+    /// Email that the person signs in with
     pub email: Email,
     /// Name of the person
     #[arg(long)]
     pub name: Name,
-    /// Role of the person: administrator, agent, viewer or participant
+    /// Role of the person: administrator, agent, viewer, or participant
     #[arg(long)]
     pub role: Role,
     /// Read the password from the first line of standard input
@@ -116,10 +116,10 @@ Times are in New York. Accounts of version 0.1 are in the list after `holdfast u
 #[derive(Debug, Args)]
 #[command(after_help = LIST_EXAMPLES)]
 pub struct ListAccounts {
-    /// Only accounts with this role: administrator, agent, viewer or participant
+    /// Only accounts with this role: administrator, agent, viewer, or participant
     #[arg(long)]
     pub role: Option<Role>,
-    /// Only accounts in this state: invited, active or disabled
+    /// Only accounts in this state: invited, active, or disabled
     #[arg(long)]
     pub state: Option<AccountStatus>,
     /// Only accounts whose name or email address has words that begin with these
@@ -146,9 +146,9 @@ Send the link to the person. `holdfast account link` prints a new one, which rep
 pub struct InviteAccount {
     /// Name of the person
     pub name: Name,
-    /// Email address that the person signs in with
+    /// Email that the person signs in with
     pub email: Email,
-    /// Role of the person: administrator, agent, viewer or participant
+    /// Role of the person: administrator, agent, viewer, or participant
     #[arg(long)]
     pub role: Role,
     #[command(flatten)]
@@ -177,10 +177,10 @@ The tokens of the account never have a higher role than the account. The last ac
 #[derive(Debug, Args)]
 #[command(after_help = ROLE_EXAMPLES)]
 pub struct ChangeRole {
-    /// Email address or id of the account
+    /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
     pub account: AccountReference,
-    /// New role: administrator, agent, viewer or participant
+    /// New role: administrator, agent, viewer, or participant
     pub role: Role,
     #[command(flatten)]
     pub target: AccountTarget,
@@ -213,10 +213,10 @@ again. Histories keep the name of the person. The last active administrator cann
     group(ArgGroup::new("leads").required(true).args(["leads_to", "clear_leads"]))
 )]
 pub struct DeleteAccount {
-    /// Email address or id of the account
+    /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
     pub account: AccountReference,
-    /// Give its leads to this active agent or administrator, by email address or id
+    /// Give its leads to this active agent or administrator, by email or ID
     #[arg(long, value_name = "EMAIL")]
     pub leads_to: Option<AccountReference>,
     /// Leave its leads without an owner

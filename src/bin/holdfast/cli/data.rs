@@ -13,7 +13,7 @@ use super::table::{DataOptions, TableOptions};
 #[derive(Debug, Subcommand)]
 pub enum ImportCommand {
     /// Import leads from a CSV file or a workbook; columns are matched by their headers, all others are kept as custom
-    /// fields, and rows whose email address belongs to an existing lead are skipped, so importing the same file twice
+    /// fields, and rows whose email belongs to an existing lead are skipped, so importing the same file twice
     /// does no harm
     Leads(ImportLeads),
 }
@@ -43,16 +43,16 @@ pub struct ImportLeads {
     /// Meaning of a status word, or with `FIELD:` of a state, a lead score or a source; may be repeated
     #[arg(long, value_name = "[FIELD:]TEXT=VALUE", value_parser = pair)]
     pub map_value: Vec<(String, String)>,
-    /// What to do with rows whose email address a lead has already: skip, fill (empty fields) or update
+    /// What to do with rows whose email a lead already has: skip, fill (empty fields), or update
     #[arg(long, value_name = "WAY", default_value = "skip")]
     pub known: KnownEmails,
     /// The first row is data; the columns are named "Column 1", "Column 2" and so on
     #[arg(long)]
     pub no_header: bool,
-    /// Only read the file and say what would become of its rows
+    /// Only read the file and report what would happen to its rows
     #[arg(long)]
     pub dry_run: bool,
-    /// New file that says what became of each row
+    /// New file with the result of each row
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Succeed although rows were rejected

@@ -52,7 +52,7 @@ pub struct ServeOptions {
     /// limited by the address that the outermost proxy appended
     #[arg(long, env = "HOLDFAST_TRUSTED_PROXIES", default_value = "0", value_name = "NUMBER")]
     pub trusted_proxies: TrustedProxies,
-    /// Who may sign up as a participant: anyone, nobody, or people with the invitation code
+    /// Who can sign up as a participant: anyone, no one, or people with the invitation code
     #[arg(long, env = "HOLDFAST_SIGN_UP", default_value = "open", value_parser = SignUp::MODES, value_name = "WHO")]
     pub sign_up: String,
     /// Invitation code for --sign-up invitation: 8 to 100 visible characters, preferably random; prefer the variable,
@@ -157,8 +157,8 @@ mod tests {
         for (words, fault) in [
             (&["--sign-up", "closed"][..], "--sign-up"),
             (&["--sign-up", "invitation"], "--invitation-code is missing"),
-            (&["--sign-up", "invitation", "--invitation-code", "k7-Wm"], "is no invitation code"),
-            (&["--invitation-code", "k7-Wm2!xQ"], "--invitation-code is of no use"),
+            (&["--sign-up", "invitation", "--invitation-code", "k7-Wm"], "is not an invitation code"),
+            (&["--invitation-code", "k7-Wm2!xQ"], "--invitation-code has no effect"),
         ] {
             let message = sign_up(words).err().unwrap_or_default();
             assert!(message.contains(fault) && !message.contains("k7-Wm"), "{words:?}: {message}");

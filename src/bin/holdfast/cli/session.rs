@@ -47,7 +47,7 @@ A server of this data refuses the session at once, and servers of a table on AWS
 #[derive(Debug, Args)]
 #[command(after_help = END_EXAMPLES, group(ArgGroup::new("sessions").required(true).args(["session", "all"])))]
 pub struct EndSessions {
-    /// Email address or id of the account
+    /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
     pub account: AccountReference,
     /// Id of the session, or its beginning: at least 8 hexadecimal digits

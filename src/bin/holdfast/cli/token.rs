@@ -48,7 +48,7 @@ Standard output has the secret and nothing else, so a script can keep it; the ex
 #[derive(Debug, Args)]
 #[command(after_help = CREATE_EXAMPLES)]
 pub struct CreateToken {
-    /// Email address or id of the account
+    /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
     pub account: AccountReference,
     /// Name of the token, for example that of the program that uses it
@@ -76,7 +76,7 @@ A server of this data refuses the token at once, and servers of a table on AWS w
 #[derive(Debug, Args)]
 #[command(after_help = REVOKE_EXAMPLES)]
 pub struct RevokeToken {
-    /// Email address or id of the account
+    /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
     pub account: AccountReference,
     /// Id or name of the token
