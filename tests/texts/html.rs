@@ -97,7 +97,7 @@ impl Reader {
             let said =
                 piece.replace("{…}", "").replace("{if}", "").replace("{else}", "").replace("{end}", "");
             // A macro may write attributes, outside of any tag that is read here.
-            if said.chars().any(char::is_alphabetic) && !said.contains("=\"") {
+            if said.chars().any(char::is_alphabetic) && !said.contains("aria-") {
                 self.texts.insert(piece.trim().to_owned());
             }
         }

@@ -7,6 +7,7 @@
 mod html;
 mod rust;
 mod script;
+mod style;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -125,4 +126,17 @@ fn the_reviewed_file_has_every_text() {
         "{DOCUMENT} is not current. Read the new texts, and write it with {WRITE_DOCUMENT}\n{}",
         changes.join("\n")
     );
+}
+
+#[test]
+fn every_text_keeps_to_the_house_style() {
+    let texts = texts();
+    let faults: Vec<String> = texts
+        .iter()
+        .flat_map(|(file, texts)| texts.iter().map(move |text| (file, text)))
+        .flat_map(|(file, text)| {
+            style::faults(text).into_iter().map(move |fault| format!("{file}: {fault}: {text}"))
+        })
+        .collect();
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
