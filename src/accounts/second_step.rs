@@ -120,7 +120,7 @@ impl Accounts {
         let (after, used) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                let detail = "Code of the second factor refused.";
+                let detail = "Incorrect two-factor code.";
                 self.record_failure(account.label(), Some(account.id), detail, from).await;
                 return Err(error.into());
             }

@@ -40,7 +40,7 @@ impl Accounts {
         let counted = self.count_attempt(from.budgets(email, id)).await?;
         let account = self.by_password(id, password, &permit).await?;
         let Some(account) = account.filter(Account::is_active) else {
-            self.record_failure(email.to_string(), id, "Email address or password refused.", from).await;
+            self.record_failure(email.to_string(), id, "Incorrect email or password.", from).await;
             return Ok(None);
         };
         self.refund_attempt(counted).await?;

@@ -58,7 +58,7 @@ pub static SPECS: [CommandSpec; 8] = [
         what: "Creates an order with the oldest available leads of each state, up to the cap.",
         parameters: &[
             required("customer_name", "the customer's name", "Acme Roofing"),
-            required("customer_email", "the customer's email address", "buy@acme.example"),
+            required("customer_email", "the customer's email", "buy@acme.example"),
             required("requested_states", "states by their two-letter codes", "CA,NY,TX"),
             optional("quantity_per_state", "the most leads of each state, 1 to 1000", "5"),
         ],

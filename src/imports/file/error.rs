@@ -41,7 +41,7 @@ pub enum FileError {
     Workbook,
     /// The workbook is too large.
     #[error(
-        "A workbook has at most {} MB. Save its sheet as “CSV UTF-8”, which may have {} MB.",
+        "A workbook can have at most {} MB. Save its sheet as “CSV UTF-8”, which can have {} MB.",
         MAX_WORKBOOK_BYTES / MEGABYTE,
         MAX_FILE_BYTES / MEGABYTE as u64
     )]

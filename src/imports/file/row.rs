@@ -21,7 +21,7 @@ pub enum RowFault {
     /// The row may be a part of a cell that begins in an earlier row, because marks in that cell are not
     /// doubled.
     #[error(
-        "This row may belong to a quoted cell of an earlier row (line {first}) whose quotation marks are not doubled. Correct that cell, or import this row by itself."
+        "This row may belong to a quoted cell of an earlier row (line {first}) whose quotation marks aren't doubled. Correct that cell, or import this row by itself."
     )]
     InNote {
         /// The line on which the row with that cell begins, counted from 1.
@@ -56,7 +56,7 @@ pub enum RowWarning {
     },
     /// The lines of a quoted cell look like rows: its quotation mark may have been left open.
     #[error(
-        "A quoted cell of this row goes on to line {last}, and the lines in it look like rows. If they are, close the cell on line {first}."
+        "A quoted cell in this row continues to line {last}, and the lines in it look like rows. If they are, close the cell on line {first}."
     )]
     RowsInCell {
         /// The line on which the cell begins, counted from 1.

@@ -66,7 +66,7 @@ fn email(text: &str) -> Result<Email, Invalid> {
             let name = name_of_invisible(c);
             let before = quoted(&text[..at]);
             Err(Invalid::new(format!(
-                "The address contains the invisible character {name} after {before}. Remove it."
+                "The email contains the invisible character {name} after {before}. Remove it."
             )))
         }
         None => text.parse(),
@@ -242,7 +242,7 @@ mod tests {
         let reason = addresses("kim\u{200b}@example.com").unwrap_err().to_string();
         assert_eq!(
             reason,
-            "The address contains the invisible character U+200B (zero-width space) after “kim”. Remove it."
+            "The email contains the invisible character U+200B (zero-width space) after “kim”. Remove it."
         );
     }
 }

@@ -151,7 +151,7 @@ const LEADS_TAKEN: &str = "Someone just took some of these leads. Here is what's
 const FIELDS_CHANGED: &str = "You changed the order after the preview. Here is what's available now.";
 
 /// For a form that already created an order with other values, for example after going back in the browser.
-const ALREADY_SENT: &str = "This form already created an order. Select Create order to create another one.";
+const ALREADY_SENT: &str = "This form already created an order. Submit it again to create another one.";
 
 /// Shows the form again with its errors, and with a preview if the fields allow one.
 async fn refused(orders: &Orders, state: FormState, wrong: OrderMessages) -> PageAnswer {
