@@ -342,7 +342,7 @@ mod tests {
         let (field, words) = wrong.validated().unwrap_err();
         assert_eq!(
             (field, words.to_string().as_str()),
-            ("scoreAtLeast", "order.created has no score; leave this condition out.")
+            ("scoreAtLeast", "order.created has no score. Leave this condition out.")
         );
         let (field, _) = settings("lead.created", "delete_order order_id={orderId}").validated().unwrap_err();
         assert_eq!(field, "command");

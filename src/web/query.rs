@@ -139,9 +139,9 @@ mod tests {
         let wrong = |query| read::<Parameters>(query).unwrap_err();
         assert_eq!(
             wrong("surprise=1"),
-            "There is no parameter \"surprise\"; this address takes q, sort, size."
+            "There's no parameter \"surprise\". This address takes q, sort, size."
         );
         assert_eq!(wrong("size=x"), "The parameter size is a whole number, 0 or more.");
-        assert_eq!(wrong("q=1&q=2"), "The parameter q is given twice; give it once.");
+        assert_eq!(wrong("q=1&q=2"), "The parameter q appears twice. Send it once.");
     }
 }

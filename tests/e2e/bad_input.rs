@@ -283,7 +283,7 @@ async fn all_invalid_fields_are_named_at_once_without_parser_messages(environmen
     }
     let broken = agent.post("/api/leads").body("application/json", b"{\"name\" 1}".to_vec()).send().await;
     let problem = assert_problem(&broken.expect(400), "broken JSON");
-    assert_eq!(problem["detail"], "The body is not JSON: it goes wrong at line 1, column 9.");
+    assert_eq!(problem["detail"], "The body isn't JSON: it goes wrong at line 1, column 9.");
     // The list that the first version of these commands expected.
     let list = agent.get("/api/leads?status=unassigned&state=NY").send().await.expect(200).json::<Value>();
     let by_stock = agent.get("/api/leads?stock=UNASSIGNED&state=NY").send().await.expect(200).json::<Value>();

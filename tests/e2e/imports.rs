@@ -221,7 +221,7 @@ async fn many_rejected_rows_are_split_into_several_files(environment: TestEnviro
     start(&agent, &import).await;
     let report = finish(&agent, &import).await;
     assert_eq!(row_counts(report.text()), [0, 0, 150]);
-    assert!(report.text().contains("And 50 more in the download."));
+    assert!(report.text().contains("The download has 50 more."));
     let mut numbers = Vec::new();
     let links = report.text().split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     let files: Vec<&str> = links.filter(|link| link.contains("rejected.csv")).collect();

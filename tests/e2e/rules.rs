@@ -434,7 +434,7 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
         .send()
         .await
         .expect(422);
-    assert!(wrong.text().contains("XX is not a US state") && wrong.text().contains("Serve California"));
+    assert!(wrong.text().contains("XX isn&#39;t a US state") && wrong.text().contains("Serve California"));
     for _ in 0..2 {
         let made = ann.post("/automation/rules").form(&form(&[("key", &key)])).send().await.expect(303);
         assert_eq!(made.header("location"), "/automation/rules");
@@ -498,7 +498,7 @@ async fn the_loser_of_a_race_for_a_rule_keeps_the_typed_values(environment: Test
     assert!(delete.expect(409).text().contains("It wasn&#39;t deleted."));
     ann.post(&format!("{path}/switch")).form(&[("version", "2"), ("enabled", "")]).send().await.expect(303);
     let wrong = save("3", &[("enabled", ""), ("command", "sing")]).await.expect(422);
-    assert!(wrong.text().contains("There is no command sing"));
+    assert!(wrong.text().contains("There&#39;s no command sing"));
     ann.post(&format!("{path}/delete")).form(&[("version", "3")]).send().await.expect(303);
     ann.get(&path).send().await.expect(404);
 }

@@ -75,7 +75,7 @@ async fn a_token_has_at_most_its_owners_role(environment: TestEnvironment) {
     assert_eq!(problem["errors"][0]["field"], "role", "{problem}");
     let form = [("name", "more"), ("role", "administrator"), ("days", "90")];
     let page = ann.post("/account/tokens").form(&form).send().await.expect(422);
-    assert!(page.text().contains("Your role is agent: choose it or a lower one."), "{}", page.text());
+    assert!(page.text().contains("Your role is agent. Choose that role or a lower one."), "{}", page.text());
     assert!(page.text().contains("value=\"more\""), "{}", page.text());
     // The page offers only these roles, and 90 days.
     let page = ann.get("/account").send().await.expect(200);

@@ -75,7 +75,7 @@ fn all_wrong_fields_are_named_at_once() {
     assert_eq!(wrong[2].1, "Send text in quotation marks, not a number.");
     assert_eq!(
         wrong[8].1,
-        "There is no such field here; there are name, email, leadScore, state, version, inner."
+        "There's no such field. The fields are name, email, leadScore, state, version, inner."
     );
 }
 

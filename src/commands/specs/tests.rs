@@ -78,7 +78,7 @@ fn all_errors_are_listed_with_what_would_be_right() {
 #[test]
 fn the_error_for_an_unknown_command_lists_all_commands() {
     let wrong = wrong("fulfil_order", &json!({}));
-    let words = "There is no command fulfil_order; there are create_order, fulfill_order, delete_order, \
+    let words = "There's no command fulfil_order. The commands are create_order, fulfill_order, delete_order, \
                  get_orders, get_leads, retry_dead_letters, dismiss_dead_letters, one_time_rule and help.";
     assert_eq!(wrong, [(String::new(), words.to_owned())]);
 }

@@ -181,7 +181,7 @@ mod tests {
             (names.len(), names[37], names[38], names[39]),
             (40, "Column 37", "Status (file)", "Other emails")
         );
-        let expected = "5 columns are left out, because a lead has at most 40 custom fields: “Column 38”, “Column 39”, “Column 40”, ….";
+        let expected = "5 columns are left out, because a lead can have at most 40 custom fields: “Column 38”, “Column 39”, “Column 40”, ….";
         assert_eq!(warnings, [expected]);
     }
 

@@ -92,7 +92,7 @@ fn an_optional_cell_never_costs_the_contact() {
         assert_eq!(found.warnings.len(), 1, "{:?}", found.warnings);
         let warning = &found.warnings[0];
         assert!(warning.starts_with(&format!("{header} “")) && warning.contains(reason), "{warning}");
-        assert!(warning.ends_with(&format!("It is kept as the custom field “{title}”.")), "{warning}");
+        assert!(warning.ends_with(&format!("It's kept as the custom field “{title}”.")), "{warning}");
     }
 }
 
@@ -153,7 +153,7 @@ fn a_state_in_another_country_is_no_us_state() {
     let at = |state: &str, country: &str| parsed(&headers, &["Kim", "kim@example.com", state, country]);
     let found = at("CA", "Italy");
     assert_eq!((state(&found), fields(&found)), (None, vec![("State/Province", "CA"), ("Country", "Italy")]));
-    let expected = "State/Province “CA”: This isn't a US state, because the country is “Italy”. It is kept as the custom field “State/Province”.";
+    let expected = "State/Province “CA”: This isn't a US state: the country is “Italy”. It's kept as the custom field “State/Province”.";
     assert_eq!(found.warnings, [expected]);
     for country in [
         "",

@@ -84,7 +84,7 @@ mod tests {
         let spark = Spark::of(&days(&stocks));
         assert_eq!(spark.points, "109,3 113,25 117,14");
         assert_eq!(spark.end, (117, 14));
-        assert_eq!(spark.text, "Since Nov 20: 10 then, 5 now, 0 at the least, 10 at the most.");
+        assert_eq!(spark.text, "Since Nov 20: 10 then, 5 now, lowest 0, highest 10.");
     }
 
     #[test]

@@ -331,7 +331,7 @@ async fn the_leads_of_a_deleted_account_get_another_owner_or_none(_: TestEnviron
     for (heir, words) in [
         (ANN, "who is to be deleted"),
         ("pat@example.com", "who is participant and active; name an active agent"),
-        ("none@example.com", "no account has the email address none@example.com"),
+        ("none@example.com", "no account has the email none@example.com"),
     ] {
         let message = refused(&data, &[&delete[..], &["--leads-to", heir]].concat()).await;
         assert!(message.contains(words), "{message}");
@@ -346,7 +346,7 @@ async fn the_leads_of_a_deleted_account_get_another_owner_or_none(_: TestEnviron
         assert_eq!((&lead["owner"]["name"], &lead["version"]), (&json!("Bob Ray"), &json!(2)));
     }
     let gone = refused(&data, &[&delete[..], &["--clear-leads"]].concat()).await;
-    assert!(gone.contains("no account has the email address ann@example.com"), "{gone}");
+    assert!(gone.contains("no account has the email ann@example.com"), "{gone}");
 
     // A person who was disabled before is deleted too.
     run(&data, &["account", "disable", BOB]).await;
@@ -421,8 +421,7 @@ async fn a_command_names_the_account_that_does_not_exist(_: TestEnvironment) {
     for words in commands {
         for words in [words.to_vec(), [words, &["--json"]].concat()] {
             let message = refused(&data, &words).await;
-            let expected =
-                "holdfast: no account has the email address bob@example.com; `holdfast account list`";
+            let expected = "holdfast: no account has the email bob@example.com; `holdfast account list`";
             assert!(message.starts_with(expected), "{words:?}: {message}");
         }
     }

@@ -66,7 +66,7 @@ fn without_a_name_the_email_cell_gives_one() {
         (found.lead.name.to_string(), found.has_name, found.warnings)
     };
     assert_eq!(name("Kim Osei <info@example.com>"), ("Kim Osei".into(), true, vec![]));
-    let warning = |name: &str| vec![format!("Name is empty; “{name}” is taken from the email address.")];
+    let warning = |name: &str| vec![format!("Name is empty; “{name}” is taken from the email.")];
     assert_eq!(name("kim.osei@example.com"), ("kim.osei".into(), false, warning("kim.osei")));
     assert_eq!(name("info@example.com <info@example.com>"), ("info".into(), false, warning("info")));
 }
@@ -93,10 +93,9 @@ fn a_very_long_name_is_cut_and_kept_whole() {
     let found = parsed(&["Name", "Email"], &[&format!("Osei {long}"), "kim@example.com"]);
     assert_eq!(found.lead.name.as_str(), format!("Osei {}", long.trim_end_matches(" Limited")));
     assert_eq!(fields(&found), [("Full name", format!("Osei {long}").as_str())]);
-    assert!(
-        found.warnings[0]
-            .contains("at most 12 words. It is cut, and kept whole as the custom field “Full name”.")
-    );
+    assert!(found.warnings[0].contains(
+        "at most 12 words. It's shortened; the full text is kept as the custom field “Full name”."
+    ));
     assert_eq!(
         parsed(&["Name", "Email"], &[&"x".repeat(500), "kim@example.com"]).lead.name.as_str().len(),
         60
