@@ -183,18 +183,18 @@ mod tests {
                 "fulfill_order order_id={orderId}",
                 "lead.created has no {orderId}. It offers {leadId}",
             ),
-            (EventKind::Schedule, "get_leads state={state}", "every has no {state}; it offers nothing."),
+            (EventKind::Schedule, "get_leads state={state}", "every has no {state}. It offers nothing."),
             (
                 EventKind::LeadCreated,
                 "fulfill_order order_id={state}",
                 "order_id: The id of an order is a UUID",
             ),
-            (EventKind::LeadCreated, "get_leads state=XX", "state: This is not a US state"),
+            (EventKind::LeadCreated, "get_leads state=XX", "state: This isn't a US state"),
             (EventKind::OrderCreated, "delete_order", "order_id: This is missing"),
             (
                 EventKind::OrderCreated,
                 "delete_order orderId={orderId} why=x",
-                "why: delete_order has no such",
+                "why: delete_order doesn't have this",
             ),
         ] {
             let invalid = line(text).check(kind).expect_err(text).to_string();

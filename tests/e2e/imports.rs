@@ -335,7 +335,7 @@ async fn parts_are_accepted_once_in_order_and_complete(environment: TestEnvironm
     put(&agent, &place, 0, parts[1]).await.expect(422);
     put(&agent, &place, 0, parts[0]).await.expect(204);
     let page = agent.get(&place).send().await.expect(200);
-    assert!(page.text().contains("The upload of people.csv was cut off after 1 of 2 parts"));
+    assert!(page.text().contains("The upload of people.csv stopped after 1 of 2 parts"));
     agent.post(&place).form(&[("column.0", "email")]).send().await.expect(422);
     environment.wire().reset();
     put(&agent, &place, 0, parts[0]).await.expect(204);
@@ -358,7 +358,7 @@ async fn bad_files_are_refused_with_a_reason(environment: TestEnvironment) {
         (b"PK\x03\x04 workbook", "workbook"),
         (b"\xff\xfen\0a\0m\0e\0", "UTF-16"),
         (b"name,email\nA\0nn,a@example.com\n", "plain text: byte"),
-        (&big, "Without JavaScript a file has at most 4 MB"),
+        (&big, "Without JavaScript, a file can have at most 4 MB"),
     ];
     for (file, words) in cases {
         let answer = agent.post("/leads/imports").upload(&[], ("file", "a.csv", file)).send().await;

@@ -91,7 +91,7 @@ async fn products_are_listed_low_stock_first_and_can_be_searched(environment: Te
             "25 products shown",
             "Next page",
             "role=\"img\"",
-            "Stock of the last 30 days. New today, with 0 by now.",
+            "Stock of the last 30 days. New today: 0 now.",
         ],
     );
     let place = |sku: &str| first.find(&format!("product-{sku}\"")).unwrap_or(usize::MAX);
@@ -184,12 +184,12 @@ async fn errors_in_a_form_are_shown_beside_their_fields(environment: TestEnviron
         let answer = ann.post("/inventory/A1/adjust").form(&form).send().await.expect(422);
         assert_shows(
             answer.text(),
-            &["id=\"adjust-stock-error\">A quantity is a whole number", "value=\"Why\""],
+            &["id=\"adjust-stock-error\">A quantity must be a whole number", "value=\"Why\""],
         );
     }
     for (name, mark, words) in [
         ("", "1", "id=\"details-name-error\">A product name"),
-        ("A", "-1", "id=\"details-mark-error\">A low-stock mark"),
+        ("A", "-1", "id=\"details-mark-error\">A low-stock threshold"),
     ] {
         let form = [("version", "1"), ("name", name), ("lowMark", mark)];
         let answer = ann.post("/inventory/A1/details").form(&form).send().await.expect(422);

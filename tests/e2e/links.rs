@@ -87,8 +87,7 @@ async fn an_invited_person_joins_once(environment: TestEnvironment) {
     let link = accounts.sign_in_link(invited.id, Operator::Command).await;
     assert!(matches!(link, Err(AccountError::NotActive)), "{link:?}");
     let page = pat.get(&path).send().await.expect(200);
-    for words in ["Join Holdfast", "invited as agent with the address pat@holdfast.test", "value=\"Pat Doe\""]
-    {
+    for words in ["Join Holdfast", "invited as agent with the email pat@holdfast.test", "value=\"Pat Doe\""] {
         assert!(page.text().contains(words), "{words}: {}", page.text());
     }
     // The form cannot choose the role or the address.

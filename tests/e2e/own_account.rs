@@ -87,7 +87,7 @@ async fn an_invalid_taken_or_stale_profile_is_refused_and_what_was_typed_is_kept
     // Another tab saved first.
     save(&ann, 1, "Ann Ray", ANN, "").await.expect(303);
     let stale = save(&ann, 1, "Ann <Li>", ANN, "").await.expect(409);
-    assert!(stale.text().contains("it is now Ann Ray"), "{}", stale.text());
+    assert!(stale.text().contains("It is now Ann Ray"), "{}", stale.text());
     assert!(stale.text().contains("value=\"Ann &#60;Li&#62;\""), "{}", stale.text());
     assert_eq!(me(&ann).await.expect(200).json::<Value>()["name"], "Ann Ray");
     ann.post("/account").form(&[("version", "x"), ("name", "A"), ("email", ANN)]).send().await.expect(400);

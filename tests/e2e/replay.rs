@@ -250,8 +250,8 @@ async fn an_unusable_replay_file_is_refused_with_a_reason(_: TestEnvironment) {
         1,
     ));
     refused(&["--format", "online-retail", DAY, broken.to_str().unwrap()], "row 2: its Quantity").await;
-    refused(&[other], "its first lines are not messages: line 1: It is not JSON").await;
-    refused(&["--dry-run", other], "its first lines are not messages: line 1: It is not JSON").await;
+    refused(&[other], "its first lines are not messages: line 1: It isn't JSON").await;
+    refused(&["--dry-run", other], "its first lines are not messages: line 1: It isn't JSON").await;
     assert!(!data.path().exists(), "no data was created");
     let checked = data.holdfast(&["check"]).fails(1).await;
     assert!(checked.starts_with("holdfast: there is no data in "), "{checked}");

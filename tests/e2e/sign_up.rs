@@ -128,7 +128,7 @@ async fn sign_up_by_invitation_needs_the_code(environment: TestEnvironment) {
     assert!(page.text().contains("Invitation code") && !page.text().contains(CODE), "{}", page.text());
     environment.wire().reset();
     let without = sign_up(&pat, "pat@example.com", PASSWORD).await.expect(422);
-    assert!(without.text().contains("id=\"code-error\">Type the invitation code"), "{}", without.text());
+    assert!(without.text().contains("id=\"code-error\">Enter your invitation code"), "{}", without.text());
     assert_eq!(environment.wire().total(), 0);
     for wrong in ["k7-wm2!xq", "k7-Wm2!xQQ", "k7-Wm2!x"] {
         environment.wire().reset();

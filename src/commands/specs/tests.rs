@@ -48,11 +48,11 @@ fn all_errors_are_listed_with_what_would_be_right() {
     for (field, value, words) in [
         ("customer_name", json!(""), "Enter a name."),
         ("customer_name", json!(7), "for example customer_name=\"Acme Roofing\"."),
-        ("customer_name", json!(null), "This is missing; give the customer's name"),
+        ("customer_name", json!(null), "This is missing. Send the customer's name"),
         ("customer_email", json!("acme"), "This isn't a valid email"),
         ("requested_states", json!([]), "Choose at least one state"),
-        ("requested_states", json!("XX"), "XX is not a US state"),
-        ("requested_states", json!(["CA", "Texas"]), "Texas is not a US state"),
+        ("requested_states", json!("XX"), "XX isn't a US state"),
+        ("requested_states", json!(["CA", "Texas"]), "Texas isn't a US state"),
         ("requested_states", json!(["CA", 7]), "for example requested_states=CA,NY,TX."),
         ("requested_states", json!({}), "for example requested_states=CA,NY,TX."),
         ("quantity_per_state", json!(0), "from 1 to 1000"),
@@ -61,7 +61,7 @@ fn all_errors_are_listed_with_what_would_be_right() {
         ("quantity_per_state", json!(1.5), "from 1 to 1000"),
         ("quantity_per_state", json!(true), "for example quantity_per_state=5."),
         ("quantityPerState", json!("many"), "from 1 to 1000"),
-        ("quantity", json!(1), "create_order has no such parameter; it takes customer_name,"),
+        ("quantity", json!(1), "create_order doesn't have this parameter. It takes customer_name,"),
         ("customerName", json!("Acme"), "This appears twice"),
     ] {
         let wrong = wrong("create_order", &order(field, value));

@@ -145,7 +145,7 @@ fn sign_up_is_open_unless_switched_off_or_by_invitation() {
     let error = read(&[(SIGN_UP, "invitation")]).unwrap_err().to_string();
     assert!(error.contains("HOLDFAST_INVITATION_CODE is missing"), "{error}");
     let error = read(&[(SIGN_UP, "invitation"), (INVITATION_CODE, "a code")]).unwrap_err().to_string();
-    assert!(error.contains("HOLDFAST_INVITATION_CODE is no invitation code"), "{error}");
+    assert!(error.contains("HOLDFAST_INVITATION_CODE is not an invitation code"), "{error}");
 }
 
 #[test]

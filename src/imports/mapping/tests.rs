@@ -98,7 +98,7 @@ fn a_column_that_a_person_names_is_preferred_to_the_guess() {
     );
     let error = field_named("shoe size").unwrap_err().to_string();
     assert!(
-        error.starts_with("There is no field “shoe size”. The fields are: ignore, keep, full-name"),
+        error.starts_with("There's no field “shoe size”. The fields are: ignore, keep, full-name"),
         "{error}"
     );
 }

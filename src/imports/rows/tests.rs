@@ -133,7 +133,7 @@ fn a_customer_without_the_score_becomes_qualified_and_keeps_the_word() {
     let found = parsed(&headers, &["Kim", "kim@example.com", "Customer", "79"]);
     assert_eq!((found.lead.status, found.lead.lead_score.get()), (Status::Qualified, 79));
     assert_eq!(fields(&found), [("Lifecycle Stage", "Customer")]);
-    assert!(found.warnings[0].contains("“Customer”: A lead is CONVERTED only with a score of 80 or more"));
+    assert!(found.warnings[0].contains("“Customer”: A lead needs a score of 80 or more to be converted"));
     let found = parsed(&headers, &["Kim", "kim@example.com", "Customer", "80"]);
     assert_eq!((found.lead.status, found.warnings.len()), (Status::Converted, 0));
 }
@@ -290,15 +290,12 @@ fn a_rejection_names_the_column_the_value_and_the_reason() {
     let cases: [([&str; 2], &[&str]); 6] = [
         (["Kim", ""], &["Email is empty. Enter an email."]),
         (["Kim", "n/a"], &["Email is empty. Enter an email."]),
-        (
-            ["Kim", "kim.example.com"],
-            &["Email “kim.example.com”: This is not an email address; one looks like"],
-        ),
+        (["Kim", "kim.example.com"], &["Email “kim.example.com”: This isn't a valid email. Use the form"]),
         (
             ["Kim", "kim\u{ad}@example.com"],
-            &["Email “kim[U+00AD]@example.com”: The address contains", "U+00AD (soft hyphen) after “kim”"],
+            &["Email “kim[U+00AD]@example.com”: The email contains", "U+00AD (soft hyphen) after “kim”"],
         ),
-        (["", &long], &["Name is empty. Enter a name. Email “xxx", "xxx…”: This is not an email"]),
+        (["", &long], &["Name is empty. Enter a name. Email “xxx", "xxx…”: This isn't a valid email"]),
         (["#1001", "kim"], &["Name is empty.", "Email “kim”"]),
     ];
     for (cells, expected) in cases {

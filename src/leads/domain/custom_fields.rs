@@ -327,7 +327,7 @@ mod tests {
         let long = "x".repeat(16 * 1024 - 4);
         assert!(CustomFields::new(vec![field("Note", &long)]).is_ok());
         let error = CustomFields::new(vec![field("Note", &long), field("B", "y")]).unwrap_err();
-        assert!(error.to_string().contains("at most 16 KB; these have 16.0 KB"), "{error}");
+        assert!(error.to_string().contains("at most 16 KB in total; these have 16.0 KB"), "{error}");
         assert!(CustomFields::new(vec![field("Note", "a"), field("NOTE", "b")]).is_err());
     }
 

@@ -230,6 +230,6 @@ mod tests {
             assert!(read(json!({ "title": "A", "prize": "B", "closesAt": bad })).is_err());
         }
         let named = read(json!({ "title": "A", "prize": "B", "closesAt": "soon" })).unwrap_err();
-        assert!(named.starts_with("closesAt: Give a moment"), "{named}");
+        assert!(named.starts_with("closesAt: Send a time"), "{named}");
     }
 }

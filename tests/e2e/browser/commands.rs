@@ -56,7 +56,7 @@ async fn correct_and_run(ada: &Browser) {
     ada.fill(At::Named("Commands, one per line"), &wrong).await;
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".mistakes", "1: get_leads staat=NY").await;
-    ada.wait_for_text(".mistakes", "line 1, column 11, staat: get_leads has no such parameter").await;
+    ada.wait_for_text(".mistakes", "line 1, column 11, staat: get_leads doesn't have this parameter").await;
     let kept = ada.value(At::Named("Commands, one per line")).await;
     assert_eq!(kept.replace("\r\n", "\n"), wrong, "what was typed is kept");
     assert_eq!(ada.count(".runs > li").await, 0, "nothing was run");

@@ -98,7 +98,7 @@ async fn a_cap_is_set_in_its_row_and_on_top_of_another_change(environment: TestE
     office.program.put("/api/leads/caps").json(&body).send().await.expect(200);
     ada.fill(At::Css("#cap-NY-value"), "5").await;
     ada.press(&Key::Enter).await;
-    ada.wait_for_text("#cap-NY", "Someone else set it to 6").await;
+    ada.wait_for_text("#cap-NY", "Someone just set this to 6").await;
     assert_eq!(ada.value(At::Css("#cap-NY-value")).await, "5");
     ada.click(At::Css("#cap-NY button")).await;
     ada.wait_for_text("#cap-NY", "0 of 5").await;

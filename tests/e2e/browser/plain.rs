@@ -90,7 +90,7 @@ async fn a_file_is_imported_without_javascript(environment: TestEnvironment) {
         ada.click(At::Named("Continue")).await;
         ada.wait_for("#import-progress .counts").await;
     }
-    ada.wait_for_text("#import-progress", "36 rows were read").await;
+    ada.wait_for_text("#import-progress", "36 rows read").await;
     ada.click(At::Named("View leads")).await;
     ada.wait_for_text("#lead-rows", "Josie Littlefield").await;
 }

@@ -222,7 +222,7 @@ async fn commands_are_run_from_an_argument_and_from_standard_input(_: TestEnviro
         words.starts_with("holdfast: nothing was run: \n  line 1, column 11, staat: get_leads has no"),
         "{words}"
     );
-    assert!(words.contains("\n  line 2, column 11, limit: A limit is a whole number"), "{words}");
+    assert!(words.contains("\n  line 2, column 11, limit: A limit must be a whole number"), "{words}");
     assert_eq!(wrong.out(), "");
     let help = data.holdfast(&["run", "help"]).succeeds().await;
     assert!(help.contains("  one_time_rule\n"), "{help}");
@@ -361,7 +361,7 @@ async fn flags_decide_who_may_sign_up_and_an_invalid_code_is_not_shown(_: TestEn
     let data = Data::new();
     for (code, words) in [
         (None, "holdfast: --invitation-code is missing"),
-        (Some("two words"), "holdfast: --invitation-code is no invitation code"),
+        (Some("two words"), "holdfast: --invitation-code is not an invitation code"),
     ] {
         let given = code.into_iter().flat_map(|code| ["--invitation-code", code]);
         let flags: Vec<_> = ["--port", "0", "--sign-up", "invitation"].into_iter().chain(given).collect();
@@ -401,8 +401,8 @@ async fn an_invalid_configuration_of_the_function_names_every_error(_: TestEnvir
         "HOLDFAST_COOKIE_KEY is too short",
         "HOLDFAST_SECURE_COOKIES is neither true nor false",
         "HOLDFAST_BASE_PATH is not a path",
-        "HOLDFAST_SIGN_UP is none of open, off and invitation",
-        "HOLDFAST_INVITATION_CODE is no invitation code",
+        "HOLDFAST_SIGN_UP is not open, off, or invitation",
+        "HOLDFAST_INVITATION_CODE is not an invitation code",
         "HOLDFAST_DYNAMODB_ENDPOINT is not an address",
     ] {
         assert!(words.contains(fault), "{fault}: {words}");

@@ -70,7 +70,7 @@ fn an_undoubled_mark_in_one_line_is_kept_and_reported() {
     let (_, rows) = rows_of(b"n,e\n\"x\ny\",\"A \"B\" C\"\n");
     let warning = rows[0].warning.clone().unwrap();
     assert_eq!(warning, RowWarning::UndoubledQuote { line: 3 });
-    assert!(warning.to_string().contains("not doubled (line 3)"));
+    assert!(warning.to_string().contains("isn't doubled (line 3)"));
 }
 
 #[test]
