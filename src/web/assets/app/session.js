@@ -77,7 +77,10 @@ function welcome({ id, name, email, role }) {
     return dialog.close();
   }
   Object.assign(dialog.dataset, { id, name, email });
-  for (const element of document.querySelectorAll("[data-account-name]")) element.textContent = name;
+  for (const element of document.querySelectorAll("[data-account-name]")) {
+    element.textContent = name;
+    if (element.title) element.title = name;
+  }
   for (const element of document.querySelectorAll("[data-account-role]")) element.textContent = role;
   notSent = `You're signed in as ${name}, not ${before}. Nothing was sent.`;
   byId("sign-in-again-why").hidden = true;
