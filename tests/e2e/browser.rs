@@ -9,6 +9,7 @@ mod gallery;
 mod imports;
 mod inventory;
 mod keyboard;
+mod layout;
 mod orders;
 mod pages;
 mod pictures;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Case> {
         imports::all(),
         inventory::all(),
         keyboard::all(),
+        layout::all(),
         orders::all(),
         pages::all(),
         pictures::all(),

@@ -17,6 +17,7 @@ pub fn all() -> Vec<Case> {
         embedded: every_link_leads_somewhere,
             every_route_of_the_api_is_documented_with_its_access,
             every_page_is_in_the_guide,
+            no_template_counts_the_columns_of_a_table,
             every_role_is_explained_in_the_guide,
             every_command_is_documented,
             every_variable_is_documented,
@@ -159,6 +160,22 @@ async fn every_page_is_in_the_guide(environment: TestEnvironment) {
         let path = route.path.replace("{id}", "ID").replace("{sku}", "SKU");
         assert!(guide.contains(&format!("`{path}`")), "the guide does not name the page {path}");
     }
+}
+
+async fn no_template_counts_the_columns_of_a_table(_: TestEnvironment) {
+    fn templates(folder: &Path, read: &mut impl FnMut(&Path)) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { templates(&path, read) } else { read(&path) }
+        }
+    }
+    let mut count = 0;
+    templates(&root().join("templates"), &mut |path| {
+        count += 1;
+        let counts = fs::read_to_string(path).unwrap().contains("colspan");
+        assert!(!counts, "{}: a column may be hidden, so a row spans all by its style", path.display());
+    });
+    assert!(count > 50, "only {count} templates");
 }
 
 async fn every_role_is_explained_in_the_guide(_: TestEnvironment) {

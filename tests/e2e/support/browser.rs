@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, PointerAction};
 use fantoccini::elements::{Element, ElementRef};
 use fantoccini::error::CmdError;
 use fantoccini::key::Key;
@@ -161,6 +161,22 @@ impl Browser {
             element.click().await.map_err(message)
         })
         .await;
+    }
+
+    /// Moves the pointer over the element at `css`.
+    pub async fn hover(&self, css: &str) {
+        let element = self.find(Css(css)).await;
+        let over = PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 };
+        let moves = MouseActions::new("mouse".to_owned()).then(over);
+        self.0.perform_actions(moves).await.expect("the pointer can be moved");
+    }
+
+    /// The role that the first element at `css` has for a screen reader, seen or not.
+    pub async fn role(&self, css: &str) -> String {
+        let element = self.0.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        let path = format!("element/{}/computedrole", &*element.element_id());
+        let role = self.0.issue_cmd(Command { path, body: None }).await.expect("the element has a role");
+        role.as_str().unwrap_or_default().to_owned()
     }
 
     /// Empties a field and types `text` into it.

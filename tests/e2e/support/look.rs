@@ -58,8 +58,9 @@ return Array.from(document.querySelectorAll(
   .slice(0, 50);
 "#;
 
-/// Returns the violations that axe-core finds on the page.
+/// Returns the violations that axe-core finds on the page. By default it does not check the size of targets.
 pub const RUN_AXE: &str = r"
 const done = arguments[arguments.length - 1];
-axe.run(document).then(found => done(found.violations), error => done([{ id: String(error) }]));
+const options = { rules: { 'target-size': { enabled: true } } };
+axe.run(document, options).then(found => done(found.violations), error => done([{ id: String(error) }]));
 ";
