@@ -289,10 +289,11 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         Some(keys) => router.layer(from_fn_with_state((keys.clone(), app.clock.clone()), origin::require)),
         None => router,
     };
+    let context = app.request_context();
     let App { dynamo, clock, rng, telemetry, .. } = app;
     let router = router
         .layer(from_fn(panic::catch_panic))
-        .layer(from_fn(present::present))
+        .layer(from_fn_with_state(context, present::present))
         .layer(from_fn_with_state(app.cookies.secure, headers::protect))
         .layer(from_fn_with_state(dynamo, time_limit::limit_time))
         .layer(from_fn_with_state(Observer { telemetry, clock, rng }, observe::observe));

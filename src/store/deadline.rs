@@ -17,6 +17,13 @@ impl Dynamo {
         BUDGET.scope(Budget { whole, end, fences: Cell::new(false) }, work).await
     }
 
+    /// Runs work that may take this much of the request's time at most.
+    pub async fn at_most<F: Future>(&self, time: Duration, work: F) -> F::Output {
+        let now = self.clock.ticks();
+        let left = self.deadline().0.saturating_sub(now);
+        self.within(Some(left.min(time)), work).await
+    }
+
     /// Restarts the request's time, because the time that a client takes to send the body does not count.
     pub fn restart_deadline(&self) {
         // This fails outside of a request, where there is no deadline.

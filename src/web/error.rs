@@ -66,13 +66,24 @@ impl WebError {
     }
 }
 
+const PAGE_NOT_FOUND: &str = "Page not found";
+
+/// Returns the title of the problem that a route requires more access than the sender has.
+fn needed(access: Access) -> &'static str {
+    match access {
+        Access::Administrator => "You need administrator access",
+        Access::Agent => "You need agent access",
+        _ => "You need viewer access",
+    }
+}
+
 /// Returns who may use a route, for a sender whose role may not.
 fn who_may(access: Access, role: Role) -> &'static str {
     match (access, role) {
-        (Access::Administrator, _) => "You need administrator access.",
-        (Access::Agent, Role::Viewer) => "You need agent access to make changes.",
-        (Access::Viewer, _) => "You need viewer, agent, or administrator access.",
-        _ => "You need agent or administrator access.",
+        (Access::Administrator, _) => "Ask an administrator to do it, or to change your role.",
+        (Access::Agent, Role::Viewer) => "Viewers can only read. Ask an administrator for agent access.",
+        (Access::Viewer, _) => "Ask an administrator for viewer access.",
+        _ => "Ask an administrator for agent access.",
     }
 }
 
@@ -105,11 +116,11 @@ impl IntoProblem for WebError {
             WebError::NotFound => Problem::new(
                 S::NOT_FOUND,
                 "not-found",
-                "Page not found",
+                PAGE_NOT_FOUND,
                 "Check the address. The page may have been deleted.",
             ),
             WebError::NoSuchId(invalid) => {
-                Problem::new(S::NOT_FOUND, "not-found", "Page not found", invalid.to_string())
+                Problem::new(S::NOT_FOUND, "not-found", PAGE_NOT_FOUND, invalid.to_string())
             }
             WebError::Method => Problem::new(
                 S::METHOD_NOT_ALLOWED,
@@ -123,12 +134,9 @@ impl IntoProblem for WebError {
                 "Sign in to continue",
                 "Send a session or a token: Authorization: Bearer ….",
             ),
-            WebError::Forbidden(access, role) => Problem::new(
-                S::FORBIDDEN,
-                "forbidden",
-                "You don't have access to this",
-                who_may(access, role),
-            ),
+            WebError::Forbidden(access, role) => {
+                Problem::new(S::FORBIDDEN, "forbidden", needed(access), who_may(access, role))
+            }
             WebError::CrossSite => Problem::new(
                 S::FORBIDDEN,
                 "cross-site",

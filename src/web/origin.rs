@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::error::WebError;
+use super::routes::SenderDecided;
 use crate::base::secrets::{SecretError, SecretName, SecretStore, Versions, Watched};
 use crate::base::values::Invalid;
 use crate::web::problem::Problem;
@@ -133,13 +134,15 @@ pub async fn require(
     State((keys, clock)): State<(OriginKeys, crate::base::clock::Clock)>,
     mut request: Request,
     next: Next,
-) -> Result<Response, Problem> {
+) -> Response {
     if !keys.admit(request.headers(), clock.now()).await {
-        return Err(WebError::PastProxy.into());
+        let mut refusal = Problem::from(WebError::PastProxy).into_response();
+        refusal.extensions_mut().insert(SenderDecided);
+        return refusal;
     }
     // Handlers do not need the key.
     request.headers_mut().remove(HEADER);
-    Ok(next.run(request).await)
+    next.run(request).await
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
 //! The layer that renders every failure in the form that the client expects: a page, a fragment with a toast, or a
 //! problem document (RFC 9457).
 
+use std::time::Duration;
+
 use askama::Template;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 
+use super::context::{Renewal, RequestContext, Sender};
 use super::problem::{IntoProblem as _, Problem};
+use super::routes::{Overloaded, SenderDecided};
 use crate::base::identity::SignedIn;
 use crate::base::telemetry::RequestId;
 use crate::web::error::WebError;
@@ -25,20 +29,31 @@ struct ErrorPage {
     detail: String,
     /// The request's id in the log, if the failure is the server's.
     reference: Option<String>,
+    /// The address of the page before, if it is ours.
+    back: Option<String>,
 }
 
+/// The time in which an error page finds out who is signed in. A page without navigation is better than a late one.
+const LOOKUP: Duration = Duration::from_secs(1);
+
 /// Renders every failure. Other responses pass unchanged.
-pub async fn present(request: Request, next: Next) -> Response {
+pub async fn present(State(lookup): State<RequestContext>, request: Request, next: Next) -> Response {
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let (parts, body) = request.into_parts();
     let context = PageContext::of(&parts);
     let id = parts.extensions.get::<RequestId>().cloned();
+    let is_overloaded = parts.extensions.get::<Overloaded>().is_some();
     let mut response = next.run(Request::from_parts(parts, body)).await;
     let Some(problem) = problem_of(&mut response) else { return response };
     let reference = id.filter(|_| problem.status() == StatusCode::INTERNAL_SERVER_ERROR).map(|id| id.0);
-    let account = response.extensions_mut().remove::<SignedIn>();
+    let form = Form::of(&uri, &headers);
+    let is_decided = is_overloaded || response.extensions().get::<SenderDecided>().is_some();
+    let (account, renewal) = match response.extensions_mut().remove::<SignedIn>() {
+        None if form == Form::Page && !is_decided => who_is_it(&lookup, &headers).await,
+        account => (account, None),
+    };
     let context = PageContext { account, ..context };
-    let mut rendered = match Form::of(&uri, &headers) {
+    let mut rendered = match form {
         Form::Json => document(&problem, reference),
         // The script of the page opens a dialog to sign in, and sends the request again.
         Form::Fragment if problem.status() == StatusCode::UNAUTHORIZED => {
@@ -53,7 +68,7 @@ pub async fn present(request: Request, next: Next) -> Response {
             let quote = reference.map(|id| format!(" Reference: {id}")).unwrap_or_default();
             with_toast(response, Tone::Error, &format!("{}. {}{quote}", problem.title(), problem.detail()))
         }
-        Form::Page => page(&problem, context, reference),
+        Form::Page => page(&problem, context, reference, back(&method, &uri, &headers)),
     };
     for name in [header::ALLOW, header::SET_COOKIE] {
         for value in response.headers().get_all(&name) {
@@ -64,7 +79,24 @@ pub async fn present(request: Request, next: Next) -> Response {
     if let Some(seconds) = problem.seconds().or(busy) {
         rendered.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
-    rendered
+    match renewal {
+        Some(renewal) => renewal.with(rendered),
+        None => rendered,
+    }
+}
+
+/// Returns the sender of a request that no route admitted: its address is unknown, or its method, or the handler failed.
+/// A sender that cannot be found is none, because the page shows another failure.
+async fn who_is_it(context: &RequestContext, headers: &HeaderMap) -> (Option<SignedIn>, Option<Renewal>) {
+    // A browser also requests pictures and scripts, and shows no page for them.
+    let is_for_page = headers.get("sec-fetch-dest").is_none_or(|value| value == "document");
+    if !is_for_page {
+        return (None, None);
+    }
+    match context.dynamo.at_most(LOOKUP, context.authenticator.authenticate(headers)).await {
+        Ok(Some(Sender { who, renewal })) => (Some(who), renewal),
+        Ok(None) | Err(_) => (None, None),
+    }
 }
 
 /// Marks a response that already explains its failure.
@@ -140,6 +172,12 @@ fn sign_in_again(context: PageContext, response: &mut Response, headers: &Header
     html(status, &page).unwrap_or_else(|_| status.into_response())
 }
 
+/// Returns the address of the page before, to go back to. A page that failed is no way back from itself.
+fn back(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let failed = uri.path_and_query().map(|path| path.as_str()).unwrap_or_default();
+    page_before(headers).filter(|before| !method.is_safe() || !before.ends_with(failed))
+}
+
 /// Returns the path and query of the page that sent a form, if it is ours.
 fn page_before(headers: &HeaderMap) -> Option<String> {
     let uri: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
@@ -148,8 +186,13 @@ fn page_before(headers: &HeaderMap) -> Option<String> {
     uri.path_and_query().filter(|_| is_ours).map(ToString::to_string)
 }
 
-fn page(problem: &Problem, context: PageContext, reference: Option<String>) -> Response {
+fn page(
+    problem: &Problem,
+    context: PageContext,
+    reference: Option<String>,
+    back: Option<String>,
+) -> Response {
     let (title, detail) = (problem.title().to_owned(), problem.detail().to_owned());
-    let page = ErrorPage { context, status: problem.status().as_u16(), title, detail, reference };
+    let page = ErrorPage { context, status: problem.status().as_u16(), title, detail, reference, back };
     html(problem.status(), &page).unwrap_or_else(|_| problem.status().into_response())
 }

@@ -105,11 +105,28 @@ impl Routes {
     }
 }
 
+/// Marks an answer whose sender is decided: the one in its extensions, or none. An error page looks for no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderDecided;
+
 /// Admits a request to its route if its sender may use it, and inserts the sender into the request's extensions. The
 /// response's extensions get the sender too, so that an error page knows them. The handler shows times in the sender's
 /// time zone. Every answer sets the cookies of a renewed session.
 async fn admit(
     State((path, access)): State<(&'static str, Access)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = admitted(path, access, request, next).await.into_response();
+    if access != Access::Public {
+        response.extensions_mut().insert(SenderDecided);
+    }
+    response
+}
+
+async fn admitted(
+    path: &'static str,
+    access: Access,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -138,7 +155,8 @@ async fn admit(
     // A sender may be cached, but each request has its own address.
     who.address = request.extensions().get::<ClientAddress>().map(|address| address.0);
     metrics::role(who.role);
-    let response = pass(access, request, who, next).await.into_response();
+    let mut response = pass(access, request, who.clone(), next).await.into_response();
+    response.extensions_mut().insert::<SignedIn>(who);
     Ok(match renewal {
         Some(renewal) => renewal.with(response),
         None => response,
@@ -147,10 +165,9 @@ async fn admit(
 
 async fn pass(access: Access, mut request: Request, who: SignedIn, next: Next) -> Result<Response, Problem> {
     check(access, &request, Some(&who))?;
-    request.extensions_mut().insert::<SignedIn>(who.clone());
-    let mut response = display_zone::show_times_in(who.time_zone.as_ref(), next.run(request)).await;
-    response.extensions_mut().insert(who);
-    Ok(response)
+    let zone = who.time_zone.clone();
+    request.extensions_mut().insert(who);
+    Ok(display_zone::show_times_in(zone.as_ref(), next.run(request)).await)
 }
 
 fn check(access: Access, request: &Request, who: Option<&SignedIn>) -> Result<(), WebError> {

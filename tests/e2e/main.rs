@@ -25,6 +25,7 @@ mod deadlines;
 mod deployment;
 mod documents;
 mod engine;
+mod error_pages;
 mod faults;
 mod harness;
 mod import_data;
@@ -110,6 +111,7 @@ modules![
     deployment,
     documents,
     engine,
+    error_pages,
     faults,
     harness,
     import_data,
