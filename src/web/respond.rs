@@ -32,6 +32,17 @@ pub fn see_other(context: &PageContext, path: &str, fragment: bool) -> Response 
     }
 }
 
+/// Lets a whole page take the place of the page that htmx shows: its content, its title, and its address, also in the
+/// history, so that going back does not lead to a form that was sent.
+pub fn instead_of_page(mut page: Response, address: &str) -> Response {
+    let headers = page.headers_mut();
+    headers.insert("hx-retarget", HeaderValue::from_static("#content"));
+    headers.insert("hx-reselect", HeaderValue::from_static("#content"));
+    headers.insert("hx-reswap", HeaderValue::from_static("outerHTML show:window:top"));
+    headers.insert("hx-replace-url", header_text(address));
+    page
+}
+
 /// The tone of a toast.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]

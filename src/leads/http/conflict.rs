@@ -17,7 +17,7 @@ impl RenderTarget {
         let context = self.context;
         match self.part {
             Part::Row => html(status, &ConflictRow { context, conflict }),
-            Part::Section => html(status, &ConflictPage { context, conflict }.as_panel()),
+            Part::Section | Part::OwnPage => html(status, &ConflictPage { context, conflict }.as_panel()),
             Part::Page => html(status, &ConflictPage { context, conflict }),
         }
     }
@@ -107,8 +107,8 @@ pub(super) struct ConflictView {
     name: String,
     /// The current version.
     version: u64,
-    /// Whether the conflict replaces the lead's row in the list.
-    in_row: bool,
+    /// The part of the page that the conflict replaces.
+    part: Part,
     /// Whether the lead was deleted.
     gone: bool,
     /// The changes since the version that the person saw.
@@ -125,14 +125,14 @@ impl ConflictView {
         conflict: Conflict,
         merged: Vec<MergedField>,
         owners: impl Iterator<Item = Owner>,
-        in_row: bool,
+        part: Part,
     ) -> Self {
         let owners: Vec<Owner> = owners.collect();
         Self {
             id: conflict.fresh.id,
             name: conflict.fresh.name.to_string(),
             version: conflict.fresh.version.get(),
-            in_row,
+            part,
             gone: false,
             changes: conflict.since.into_iter().map(EntryView::of).collect(),
             fields: merged.into_iter().map(|field| ConflictField::of(field, &owners)).collect(),
@@ -146,14 +146,14 @@ impl ConflictView {
         edit: &Edit,
         last: Option<HistoryEntry>,
         merged: Vec<MergedField>,
-        in_row: bool,
+        part: Part,
     ) -> Self {
         let deletion = last.filter(|entry| entry.action == Action::Deleted);
         Self {
             id,
             name: edit.base(LeadField::Name).to_owned(),
             version: edit.version.get(),
-            in_row,
+            part,
             gone: true,
             changes: deletion.into_iter().map(EntryView::of).collect(),
             fields: merged.into_iter().map(|field| ConflictField::of(field, &[])).collect(),

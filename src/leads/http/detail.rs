@@ -20,7 +20,9 @@ use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{FormData, Path, Query};
 use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::respond::{Tone, Undo, html, no_content, see_other, with_toast, with_undo, with_undo_there};
+use crate::web::respond::{
+    Tone, Undo, html, instead_of_page, no_content, see_other, with_toast, with_undo, with_undo_there,
+};
 use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
@@ -53,8 +55,12 @@ async fn show(
         }
         both => both?,
     };
-    if target.part == Part::Page {
-        return html(StatusCode::OK, &DetailPage::new(&leads, target.context, found, false, timeline));
+    match target.part {
+        Part::Page => {
+            return html(StatusCode::OK, &DetailPage::new(&leads, target.context, found, false, timeline));
+        }
+        Part::OwnPage => return target.lead_page(&leads, found, timeline),
+        Part::Row | Part::Section => {}
     }
     let page = DetailPage::new(&leads, target.context, found, true, timeline).for_fragment();
     match query.history {
@@ -251,9 +257,11 @@ async fn deleted_page(
     let timeline = leads.timeline(deleted.id, TIMELINE_LIMIT, None).await?;
     let expires = trash::expires_at(&deleted).into();
     let timeline = TimelineView::of(timeline, deleted.id, false, target.context.account.as_ref());
-    let (context, lead) = (target.context, LeadView::of(deleted));
+    let (context, part, lead) = (target.context, target.part, LeadView::of(deleted));
     let status = if email_taken_by.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::GONE };
-    html(status, &DeletedPage { context, lead, expires, email_taken_by, timeline })
+    let address = context.url(&format!("/leads/{}", lead.id));
+    let page = html(status, &DeletedPage { context, lead, expires, email_taken_by, timeline })?;
+    Ok(if part == Part::OwnPage { instead_of_page(page, &address) } else { page })
 }
 
 impl RenderTarget {
@@ -269,8 +277,20 @@ impl RenderTarget {
                 let page = DetailPage::new(leads, self.context, found, true, timeline).for_fragment();
                 html(StatusCode::OK, &page.as_lead())
             }
+            Part::OwnPage => {
+                let timeline = leads.timeline(lead.id, TIMELINE_LIMIT, None);
+                let (found, timeline) = try_join(leads.find_with_fields(lead.id), timeline).await?;
+                self.lead_page(leads, found, timeline)
+            }
             Part::Page => Ok(see_other(&self.context, &format!("/leads/{}", lead.id), false)),
         }
+    }
+
+    /// Renders the lead's page, which takes the place of the page of a form.
+    fn lead_page(self, leads: &Leads, found: LeadWithFields, timeline: Timeline) -> Answer {
+        let address = self.context.url(&format!("/leads/{}", found.lead.id));
+        let page = html(StatusCode::OK, &DetailPage::new(leads, self.context, found, true, timeline))?;
+        Ok(instead_of_page(page, &address))
     }
 
     /// Renders the timeline after a form of a note, or returns to the lead's page.
@@ -280,6 +300,9 @@ impl RenderTarget {
         }
         let timeline = leads.timeline(id, TIMELINE_LIMIT, None);
         let (found, timeline) = try_join(leads.find_with_fields(id), timeline).await?;
+        if self.part == Part::OwnPage {
+            return Ok(with_toast(self.lead_page(leads, found, timeline)?, Tone::Success, toast));
+        }
         let page = DetailPage::new(leads, self.context, found, false, timeline);
         Ok(with_toast(html(StatusCode::OK, &page.as_timeline())?, Tone::Success, toast))
     }

@@ -135,7 +135,7 @@ impl Rejected<'_> {
         };
         let merged = self.merged(&conflict.fresh, &custom, change);
         let owners = [conflict.fresh.owner.clone(), change.owner.clone().flatten()];
-        let view = ConflictView::of(conflict, merged, owners.into_iter().flatten(), target.in_row());
+        let view = ConflictView::of(conflict, merged, owners.into_iter().flatten(), target.part);
         target.conflict(StatusCode::CONFLICT, view)
     }
 
@@ -158,7 +158,7 @@ impl Rejected<'_> {
         let merged = self.merged(&found.lead, &found.fields, change);
         let owners = [found.lead.owner.clone(), change.owner.clone().flatten()];
         let conflict = Conflict { fresh: found.lead, since: Vec::new() };
-        let view = ConflictView::of(conflict, merged, owners.into_iter().flatten(), target.in_row());
+        let view = ConflictView::of(conflict, merged, owners.into_iter().flatten(), target.part);
         let view = view.with_error("Choose a value for each field that you both changed.");
         target.conflict(StatusCode::UNPROCESSABLE_ENTITY, view)
     }
@@ -175,7 +175,7 @@ impl Rejected<'_> {
             field.map(|field| field.base.clone()).unwrap_or_default()
         };
         let merged = merge(fields.clone(), base);
-        let view = ConflictView::gone(self.id, self.edit, last, merged, target.in_row());
+        let view = ConflictView::gone(self.id, self.edit, last, merged, target.part);
         let mut answer = target.conflict(StatusCode::GONE, view)?;
         // The page's script swaps in such an answer only if it has this header.
         answer.headers_mut().insert("hx-reswap", HeaderValue::from_static("outerHTML"));
@@ -186,11 +186,11 @@ impl Rejected<'_> {
 impl RenderTarget {
     /// Renders the form of a lead's fields.
     fn form(self, status: StatusCode, form: LeadForm) -> Answer {
-        let context = self.context;
-        match self.part {
+        let (context, part) = (self.context, self.part);
+        match part {
             Part::Row => html(status, &EditRow { context, form }),
-            Part::Section => html(status, &EditPage { context, form }.as_form()),
-            Part::Page => html(status, &EditPage { context, form }),
+            Part::Section | Part::OwnPage => html(status, &EditPage { context, part, form }.as_form()),
+            Part::Page => html(status, &EditPage { context, part, form }),
         }
     }
 }
@@ -211,6 +211,8 @@ struct EditRow {
 struct EditPage {
     /// The page context.
     context: PageContext,
+    /// The part of the page that the form belongs to.
+    part: Part,
     /// The fields.
     form: LeadForm,
 }

@@ -30,8 +30,26 @@ pub(super) enum Part {
     Row,
     /// The lead's section on its own page.
     Section,
+    /// A form on a page of its own, which htmx sends. What follows the form takes the place of that page.
+    OwnPage,
     /// The whole page.
     Page,
+}
+
+impl Part {
+    /// Returns the query with which a form of this part is sent by htmx, so that its answer is for the same part.
+    pub(super) fn view(self) -> &'static str {
+        match self {
+            Self::Row => "?view=row",
+            Self::Section => "",
+            Self::OwnPage | Self::Page => "?view=page",
+        }
+    }
+
+    /// Returns whether this is a row of the list.
+    pub(super) fn is_row(self) -> bool {
+        self == Self::Row
+    }
 }
 
 /// Where an answer is shown: the page context and the part of the page.
@@ -46,8 +64,10 @@ impl<S: Sync> FromRequestParts<S> for RenderTarget {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let query = parts.uri.query().unwrap_or_default();
+        let views = |view: &str| query.split('&').any(|pair| pair == view);
         let part = match Form::of(&parts.uri, &parts.headers) {
-            Form::Fragment if query.split('&').any(|pair| pair == "view=row") => Part::Row,
+            Form::Fragment if views("view=row") => Part::Row,
+            Form::Fragment if views("view=page") => Part::OwnPage,
             Form::Fragment => Part::Section,
             Form::Page | Form::Json => Part::Page,
         };
@@ -70,7 +90,7 @@ impl RenderTarget {
     pub(super) fn undo(&self, lead: &Lead) -> Undo {
         let (view, target) = match self.part {
             Part::Row => ("?view=row", format!("#lead-{}", lead.id)),
-            Part::Section | Part::Page => ("", "#lead".to_owned()),
+            Part::Section | Part::OwnPage | Part::Page => ("", "#lead".to_owned()),
         };
         Undo {
             action: self.context.url(&format!("/leads/{}/revert{view}", lead.id)),
@@ -80,7 +100,7 @@ impl RenderTarget {
     }
 
     pub(super) fn in_row(&self) -> bool {
-        self.part == Part::Row
+        self.part.is_row()
     }
 }
 

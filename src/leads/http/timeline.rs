@@ -108,12 +108,11 @@ async fn add(
             target.timeline(&leads, id, "Note added.").await
         }
         // The form stays in the page.
-        Err(invalid) if target.part != Part::Page => Err(WebError::field("text", &invalid).into()),
+        Err(invalid) if target.part == Part::Section => Err(WebError::field("text", &invalid).into()),
         Err(invalid) => {
             let error = Some(invalid.to_string());
             let text = Field { value: form.text("text"), base: String::new(), error };
-            let page = NotePage { context: target.context, lead: id, note: None, text };
-            html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+            note_form(target, StatusCode::UNPROCESSABLE_ENTITY, id, None, text)
         }
     }
 }
@@ -125,27 +124,31 @@ async fn edit(
 ) -> Answer {
     let note = leads.note(lead, id).await?;
     let text = Field { value: note.text.to_string(), ..Field::default() };
-    note_form(target, StatusCode::OK, lead, (id, note.version), text)
+    note_form(target, StatusCode::OK, lead, Some((id, note.version)), text)
 }
 
 fn note_form(
     target: RenderTarget,
     status: StatusCode,
     lead: LeadId,
-    note: (NoteId, Version),
+    note: Option<(NoteId, Version)>,
     text: Field,
 ) -> Answer {
-    let fragment = target.part != Part::Page;
-    let (id, version) = note;
-    let page = NotePage { context: target.context, lead, note: Some((id, version.get())), text };
-    if !fragment {
+    let (context, part) = (target.context, target.part);
+    let note = note.map(|(id, version)| (id, version.get()));
+    let page = NotePage { context, part, lead, note, text };
+    if part == Part::Page {
         return html(status, &page);
     }
-    // A form that is saved replaces the timeline, and one that is refused only the note.
+    // A form that is saved replaces more, and one that is refused only itself.
+    let (place, swap) = match note {
+        Some((id, _)) if part != Part::OwnPage => (format!("#note-{id}"), "innerHTML"),
+        _ => ("#note-form".to_owned(), "outerHTML"),
+    };
     let mut answer = html(status, &page.as_form())?;
     let headers = answer.headers_mut();
-    headers.insert("hx-retarget", header_text(&format!("#note-{id}")));
-    headers.insert("hx-reswap", HeaderValue::from_static("innerHTML"));
+    headers.insert("hx-retarget", header_text(&place));
+    headers.insert("hx-reswap", HeaderValue::from_static(swap));
     Ok(answer)
 }
 
@@ -162,7 +165,7 @@ async fn save(
         Ok(text) => text,
         Err(invalid) => {
             let text = typed(invalid.to_string());
-            return note_form(target, StatusCode::UNPROCESSABLE_ENTITY, lead, (id, version), text);
+            return note_form(target, StatusCode::UNPROCESSABLE_ENTITY, lead, Some((id, version)), text);
         }
     };
     let request = form.once(&format!("/leads/{lead}/notes/{id}"), &who, leads.clock.now());
@@ -172,7 +175,7 @@ async fn save(
         Err(LeadError::NoteConflict(fresh)) => {
             let error =
                 format!("You changed this note elsewhere to “{}”. Saving replaces that text.", fresh.text);
-            note_form(target, StatusCode::CONFLICT, lead, (id, fresh.version), typed(error))
+            note_form(target, StatusCode::CONFLICT, lead, Some((id, fresh.version)), typed(error))
         }
         Err(error) => Err(error.into()),
     }
@@ -197,6 +200,8 @@ async fn delete(
 #[template(path = "leads/note.html", blocks = ["form"])]
 struct NotePage {
     context: PageContext,
+    /// The part of the page that the form belongs to.
+    part: Part,
     lead: LeadId,
     /// The note and its version, or `None` for a new one.
     note: Option<(NoteId, u64)>,
