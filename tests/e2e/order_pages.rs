@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 
 use crate::orders::stock;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::Workspace;
-use crate::support::{Case, TestEnvironment, cases};
+use crate::support::workspace::{SHORT_PATIENCE, Workspace};
+use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
         web: a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones,
             a_form_sent_twice_makes_one_order,
+            a_form_that_loses_every_race_comes_back_filled_and_says_so_first,
             a_changed_order_is_fulfilled_as_it_is_now_with_one_more_click,
             a_cap_that_another_person_changed_is_set_with_one_more_click,
             an_order_is_created_fulfilled_and_deleted_without_javascript,
@@ -83,12 +84,13 @@ async fn a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones(environment
     let outdated = ann.post("/orders").form(&confirming(form.clone(), html)).send().await.expect(409);
     let html = outdated.text();
     assert!(
-        html.contains("Someone just took some of these leads")
+        html.contains("Someone just took some of these leads.")
             && html.contains("Create order with these leads"),
         "{html}"
     );
     assert!(html.contains("Lead 1") && html.contains("Lead 2"), "{html}");
     assert!(html.contains("value=\"Acme Roofing\""), "a typed value is lost");
+    assert_first(html, "No order was created", "Someone just took some of these leads.");
     let made = ann.post("/orders").form(&confirming(form, html)).send().await.expect(303);
     let page = ann.get(made.header("location")).send().await.expect(200);
     assert!(page.text().contains("Lead 1") && page.text().contains("Lead 2"));
@@ -110,10 +112,47 @@ async fn a_form_sent_twice_makes_one_order(environment: TestEnvironment) {
     // Going back and sending other values is another order and needs another key.
     let other = fields(&form[0].1, &["NY"], "1");
     let answer = ann.post("/orders").form(&other).send().await.expect(422);
-    assert!(answer.text().contains("already created an order"), "{}", answer.text());
+    assert_first(answer.text(), "No order was created", "This form created an order before.");
     let other = fields(&hidden(answer.text(), "key"), &["NY"], "1");
     ann.post("/orders").form(&other).send().await.expect(303);
     assert_eq!(orders(&ann).await.len(), 2);
+}
+
+/// Asserts that a page says this before anything else, and gives it the focus.
+#[track_caller]
+fn assert_first(html: &str, what: &str, why: &str) {
+    let (_, main) = html.split_once("<main id=\"content\" tabindex=\"-1\">").expect("a page has content");
+    let notice = "<div id=\"refusal\" class=\"notice warn\" role=\"alert\" tabindex=\"-1\" autofocus>";
+    let first = format!("{notice}<p><strong>{what}.</strong> {why}");
+    assert!(main.trim_start().starts_with(&first), "{main}");
+    assert!(html.contains(&format!("<title>{what} · Holdfast</title>")), "{html}");
+    assert_eq!(html.matches("autofocus").count(), 1, "{html}");
+}
+
+async fn a_form_that_loses_every_race_comes_back_filled_and_says_so_first(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    stock(&workspace, "NY", 2).await;
+    let ann = ann(&workspace).await;
+    let session = format!("holdfast={}", ann.cookie("holdfast").unwrap());
+    let hasty = workspace.another(&environment, environment.wire(), SHORT_PATIENCE);
+    let hasty = hasty.visitor().always("cookie", &session).always("sec-fetch-site", "same-origin");
+    let form = fields(&key(&ann).await, &["NY"], "2");
+    let preview = ann.post("/orders/preview").form(&form).send().await.expect(200);
+    let confirmed = confirming(form, preview.text());
+    environment.wire().always("TransactWriteItems", Fault::TransactionConflict);
+    let answer = hasty.post("/orders").form(&confirmed).send().await.expect(503);
+    assert_first(answer.text(), "No order was created", "Other requests kept changing the same data.");
+    assert!(!answer.header("retry-after").is_empty());
+    for text in ["value=\"Acme Roofing\"", "value=\"buy@acme.example\"", "value=\"NY\" checked"] {
+        assert!(answer.text().contains(text), "{text} is lost: {}", answer.text());
+    }
+    // The same form with the same key and the same preview.
+    for (name, value) in confirmed.iter().filter(|(name, _)| ["key", "confirm", "previewed"].contains(name)) {
+        assert_eq!(&hidden(answer.text(), name), value, "{name}");
+    }
+    environment.wire().reset();
+    ann.post("/orders").form(&confirmed).send().await.expect(303);
+    assert_eq!(orders(&ann).await.len(), 1);
 }
 
 async fn a_changed_order_is_fulfilled_as_it_is_now_with_one_more_click(environment: TestEnvironment) {
@@ -189,7 +228,7 @@ async fn an_order_is_created_fulfilled_and_deleted_without_javascript(environmen
 
     let nothing = fields(&key(&ann).await, &["NY"], "1");
     let refused = ann.post("/orders").form(&nothing).send().await.expect(422);
-    assert!(refused.text().contains("No leads available in these states"), "{}", refused.text());
+    assert_first(refused.text(), "No order was created", "No leads available in these states.");
     stock(&workspace, "CA", 1).await;
     let page = make(&ann, &["CA"], "1").await;
     let gone = ann.post(&format!("{page}/delete")).form(&version).send().await.expect(303);

@@ -1,7 +1,10 @@
 //! The form of a new order. Sending it takes exactly the leads of the preview, or nothing.
 
+use http::header::RETRY_AFTER;
+
 use super::create_form::{OrderMessages, OrderTexts, PreviewInput, confirmed};
 use super::parts::{LeadLine, counted, states_by_name};
+use crate::base::telemetry::metrics;
 use crate::base::values::{Email, Invalid, UsState};
 use crate::orders::Orders;
 use crate::orders::domain::{CustomerName, Given, NewOrder, OrderDetail, Preview};
@@ -51,7 +54,56 @@ impl FormState {
         preview: PreviewView,
     ) -> PageAnswer {
         let form = OrderForm::new(self.key, &self.typed, wrong, Some(&orders.statistics.read().await?));
-        html(status, &NewOrderPage { context: self.context, form, preview })
+        html(status, &NewOrderPage::new(self.context, form, preview))
+    }
+
+    /// Shows the form again, and first why there is no order.
+    async fn refuse(
+        self,
+        orders: &Orders,
+        status: StatusCode,
+        refusal: Refusal,
+        preview: PreviewView,
+    ) -> PageAnswer {
+        // The stock is left out if the store does not answer: it must not hide why there is no order.
+        let stats = orders.statistics.read().await.ok();
+        let form = OrderForm::new(self.key, &self.typed, OrderMessages::default(), stats.as_ref());
+        let page = NewOrderPage { refusal: Some(refusal), ..NewOrderPage::new(self.context, form, preview) };
+        html(status, &page)
+    }
+
+    /// Shows the form again after a failure that a retry may overcome. The same form creates one order at most.
+    async fn busy(self, orders: &Orders, form: &RawForm, problem: Problem) -> PageAnswer {
+        metrics::problem(problem.name());
+        let what = if problem.name() == "outcome-unknown" { NOT_CONFIRMED } else { NOT_CREATED };
+        let why = if problem.name() == "outcome-unknown" { SEND_AGAIN } else { problem.detail() };
+        let refusal = Refusal { what, why: why.to_owned() };
+        let preview = PreviewView {
+            confirm: form.text("confirm"),
+            previewed: form.text("previewed"),
+            ..PreviewView::hint("The leads are checked again when you send the order.")
+        };
+        let mut page = self.refuse(orders, problem.status(), refusal, preview).await?;
+        page.headers_mut().insert(RETRY_AFTER, problem.seconds().unwrap_or(2).into());
+        Ok(page)
+    }
+}
+
+const NOT_CREATED: &str = "No order was created";
+const NOT_CONFIRMED: &str = "We couldn't confirm your order";
+const SEND_AGAIN: &str = "Send it again; it won't be created twice.";
+
+/// Why there is no order, in words that come first on the page.
+#[derive(Debug, Clone)]
+struct Refusal {
+    /// What happened, also as the page's title.
+    what: &'static str,
+    why: String,
+}
+
+impl Refusal {
+    fn because(why: &str) -> Self {
+        Self { what: NOT_CREATED, why: why.to_owned() }
     }
 }
 
@@ -73,11 +125,13 @@ async fn preview(
     if fragment {
         // The fields on the page stay as they are; only the preview changes.
         let form = OrderForm::new(key, &typed, OrderMessages::default(), None);
-        return html(StatusCode::OK, &NewOrderPage { context, form, preview }.as_preview());
+        return html(StatusCode::OK, &NewOrderPage::new(context, form, preview).as_preview());
     }
     // The states are not an error until the person has chosen some.
     let wrong = if typed.states.is_empty() { OrderMessages { states: None, ..wrong } } else { wrong };
-    FormState { context, key, typed }.show(&orders, StatusCode::OK, wrong, preview).await
+    let form = OrderForm::new(key, &typed, wrong, Some(&orders.statistics.read().await?));
+    let focus_preview = !preview.given.is_empty();
+    html(StatusCode::OK, &NewOrderPage { focus_preview, ..NewOrderPage::new(context, form, preview) })
 }
 
 async fn preview_of(
@@ -131,35 +185,48 @@ async fn create(
         }
         Err(OrderError::PreviewOutdated(preview)) => {
             let same = form.get("previewed") == Some(state.typed.previewed().as_str());
-            let notice = if same { LEADS_TAKEN } else { FIELDS_CHANGED };
-            let view = PreviewView { notice: Some(notice), ..PreviewView::of(*preview, &state.typed) };
-            state.show(&orders, StatusCode::CONFLICT, OrderMessages::default(), view).await
+            let refusal = Refusal::because(if same { LEADS_TAKEN } else { FIELDS_CHANGED });
+            let view = PreviewView { is_renewed: true, ..PreviewView::of(*preview, &state.typed) };
+            state.refuse(&orders, StatusCode::CONFLICT, refusal, view).await
         }
         Err(OrderError::NothingToGive(given)) => {
-            let (status, view) = (StatusCode::UNPROCESSABLE_ENTITY, PreviewView::nothing(given));
-            state.show(&orders, status, OrderMessages::default(), view).await
+            let (refusal, view) = (Refusal::because(NO_LEADS), PreviewView::nothing(given));
+            state.refuse(&orders, StatusCode::UNPROCESSABLE_ENTITY, refusal, view).await
         }
         Err(OrderError::KeyReused(_)) => {
-            let wrong = OrderMessages { form: Some(ALREADY_SENT.to_owned()), ..OrderMessages::default() };
-            refused(&orders, FormState { key: fresh_key(&orders), ..state }, wrong).await
+            let view = preview_if_any(&orders, &state.typed).await?;
+            let state = FormState { key: fresh_key(&orders), ..state };
+            state
+                .refuse(&orders, StatusCode::UNPROCESSABLE_ENTITY, Refusal::because(ALREADY_SENT), view)
+                .await
         }
-        Err(error) => Err(error.into()),
+        Err(error) => match Problem::from(error) {
+            problem if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                state.busy(&orders, &form, problem).await
+            }
+            problem => Err(problem),
+        },
     }
 }
 
 const LEADS_TAKEN: &str = "Someone just took some of these leads. Here is what's available now.";
 const FIELDS_CHANGED: &str = "You changed the order after the preview. Here is what's available now.";
+const NO_LEADS: &str = "No leads available in these states.";
 
 /// For a form that already created an order with other values, for example after going back in the browser.
 const ALREADY_SENT: &str = "This form already created an order. Submit it again to create another one.";
 
 /// Shows the form again with its errors, and with a preview if the fields allow one.
 async fn refused(orders: &Orders, state: FormState, wrong: OrderMessages) -> PageAnswer {
-    let view = match state.typed.states_and_quantity(&mut OrderMessages::default()) {
-        Some(asked) => preview_of(orders, &state.typed, asked).await?,
-        None => PreviewView::hint(CHOOSE_STATES),
-    };
+    let view = preview_if_any(orders, &state.typed).await?;
     state.show(orders, StatusCode::UNPROCESSABLE_ENTITY, wrong, view).await
+}
+
+async fn preview_if_any(orders: &Orders, typed: &OrderTexts) -> Result<PreviewView, Problem> {
+    match typed.states_and_quantity(&mut OrderMessages::default()) {
+        Some(asked) => preview_of(orders, typed, asked).await,
+        None => Ok(PreviewView::hint(CHOOSE_STATES)),
+    }
 }
 
 /// A state that an order can request.
@@ -167,7 +234,8 @@ async fn refused(orders: &Orders, state: FormState, wrong: OrderMessages) -> Pag
 struct StateChoice {
     state: UsState,
     chosen: bool,
-    in_stock: u64,
+    /// The stock, if it is known.
+    in_stock: Option<u64>,
 }
 
 /// The form of a new order.
@@ -181,8 +249,6 @@ struct OrderForm {
     /// How late the stock is, as text.
     late: Option<String>,
     states_error: Option<String>,
-    /// The error of the whole form.
-    error: Option<String>,
 }
 
 impl OrderForm {
@@ -192,7 +258,7 @@ impl OrderForm {
         let choice = |state: UsState| StateChoice {
             state,
             chosen: typed.states.iter().any(|code| code == state.as_str()),
-            in_stock: stats.map_or(0, |stats| stats.free_in(state)),
+            in_stock: stats.map(|stats| stats.free_in(state)),
         };
         Self {
             key,
@@ -202,7 +268,6 @@ impl OrderForm {
             states: states_by_name().into_iter().map(choice).collect(),
             late: stats.and_then(Stats::late),
             states_error: wrong.states,
-            error: wrong.form,
         }
     }
 
@@ -218,8 +283,8 @@ impl OrderForm {
 struct PreviewView {
     /// Why there is no preview.
     hint: Option<String>,
-    /// Why this preview replaces the one that the person confirmed.
-    notice: Option<&'static str>,
+    /// Whether this preview replaces the one that the person confirmed.
+    is_renewed: bool,
     /// Whether no state gives a lead.
     nothing: bool,
     given: Vec<Given>,
@@ -260,6 +325,15 @@ impl PreviewView {
         Self { nothing: true, given, ..Self::default() }
     }
 
+    /// Returns the preview in a few words.
+    fn summary(&self) -> &str {
+        match (self.nothing, self.total.as_str()) {
+            (true, _) => "No leads available",
+            (false, "") => "No preview yet",
+            (false, total) => total,
+        }
+    }
+
     /// Returns whether the preview can be confirmed.
     fn is_confirmable(&self) -> bool {
         !self.confirm.is_empty()
@@ -273,4 +347,19 @@ struct NewOrderPage {
     context: PageContext,
     form: OrderForm,
     preview: PreviewView,
+    /// Why the form that was sent created no order.
+    refusal: Option<Refusal>,
+    /// Whether the preview has the focus, because the person asked for it.
+    focus_preview: bool,
+}
+
+impl NewOrderPage {
+    fn new(context: PageContext, form: OrderForm, preview: PreviewView) -> Self {
+        Self { context, form, preview, refusal: None, focus_preview: false }
+    }
+
+    /// Returns whether a field has the focus.
+    fn focuses_form(&self) -> bool {
+        self.refusal.is_none() && !self.focus_preview
+    }
 }

@@ -23,14 +23,13 @@ pub(super) struct OrderTexts {
     pub(super) quantity: String,
 }
 
-/// An error message for each field, and one for the whole form.
+/// An error message for each field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct OrderMessages {
     pub(super) name: Option<String>,
     pub(super) email: Option<String>,
     pub(super) states: Option<String>,
     pub(super) quantity: Option<String>,
-    pub(super) form: Option<String>,
 }
 
 /// The fields that a preview depends on.
