@@ -11,7 +11,8 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         host: one_address_serves_the_page_or_its_fragment,
-            every_form_leads_to_a_page_without_javascript;
+            every_form_leads_to_a_page_without_javascript,
+            acts_that_cannot_be_undone_ask_first;
         api: the_loser_of_a_race_sees_the_current_lead_beside_the_typed_values;
         web: one_click_applies_edits_that_do_not_overlap,
             a_field_that_both_changed_needs_a_choice_and_keeps_both_values,
@@ -25,6 +26,61 @@ pub fn all() -> Vec<Case> {
             a_history_continues_after_its_twentieth_entry,
             html_in_every_field_is_shown_as_text
     ]
+}
+
+/// The button of a form is in a closed element that a person opens first, without JavaScript too.
+#[track_caller]
+fn assert_asks(html: &str, action: &str) {
+    let forms: Vec<_> = html.match_indices("<form").collect();
+    let sends =
+        |at: usize| html[at..].split_once('>').is_some_and(|(tag, _)| tag.contains(&format!("{action}\"")));
+    let forms: Vec<_> = forms.into_iter().filter(|(at, _)| sends(*at)).collect();
+    assert!(!forms.is_empty(), "no form sends {action}: {html}");
+    for (at, _) in forms {
+        let before = &html[..at];
+        let opened = before.matches("<details").count() - before.matches("</details>").count();
+        assert_eq!(opened, 1, "{action} does not ask: {html}");
+        let (_, asking) = before.rsplit_once("<details").expect("it is inside");
+        assert!(!asking.split_once('>').expect("it ends").0.contains(" open"), "{action} is open");
+    }
+}
+
+async fn acts_that_cannot_be_undone_ask_first(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    crate::orders::stock(&workspace, "NY", 1).await;
+    let root = same_origin(workspace.session(Role::Administrator, "Root").await);
+    let page = async |path: &str| root.get(path).send().await.expect(200).text().to_owned();
+
+    let order =
+        json!({ "customerName": "Acme", "customerEmail": "buy@acme.example", "requestedStates": ["NY"] });
+    let order: Value = root.post("/api/orders").json(&order).send().await.expect(201).json();
+    let order = page(&format!("/orders/{}", text(&order, "id"))).await;
+    assert_asks(&order, "/fulfill");
+    assert_asks(&order, "/delete");
+
+    let lead = create(&root, &new_lead("Art Venere", "art@example.com")).await;
+    let lead = self::page(&lead);
+    let note = json!({ "text": "Called twice" });
+    let note: Value = root.post(&format!("/api{lead}/notes")).json(&note).send().await.expect(201).json();
+    let lead = page(&lead).await;
+    assert_asks(&lead, &format!("/notes/{}/delete", text(&note, "id")));
+    assert_asks(&lead, "/delete");
+
+    root.post("/account/tokens").form(&[("name", "Nightly"), ("role", "agent"), ("days", "90")]).send().await;
+    assert_asks(&page("/account").await, "/revoke");
+
+    let raffle = crate::raffle_pages::open(&workspace, "Autumn", 10, 2).await;
+    crate::raffle_pages::sold(&workspace, raffle, "Mia", 1).await;
+    let raffle = page(&format!("/raffles/{raffle}/tickets")).await;
+    assert_asks(&raffle, "/draw");
+    assert_asks(&raffle, "/cancel");
+
+    let rule = json!({
+        "name": "Serve hot leads", "on": "lead.qualified",
+        "command": "create_order customer_name=Acme customer_email=buy@acme.example requested_states={state}",
+    });
+    root.post("/api/automation/rules").json(&rule).send().await.expect(201);
+    assert_asks(&page("/automation/rules").await, "/delete");
 }
 
 const FIELDS: [&str; 5] = ["name", "email", "state", "leadScore", "status"];
