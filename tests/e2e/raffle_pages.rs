@@ -119,7 +119,9 @@ async fn polling_an_unchanged_raffle_costs_one_read(environment: TestEnvironment
     let news = look(&pat, id, &html).await.expect(200);
     let html = news.text();
     assert!(html.contains("<strong>9</strong> of 10 left") && !html.contains("<html"), "{html}");
-    assert!(!html.contains("raffle-notice"), "the last message stays: {html}");
+    let place =
+        "<div id=\"raffle-notice\" role=\"status\" tabindex=\"-1\" hx-preserve=\"true\" data-result></div>";
+    assert!(html.contains(place) && !html.contains("hx-swap-oob"), "the last message stays: {html}");
     look(&pat, id, html).await.expect(204);
     // A person who opens the polling address is redirected to the page.
     let opened = pat.get(&format!("/raffles/{id}/live")).send().await.expect(303);

@@ -18,6 +18,7 @@ use crate::support::{Case, TestEnvironment, cases, process, wait};
 pub(super) fn all() -> Vec<Case> {
     cases![
         browser: tickets_are_bought_with_the_keyboard,
+            the_button_keeps_its_place_and_the_focus_after_a_purchase,
             a_purchase_appears_on_other_open_pages,
             polling_does_not_disturb_a_person_using_the_page,
             a_draw_appears_on_every_open_page,
@@ -94,6 +95,41 @@ async fn tickets_are_bought_with_the_keyboard(environment: TestEnvironment) {
     pat.wait_for_text("#raffle-notice", "is back in the pool.").await;
     pat.wait_for_text(".remaining", "98 of 100 left").await;
     assert_eq!(tickets(&office.workspace, id).await.len(), 2);
+    console_is_quiet(&pat).await;
+}
+
+async fn the_button_keeps_its_place_and_the_focus_after_a_purchase(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 100, 3).await;
+    let pat = at_raffle(&office, id, "Pat", Look::phone()).await;
+    let place = "const box = document.querySelector('#buy-button').getBoundingClientRect();
+        return [box.left, box.top, box.width, box.height]";
+    let before = pat.run(place, Vec::new()).await;
+    for (bought, focused) in [
+        ("You bought ticket ", "buy-button"),
+        ("You bought ticket ", "buy-button"),
+        ("You bought ticket ", "raffle-notice"),
+    ] {
+        let notice = pat.run("return document.querySelector('#raffle-notice').textContent", Vec::new()).await;
+        pat.run("document.querySelector('#buy-button').focus()", Vec::new()).await;
+        pat.press(&Key::Enter).await;
+        pat.wait_for_text("#raffle-notice", bought).await;
+        wait::until("the result is shown", async || {
+            pat.run("return document.querySelector('#raffle-notice').textContent", Vec::new()).await != notice
+        })
+        .await;
+        wait::until(&format!("the focus is on {focused}"), async || {
+            pat.run("return document.activeElement.id", Vec::new()).await == focused
+        })
+        .await;
+        assert_eq!(pat.run(place, Vec::new()).await, before, "the button has moved");
+    }
+    // The result stays when another purchase arrives.
+    sold(&office.workspace, id, "Mia", 1).await;
+    pat.wait_for_text(".remaining", "96 of 100 left").await;
+    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
+    assert_eq!(pat.run("return document.activeElement.id", Vec::new()).await, "raffle-notice");
+    assert_eq!(pat.run(place, Vec::new()).await, before);
     console_is_quiet(&pat).await;
 }
 

@@ -7,7 +7,13 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, target } = event.detail;
   const holder = holders.get(xhr);
   if (isLost(holder) || !isLost(document.activeElement)) return;
-  if (holder.isConnected) return holder.focus();
-  const inside = target.isConnected && target.querySelector("a[href], button, input:not([type=hidden]), select");
+  if (holder.isConnected && !holder.disabled) return holder.focus({ preventScroll: true });
+  // The element with the same id, or the result that replaces a button that cannot be pressed any more.
+  const same = holder.id && byId(holder.id);
+  if (same && !same.disabled && same.type !== "hidden") return same.focus({ preventScroll: true });
+  const now = target.isConnected ? target : byId(target.id);
+  const inside =
+    now?.querySelector("[data-result]:not(:empty)") ||
+    now?.querySelector("a[href], button:enabled, input:enabled:not([type=hidden]), select:enabled");
   (inside || byId("content")).focus({ preventScroll: true });
 });
