@@ -137,7 +137,8 @@ async fn an_order_is_created_once_after_signing_in_again(environment: TestEnviro
 async fn a_canceled_dialog_keeps_what_was_typed(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let lead = office.lead("Grace Hopper", 50).await;
-    let (ada, _) = agent(&office, "Ada", Look::desktop()).await;
+    // On a phone too, no message lies over the button that is pressed again.
+    let (ada, _) = agent(&office, "Ada", Look::phone().dark()).await;
     office.edit(&ada, &lead, Place::Page).await;
     ada.fill(At::Css(&field(&lead, "name")), "Typed by Ada").await;
     end_session(&ada).await;

@@ -19,11 +19,24 @@ function toast(kind, text, undo) {
   box.append(close);
   region.append(box);
   while (region.children.length > 3) region.firstChild.remove();
+  placeToasts();
   if (kind === "error") return;
   const stays = () => box.matches(":hover, :focus-within") || dialog?.open;
   const leave = () => (stays() ? setTimeout(leave, 2000) : box.remove());
   setTimeout(leave, undo ? 12000 : 6000);
 }
+
+// Toasts leave their place if they would cover the element that has the focus.
+function placeToasts() {
+  const toasts = document.querySelector(".toasts");
+  const focused = document.activeElement;
+  if (toasts.contains(focused) || !focused.matches("a, button, input, select, textarea, summary")) return;
+  toasts.classList.remove("away");
+  const [box, own] = [toasts.getBoundingClientRect(), focused.getBoundingClientRect()];
+  const isBeside = box.bottom <= own.top || box.top >= own.bottom || box.right <= own.left || box.left >= own.right;
+  toasts.classList.toggle("away", box.height > 0 && !isBeside);
+}
+document.addEventListener("focusin", placeToasts);
 
 function undoForm({ action, target, fields }, box) {
   const form = document.createElement("form");
