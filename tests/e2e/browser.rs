@@ -5,6 +5,7 @@
 
 mod commands;
 mod edits;
+mod flows;
 mod gallery;
 mod imports;
 mod inventory;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Case> {
     [
         commands::all(),
         edits::all(),
+        flows::all(),
         imports::all(),
         inventory::all(),
         keyboard::all(),

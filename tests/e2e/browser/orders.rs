@@ -75,11 +75,14 @@ async fn a_late_confirmation_takes_the_new_leads_with_one_click(environment: Tes
     type_an_order(&ada, "2").await;
     order(&office, "Bolt & Co", &["NY"], 1).await;
     ada.click(At::Named("Create order")).await;
-    ada.wait_for_text("#order-preview", "Someone else was faster").await;
+    ada.wait_for_text("#refusal", "Someone just took some of these leads.").await;
     wait::until("the notice has the focus", async || {
-        ada.run("return document.activeElement.matches('#order-preview .notice')", Vec::new()).await == true
+        ada.run("return document.activeElement.id", Vec::new()).await == "refusal"
     })
     .await;
+    let first = "return [document.title, document.querySelector('main').innerText.slice(0, 21)]";
+    let words = json!(["No order was created · Holdfast", "No order was created."]);
+    assert_eq!(ada.run(first, Vec::new()).await, words, "the outcome comes first");
     assert_eq!(ada.value(At::Named("Customer")).await, "Acme Roofing");
     ada.click(At::Named("Create order with these leads")).await;
     ada.wait_for_text("#order-leads", "Lead 2").await;
@@ -117,7 +120,8 @@ async fn orders_are_created_and_fulfilled_without_javascript(environment: TestEn
     ada.wait_for_text("#order-preview", "2 leads from 1 state").await;
     ada.click(At::Named("Create order")).await;
     ada.wait_for_text("#order-leads", "Lead 1").await;
-    ada.click(At::Named("Fulfill")).await;
+    ada.click(At::Css("#fulfill summary")).await;
+    ada.click(At::Named("Fulfill this order")).await;
     ada.wait_for_text("#order-history", "Fulfilled by Ada").await;
     ada.goto(&office.url("/orders/export")).await;
     ada.click(At::Named("Export CSV")).await;
@@ -166,13 +170,16 @@ async fn the_order_pages_are_accessible(environment: TestEnvironment) {
     assert_accessible(&ada, "order-preview").await;
     order(&office, "Bolt & Co", &["NY"], 1).await;
     ada.click(At::Named("Create order")).await;
-    ada.wait_for_text("#order-preview", "Someone else was faster").await;
+    ada.wait_for_text("#refusal", "Someone just took some of these leads.").await;
     assert_accessible(&ada, "order-outdated").await;
 
     ada.goto(&office.url(&format!("/orders/{id}"))).await;
     let release = json!({ "leadId": made["leads"][0]["id"], "reason": "BAD_CONTACT", "version": 1 });
     office.program.post(&format!("/api/orders/{id}/release")).json(&release).send().await.expect(200);
-    ada.click(At::Named("Fulfill")).await;
+    ada.click(At::Css("#fulfill summary")).await;
+    assert_accessible(&ada, "order-fulfill").await;
+    ada.look(Look::desktop()).await;
+    ada.click(At::Named("Fulfill this order")).await;
     ada.wait_for_text("#order", "It wasn't fulfilled.").await;
     assert_accessible(&ada, "order-conflict").await;
 }

@@ -30,7 +30,7 @@ function toast(kind, text, undo) {
 function placeToasts() {
   const toasts = document.querySelector(".toasts");
   const focused = document.activeElement;
-  if (toasts.contains(focused) || !focused.matches("a, button, input, select, textarea, summary")) return;
+  if (toasts.contains(focused) || !focused?.matches("a, button, input, select, textarea, summary")) return;
   toasts.classList.remove("away");
   const [box, own] = [toasts.getBoundingClientRect(), focused.getBoundingClientRect()];
   const isBeside = box.bottom <= own.top || box.top >= own.bottom || box.right <= own.left || box.left >= own.right;
