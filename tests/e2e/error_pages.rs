@@ -113,7 +113,7 @@ async fn a_person_who_cannot_be_looked_up_gets_the_same_error_without_navigation
         let wire = environment.another_wire();
         let other = workspace.another(&environment, &wire, SHORT_PATIENCE);
         let ann = at_a_page(other.visitor().always("cookie", &session));
-        wire.always("GetItem", fault.clone());
+        wire.always("BatchGetItem", fault.clone());
         let page = ann.get("/nowhere").send().await.expect(404);
         assert!(wire.total() > 0, "the session is looked up");
         assert_error(&page, "Page not found", "a failing lookup");
