@@ -1,4 +1,4 @@
-//! The start page: its data, and the geometry of its charts.
+//! The start page and its data.
 
 use futures_util::future::try_join4;
 use jiff::civil::Date;
@@ -11,6 +11,7 @@ use crate::orders::OrderView;
 use crate::orders::domain::{Caps, Order, StateCap};
 use crate::orders::list as orders;
 use crate::raffles;
+use crate::shared::charts::{self, Chart, Point, Series};
 use crate::shared::pages::*;
 use crate::stats::{Day, Stats};
 
@@ -101,12 +102,12 @@ struct Tile {
     number: u64,
 }
 
-/// A bar with its number. `width` is in percent.
+/// A number with its bar.
 #[derive(Debug, PartialEq, Eq)]
 struct Bar {
     label: String,
     text: String,
-    width: u64,
+    bar: charts::Bar,
     kind: &'static str,
     /// The address of a list of the counted records.
     link: Option<String>,
@@ -126,7 +127,7 @@ impl DashboardPage {
             stock: stock(stats),
             states: states(stats),
             caps: fullest(caps),
-            chart: Chart::of(days),
+            chart: chart(days),
             orders: orders.iter().map(OrderView::of).collect(),
             context,
         }
@@ -150,17 +151,13 @@ fn tiles(day: &Day) -> Vec<Tile> {
     .into()
 }
 
-fn width(count: u64, most: u64) -> u64 {
-    if count == 0 { 0 } else { (count * 100 / most.max(1)).clamp(1, 100) }
-}
-
 /// Makes a bar for each label, style, number of leads and address of their list.
 fn bars(counts: Vec<(&'static str, &'static str, u64, String)>) -> Vec<Bar> {
     let most = counts.iter().map(|(_, _, count, _)| *count).max().unwrap_or_default();
     let bar = |(label, kind, count, link): (&str, &'static str, u64, String)| Bar {
         label: label.to_owned(),
         text: count.to_string(),
-        width: width(count, most),
+        bar: charts::Bar::new(count, most),
         kind,
         link: Some(link),
     };
@@ -199,7 +196,7 @@ fn fullest(caps: &Caps) -> Vec<Bar> {
         Bar {
             label: cap.state.name().to_owned(),
             text: format!("{} of {limit}", cap.out),
-            width: width(cap.out.into(), limit.into()),
+            bar: charts::Bar::new(cap.out, limit),
             kind: if cap.out >= limit { "full" } else { "" },
             link: None,
         }
@@ -207,57 +204,12 @@ fn fullest(caps: &Caps) -> Vec<Bar> {
     out.into_iter().take(MAX_STATES).map(bar).collect()
 }
 
-/// Two bars per day, drawn in a box of [`Chart::WIDTH`] by [`Chart::HEIGHT`].
-struct Chart {
-    days: Vec<ChartDay>,
-    most: u64,
-    words: String,
-}
-
-struct ChartDay {
-    label: String,
-    middle: u64,
-    created: Column,
-    delivered: Column,
-}
-
-/// A bar on the axis.
-struct Column {
-    x: u64,
-    y: u64,
-    height: u64,
-}
-
-impl Chart {
-    const WIDTH: u64 = 616;
-    const AXIS: u64 = 140;
-    const HEIGHT: u64 = 160;
-    const TOP: u64 = 16;
-    const COLUMN: u64 = 14;
-
-    fn of(days: &[Day]) -> Self {
-        let most = days.iter().flat_map(|day| [day.leads_created, day.leads_delivered]).max().unwrap_or(0);
-        let slot = Self::WIDTH / (days.len() as u64).max(1);
-        let column = |x: u64, count: u64| {
-            let height = if count == 0 { 0 } else { (count * (Self::AXIS - Self::TOP) / most.max(1)).max(2) };
-            Column { x, y: Self::AXIS - height, height }
-        };
-        let chart_days = days.iter().zip(0u64..).map(|(day, nth)| {
-            let middle = nth * slot + slot / 2;
-            ChartDay {
-                label: day.date.strftime("%-d").to_string(),
-                middle,
-                created: column(middle.saturating_sub(Self::COLUMN + 1), day.leads_created),
-                delivered: column(middle + 1, day.leads_delivered),
-            }
-        });
-        let describe = |day: &Day| {
-            let date = day.date.strftime("%b %-d");
-            format!("{date}: {} created, {} delivered", day.leads_created, day.leads_delivered)
-        };
-        let words = days.iter().map(describe).collect::<Vec<_>>().join("; ");
-        Self { days: chart_days.collect(), most, words }
-    }
+/// The chart of the leads created and delivered on each day.
+fn chart(days: &[Day]) -> Chart {
+    let series = [Series::new("Leads created", "created"), Series::new("Leads delivered", "delivered")];
+    let point = |day: &Day| Point::on(day.date, &[Some(day.leads_created), Some(day.leads_delivered)]);
+    let points: Vec<Point> = days.iter().map(point).collect();
+    Chart::columns("Leads created and delivered on each day", "Day", &series, &points)
 }
 
 #[cfg(test)]
@@ -277,25 +229,19 @@ mod tests {
     }
 
     #[test]
-    fn bars_start_at_the_axis_and_stay_in_the_box() {
-        let days: Vec<Day> = (1..=14).map(|n| day(&format!("2026-11-{n:02}"), n * 100, n / 14)).collect();
-        let chart = Chart::of(&days);
-        assert_eq!(chart.most, 1_400);
-        for day in &chart.days {
-            for column in [&day.created, &day.delivered] {
-                assert_eq!(column.y + column.height, Chart::AXIS);
-                assert!(column.y >= Chart::TOP && column.x + Chart::COLUMN <= Chart::WIDTH);
-            }
-        }
-        assert_eq!(chart.days[13].created.y, Chart::TOP, "the largest bar reaches the top");
-        assert_eq!(chart.days[13].delivered.height, 2, "the smallest bar is still visible");
-        assert!(chart.words.starts_with("Nov 1: 100 created, 0 delivered; Nov 2"));
+    fn the_chart_names_both_numbers_of_a_day() {
+        let html = chart(&[day("2026-11-22", 1_400, 0)]).to_string();
+        assert!(html.contains(r#"aria-label="Nov 22: 1,400 created, 0 delivered""#), "{html}");
     }
 
     #[test]
-    fn an_empty_chart_does_not_divide_by_zero() {
-        assert_eq!(Chart::of(&[]).words, "");
-        assert_eq!(Chart::of(&[day("2026-11-22", 0, 0)]).days[0].created.height, 0);
-        assert_eq!((width(0, 0), width(1, 1_000), width(20, 10)), (0, 1, 100));
+    fn a_bar_is_as_long_as_its_part_of_the_largest() {
+        let link = String::new;
+        let bars = bars(vec![("A", "", 40, link()), ("B", "", 10, link()), ("C", "", 0, link())]);
+        let drawn: Vec<_> = bars.into_iter().map(|bar| bar.bar).collect();
+        assert_eq!(
+            drawn,
+            [charts::Bar::new(1_u8, 1_u8), charts::Bar::new(1_u8, 4_u8), charts::Bar::new(0_u8, 1_u8)]
+        );
     }
 }

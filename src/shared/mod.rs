@@ -3,10 +3,12 @@
 pub mod api;
 pub mod audit;
 pub mod audit_log;
+pub mod charts;
 pub mod dead_letters;
 pub mod forms;
 pub mod idempotency;
 pub mod lists;
+pub mod numbers;
 pub mod pages;
 pub mod problems;
 pub mod search;

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use serde::Deserialize;
 
-use super::parts::{Answer, address_of, grouped};
+use super::parts::{Answer, address_of};
 use super::preview::{Chosen, preview};
 use super::upload::ImportUpload;
 use crate::base::identity::SignedIn;
@@ -15,6 +15,7 @@ use crate::imports::outcome::Counts;
 use crate::imports::report::report_csv;
 use crate::imports::{ImportError, Imports, run};
 use crate::shared::audit_log::AuditActor;
+use crate::shared::numbers::grouped;
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{Path, Query};

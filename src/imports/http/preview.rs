@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use http::StatusCode;
 
-use super::parts::{Answer, address_of, grouped};
+use super::parts::{Answer, address_of};
 use crate::base::identity::SignedIn;
 use crate::imports::domain::{Import, ImportId, Start};
 use crate::imports::file::{Head, Limits, Row};
@@ -15,6 +15,7 @@ use crate::leads::domain::{NewLead, Status};
 use crate::leads::import::KnownEmails;
 use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
+use crate::shared::numbers::grouped;
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path};
 use crate::web::pages::PageContext;

@@ -7,7 +7,7 @@ pub(super) mod form;
 mod list;
 mod parts;
 mod product;
-mod spark;
+mod trend;
 
 use crate::inventory::Inventory;
 use crate::web::routes::Routes;

@@ -5,8 +5,9 @@
 
 use jiff::civil::Date;
 
-use super::spark::Spark;
+use super::trend;
 use crate::inventory::domain::Product;
+use crate::shared::charts::Sparkline;
 use crate::shared::forms::RawForm;
 use crate::web::pages::DisplayTime;
 
@@ -34,7 +35,7 @@ pub(super) struct ProductView {
     pub(super) created: DisplayTime,
     pub(super) updated: DisplayTime,
     /// The stock of the last days.
-    pub(super) spark: Spark,
+    pub(super) trend: Sparkline,
 }
 
 impl ProductView {
@@ -49,7 +50,7 @@ impl ProductView {
             details_version: product.details_version.get(),
             created: product.created_at.into(),
             updated: product.updated_at.into(),
-            spark: Spark::of(&product.last_days(today)),
+            trend: trend::sparkline(&product.last_days(today)),
         }
     }
 

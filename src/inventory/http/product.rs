@@ -5,12 +5,14 @@ use jiff::civil::Date;
 
 use super::form::adjustment_id;
 use super::parts::{ProductView, address, typed};
+use super::trend;
 use crate::base::calendar;
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
 use crate::inventory::domain::{Kind, LowMark, Movement, Product, ProductName, Reference, Sku, Units};
 use crate::inventory::error::InventoryError;
 use crate::inventory::store::{Adjustment, DetailsChange};
+use crate::shared::charts::Chart;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
@@ -263,6 +265,8 @@ impl MovementView {
 struct ProductPage {
     context: PageContext,
     product: ProductView,
+    /// The stock of the last days.
+    chart: Chart,
     movements: Vec<MovementView>,
     /// The address of the next page of movements.
     more: Option<String>,
@@ -287,6 +291,7 @@ impl ProductPage {
         Self {
             context,
             product: ProductView::of(product, today),
+            chart: trend::chart(&product.last_days(today)),
             movements: page.items.into_iter().map(MovementView::of).collect(),
             more: page.next.and_then(more),
             adjust: AdjustForm { key, ..AdjustForm::default() },

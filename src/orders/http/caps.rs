@@ -4,6 +4,7 @@ use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::{Cap, Caps, StateCap};
 use crate::orders::error::OrderError;
+use crate::shared::charts::Bar;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
@@ -151,9 +152,9 @@ impl CapRow {
         self.out >= self.field.cap
     }
 
-    /// Returns how much of the bar is filled, in percent.
-    fn percent(&self) -> u32 {
-        self.out * 100 / self.field.cap.max(self.out).max(1)
+    /// Returns how full the cap is, as a bar.
+    fn bar(&self) -> Bar {
+        Bar::new(self.out, self.field.cap)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The list of raffles.
 
-use super::parts::{Phase, named, percent};
+use super::parts::{Phase, named};
 use crate::base::telemetry::late_words;
 use crate::raffles::Raffles;
 use crate::raffles::domain::RaffleState;
+use crate::shared::charts::Bar;
 use crate::shared::pages::*;
 use crate::web::lists::Listed;
 
@@ -65,9 +66,9 @@ impl Card {
         }
     }
 
-    /// Returns the share of tickets left, in percent.
-    fn left(&self) -> u32 {
-        percent(self.state.remaining, self.state.tickets)
+    /// Returns the tickets left as a bar.
+    fn left(&self) -> Bar {
+        Bar::new(self.state.remaining, self.state.tickets)
     }
 
     /// Returns whether the card shows when the sale ends.

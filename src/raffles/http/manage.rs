@@ -1,6 +1,7 @@
 //! A raffle's page for administrators: tickets with their owners, sales, history, and the draw.
 
 use futures_util::future::try_join3;
+use jiff::SignedDuration;
 
 use super::parts::{Phase, counted};
 use crate::base::values::Version;
@@ -9,6 +10,7 @@ use crate::raffles::domain::{
     Point, RaffleEntry, RaffleEvent, RaffleId, RaffleState, RaffleStatus, Ticket, TicketNumber,
 };
 use crate::raffles::error::RaffleError;
+use crate::shared::charts::{self, Chart, Series};
 use crate::shared::pages::*;
 use crate::web::lists::Listed;
 
@@ -169,48 +171,29 @@ impl EntryView {
     }
 }
 
-/// The sales chart: a line, and the same data as a table.
-#[derive(Debug, Clone)]
-struct Curve {
-    /// The points of the line: `0,140 12,90`.
-    line: String,
-    /// The polygon between the line and the axis.
-    area: String,
-    from: DisplayTime,
-    until: DisplayTime,
-    /// Some moments, with the number of tickets sold by then.
-    steps: Vec<(DisplayTime, i64)>,
-    /// A summary in one sentence.
-    summary: String,
-}
+/// The most moments in the sales chart.
+const MOMENTS: u64 = 24;
 
-impl Curve {
-    const WIDTH: i64 = 640;
-    const HEIGHT: i64 = 160;
-    /// The most steps in the table.
-    const STEPS: usize = 24;
-
-    fn of(points: &[Point], tickets: u32) -> Option<Self> {
-        let (first, last) = (points.first()?, points.last()?);
-        let span = (last.at.as_second() - first.at.as_second()).max(1);
-        let top = i64::from(tickets.max(1));
-        let place = |point: &Point| {
-            let x = (point.at.as_second() - first.at.as_second()) * Self::WIDTH / span;
-            let y = Self::HEIGHT - point.sold.clamp(0, top) * Self::HEIGHT / top;
-            format!("{x},{y}")
+/// Draws the sales: the number of tickets sold by moments at equal distances, from the opening until now or the draw.
+fn sales_chart(sales: &[Point], tickets: u32) -> Option<Chart> {
+    let (first, last) = (sales.first()?, sales.last()?);
+    let span = last.at.duration_since(first.at).as_secs().max(0).unsigned_abs();
+    // Labels have no seconds, so moments are at least a minute apart.
+    let steps = span.div_ceil(60).min(MOMENTS - 1);
+    let moment = |step: u64| {
+        let after = i64::try_from(span * step / steps.max(1)).unwrap_or_default();
+        let at = first.at.saturating_add(SignedDuration::from_secs(after)).unwrap_or(last.at);
+        // Nothing was sold between two points, so the last one before the moment counts.
+        let sold = match sales.iter().rev().find(|point| point.at <= at) {
+            _ if step == steps => last.sold,
+            Some(point) => point.sold,
+            None => 0,
         };
-        let line = points.iter().map(place).collect::<Vec<_>>().join(" ");
-        let area = format!("0,{height} {line} {},{height}", Self::WIDTH, height = Self::HEIGHT);
-        let (from, until) = (DisplayTime::from(first.at), DisplayTime::from(last.at));
-        let summary = format!("{} of {tickets} sold from {} until {}.", last.sold, from.text, until.text);
-        let every = points.len().div_ceil(Self::STEPS).max(1);
-        let mut steps: Vec<&Point> = points.iter().step_by(every).collect();
-        if steps.last().is_none_or(|step| *step != last) {
-            steps.push(last);
-        }
-        let steps = steps.into_iter().map(|point| (point.at.into(), point.sold)).collect();
-        Some(Self { line, area, from, until, steps, summary })
-    }
+        charts::Point::at(DisplayTime::from(at).text, &[Some(u64::try_from(sold).unwrap_or_default())])
+    };
+    let points: Vec<charts::Point> = (0..=steps).map(moment).collect();
+    let series = Series::new("Tickets sold", "sold");
+    Some(Chart::line("Tickets sold over time", "Until", series, &points, tickets.into()))
 }
 
 /// `GET /raffles/{id}/tickets`
@@ -232,7 +215,7 @@ struct ManagePage {
     history: Vec<EntryView>,
     /// The address of the next page of history.
     older: Option<String>,
-    curve: Option<Curve>,
+    chart: Option<Chart>,
     /// Whether the draw was refused because no ticket is sold.
     nothing_sold: bool,
 }
@@ -261,7 +244,7 @@ impl ManagePage {
             next: tickets.next.and_then(|cursor| address("cursor", cursor)),
             history: history.items.into_iter().map(EntryView::of).collect(),
             older: history.next.and_then(|cursor| address("history", cursor)),
-            curve: Curve::of(sales, state.tickets),
+            chart: sales_chart(sales, state.tickets),
             nothing_sold: false,
             state,
         }
@@ -299,18 +282,38 @@ mod tests {
 
     use super::*;
 
+    fn chart(points: &[(i64, i64)]) -> String {
+        let point = |(seconds, sold): &(i64, i64)| Point {
+            at: Timestamp::from_second(*seconds).unwrap(),
+            sold: *sold,
+        };
+        let points: Vec<Point> = points.iter().map(point).collect();
+        sales_chart(&points, 100).unwrap().to_string()
+    }
+
     #[test]
-    fn a_curve_is_drawn_from_the_opening_to_the_end() {
-        let point = |seconds, sold| Point { at: Timestamp::from_second(seconds).unwrap(), sold };
-        let curve = Curve::of(&[point(0, 0), point(60, 50), point(120, 100)], 100).unwrap();
-        assert_eq!(curve.line, "0,160 320,80 640,0");
-        assert_eq!(curve.area, "0,160 0,160 320,80 640,0 640,160");
-        assert!(curve.summary.starts_with("100 of 100 sold from "), "{}", curve.summary);
-        // Edge cases: a raffle opened just now, and one with many points.
-        assert_eq!(Curve::of(&[point(5, 0), point(5, 0)], 1).unwrap().line, "0,160 0,160");
-        let many: Vec<Point> = (0..500).map(|at| point(at, at)).collect();
-        let steps = Curve::of(&many, 500).unwrap().steps;
-        assert!(steps.len() <= Curve::STEPS + 1 && steps.last().unwrap().1 == 499);
-        assert!(Curve::of(&[], 1).is_none());
+    fn the_sales_are_drawn_from_the_opening_to_the_end() {
+        let html = chart(&[(0, 0), (60, 0), (120, 50), (240, 100)]);
+        let names = [
+            "Dec 31, 1969, 7:00 PM EST: 0 sold",
+            "Dec 31, 1969, 7:01 PM EST: 0 sold",
+            "Dec 31, 1969, 7:02 PM EST: 50 sold",
+            "Dec 31, 1969, 7:03 PM EST: 50 sold",
+            "Dec 31, 1969, 7:04 PM EST: 100 sold",
+        ];
+        for name in names {
+            assert!(html.contains(name), "{name} is not in {html}");
+        }
+        assert_eq!(html.matches("tabindex").count(), names.len());
+    }
+
+    #[test]
+    fn a_new_raffle_and_one_with_many_points_have_a_chart() {
+        assert_eq!(chart(&[(5, 0), (5, 0)]).matches("tabindex").count(), 1);
+        let many: Vec<(i64, i64)> = (0..500).map(|at| (at * 60, at - 1)).collect();
+        let html = chart(&many);
+        assert_eq!(html.matches("tabindex").count(), 24);
+        assert!(html.contains(": 498 sold"), "the last number is exact: {html}");
+        assert!(sales_chart(&[], 1).is_none());
     }
 }

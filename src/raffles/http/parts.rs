@@ -65,13 +65,6 @@ pub(super) fn counted(count: u32) -> String {
     format!("{count} {}", if count == 1 { "ticket" } else { "tickets" })
 }
 
-/// Returns a share in percent, at least 1 if `part` is not zero.
-pub(super) fn percent(part: u32, whole: u32) -> u32 {
-    let percent = u64::from(part) * 100 / u64::from(whole.max(1));
-    let percent = u32::try_from(percent).unwrap_or(100).min(100);
-    if part > 0 { percent.max(1) } else { 0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,13 +83,5 @@ mod tests {
             assert_eq!(named(&of), words);
         }
         assert_eq!((counted(1), counted(0)), ("1 ticket".to_owned(), "0 tickets".to_owned()));
-    }
-
-    #[test]
-    fn a_bar_with_a_nonzero_share_is_never_empty() {
-        for (part, whole, width) in [(0, 100, 0), (1, 100_000, 1), (37, 100, 37), (100, 100, 100), (0, 0, 0)]
-        {
-            assert_eq!(percent(part, whole), width);
-        }
     }
 }

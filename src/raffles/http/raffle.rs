@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::manage;
-use super::parts::{Phase, counted, named, percent};
+use super::parts::{Phase, counted, named};
 use crate::base::values::{Invalid, Version};
 use crate::raffles::Raffles;
 use crate::raffles::buy::Purchase;
 use crate::raffles::domain::{Quantity, RaffleId, RaffleState, RaffleStatus, TicketNumber, WinnerState};
 use crate::raffles::error::RaffleError;
+use crate::shared::charts::Bar;
 use crate::shared::forms::keyed_request;
 use crate::shared::pages::*;
 use crate::store::idempotency::{Answer, Done, Idempotency, IdempotentRequest};
@@ -281,9 +282,9 @@ impl LiveView {
         }
     }
 
-    /// Returns the share of tickets left, in percent.
-    fn left(&self) -> u32 {
-        percent(self.state.remaining, self.state.tickets)
+    /// Returns the tickets left as a bar.
+    fn left(&self) -> Bar {
+        Bar::new(self.state.remaining, self.state.tickets)
     }
 
     /// Returns why the person cannot buy tickets, as a sentence.
