@@ -27,7 +27,7 @@ const SCRIPT_FOLDER: &str = "app";
 /// A constant can be used at the top level only after its file. Listeners of the same event run in this order too, so
 /// `live.js` is before `failures.js`, which shows a panel even if an update of the page has to wait, and before
 /// `focus.js`, which acts after old toasts are removed.
-const SCRIPTS: [&str; 15] = [
+const SCRIPTS: [&str; 16] = [
     "shared.js",
     "toast.js",
     "live.js",
@@ -43,6 +43,7 @@ const SCRIPTS: [&str; 15] = [
     "export.js",
     "upload.js",
     "verify.js",
+    "charts.js",
 ];
 
 /// The name and content type of every served file.
