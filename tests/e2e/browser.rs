@@ -4,6 +4,7 @@
 //! while a request runs.
 
 mod commands;
+mod dashboard;
 mod edits;
 mod flows;
 mod gallery;
@@ -32,6 +33,7 @@ use crate::support::{Case, TestEnvironment, wait};
 pub fn all() -> Vec<Case> {
     [
         commands::all(),
+        dashboard::all(),
         edits::all(),
         flows::all(),
         imports::all(),

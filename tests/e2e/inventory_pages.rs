@@ -91,7 +91,7 @@ async fn products_are_listed_low_stock_first_and_can_be_searched(environment: Te
             "25 products shown",
             "Next page",
             "role=\"img\"",
-            "Stock of the last 30 days. New today: 0 now.",
+            "Stock of the last 30 days: new today, 0 in stock.",
         ],
     );
     let place = |sku: &str| first.find(&format!("product-{sku}\"")).unwrap_or(usize::MAX);

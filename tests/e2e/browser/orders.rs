@@ -21,7 +21,7 @@ pub(super) fn all() -> Vec<Case> {
     ]
 }
 
-async fn order(office: &Office, customer: &str, states: &[&str], quantity: u32) -> Value {
+pub(super) async fn order(office: &Office, customer: &str, states: &[&str], quantity: u32) -> Value {
     let body = json!({
         "customerName": customer, "customerEmail": "buy@acme.example", "requestedStates": states,
         "quantityPerState": quantity,
