@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::orders::order;
 use super::{Office, console_is_quiet, focus_is_on};
 use crate::orders::stock;
-use crate::support::browser::{At, Browser, Look};
+use crate::support::browser::{Browser, Look};
 use crate::support::{Case, TestEnvironment, cases};
 
 pub(super) fn all() -> Vec<Case> {
@@ -111,7 +111,7 @@ async fn a_chart_shows_its_values_on_hover_and_focus_and_as_a_table(environment:
     ada.press(&Key::Enter).await;
     ada.wait_for_text(".chart-data tbody tr:last-child", "3").await;
     assert_eq!(ada.count(".chart-data tbody tr").await, 14);
-    assert_eq!(ada.text(At::Css(".chart-data thead")).await, "Day Leads created Leads delivered");
+    assert_eq!(ada.count(".chart-data thead th").await, 3);
     ada.axe().await;
     console_is_quiet(&ada).await;
 }
