@@ -27,7 +27,7 @@ const SCRIPT_FOLDER: &str = "app";
 /// A constant can be used at the top level only after its file. Listeners of the same event run in this order too, so
 /// `live.js` is before `failures.js`, which shows a panel even if an update of the page has to wait, and before
 /// `focus.js`, which acts after old toasts are removed.
-const SCRIPTS: [&str; 16] = [
+const SCRIPTS: [&str; 19] = [
     "shared.js",
     "toast.js",
     "live.js",
@@ -38,6 +38,9 @@ const SCRIPTS: [&str; 16] = [
     "search.js",
     "menus.js",
     "forms.js",
+    "drafts.js",
+    "restore.js",
+    "leaving.js",
     "history.js",
     "states.js",
     "export.js",

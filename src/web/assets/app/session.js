@@ -77,6 +77,7 @@ function welcome({ id, name, email, role }) {
     return dialog.close();
   }
   Object.assign(dialog.dataset, { id, name, email });
+  wipeDrafts();
   for (const element of document.querySelectorAll("[data-account-name]")) {
     element.textContent = name;
     if (element.title) element.title = name;
