@@ -5,6 +5,7 @@
 
 mod commands;
 mod dashboard;
+mod drafts;
 mod edits;
 mod flows;
 mod gallery;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Case> {
     [
         commands::all(),
         dashboard::all(),
+        drafts::all(),
         edits::all(),
         flows::all(),
         imports::all(),

@@ -24,14 +24,14 @@ pub(super) fn all() -> Vec<Case> {
     ]
 }
 
-const PASSWORD: &str = "a sentence is easy to remember";
+pub(super) const PASSWORD: &str = "a sentence is easy to remember";
 const DIALOG: &str = "#sign-in-again[open]";
 const PASSWORD_FIELD: At<'static> = At::Css("#sign-in-again[open] [name=password]");
 const EMAIL_FIELD: At<'static> = At::Css("#sign-in-again[open] [name=email]");
 const SIGN_IN: At<'static> = At::Css("#sign-in-again[open] [type=submit]");
 
 /// A new agent with a password: the email address.
-async fn account(office: &Office, name: &str) -> String {
+pub(super) async fn account(office: &Office, name: &str) -> String {
     let email = format!("{}@holdfast.test", name.to_lowercase());
     let (name, address) = (name.parse().expect("a name"), email.parse().expect("an address"));
     let password = Some(PASSWORD.parse().expect("a password"));
@@ -41,7 +41,7 @@ async fn account(office: &Office, name: &str) -> String {
 }
 
 /// A new agent with a password, who has signed in with it at a separate browser.
-async fn agent(office: &Office, name: &str, look: Look) -> (Browser, String) {
+pub(super) async fn agent(office: &Office, name: &str, look: Look) -> (Browser, String) {
     let email = account(office, name).await;
     let browser = office.environment.browser(look).await;
     browser.goto(&office.url("/sign-in")).await;
@@ -53,7 +53,7 @@ async fn agent(office: &Office, name: &str, look: Look) -> (Browser, String) {
 }
 
 /// Ends the session of a browser.
-async fn end_session(browser: &Browser) {
+pub(super) async fn end_session(browser: &Browser) {
     browser.devtools("Network.clearBrowserCookies", json!({})).await;
 }
 

@@ -1,0 +1,336 @@
+//! Drafts: what was typed and not sent comes back, to the same person only, and overwrites no other change.
+
+use fantoccini::key::Key;
+use serde_json::json;
+
+use super::pages::assert_accessible;
+use super::sign_in_dialog::{PASSWORD, account, agent, end_session};
+use super::{Office, PROGRAM, Place, console_is_quiet, field, focus_is_on, focus_is_somewhere, id};
+use crate::orders::stock;
+use crate::support::browser::{At, Browser, Look};
+use crate::support::{Case, TestEnvironment, cases, wait};
+
+pub(super) fn all() -> Vec<Case> {
+    cases![
+        browser: a_row_in_edit_survives_a_reload_a_filter_and_a_link,
+            a_form_survives_a_reload_a_link_and_a_refusal,
+            typed_input_survives_the_end_of_a_session_for_the_same_person_only,
+            a_draft_never_overwrites_a_change_of_another_person,
+            without_storage_a_question_comes_before_input_is_lost
+    ]
+}
+
+const RESTORED: &str = "Your unsaved changes were restored.";
+
+/// The drafts that the browser keeps, as text.
+async fn kept(browser: &Browser) -> String {
+    let script =
+        "return Object.entries(sessionStorage).filter(([key]) => key.startsWith('holdfast-draft:')).join()";
+    browser.run(script, Vec::new()).await.as_str().expect("a text").to_owned()
+}
+
+async fn nothing_is_kept(browser: &Browser) {
+    wait::until("no draft is kept", async || kept(browser).await.is_empty()).await;
+}
+
+/// Continues the edit that the page offers, and checks that the typed name is in the form.
+async fn continue_editing(browser: &Browser, typed: &At<'_>) {
+    browser.wait_for_text("#drafts", "You have unsaved changes to Grace Hopper.").await;
+    browser.click(At::Named("Continue editing: Grace Hopper")).await;
+    browser.wait_for_text(".draft", RESTORED).await;
+    assert_eq!(browser.value(*typed).await, "Typed by Ada");
+    assert_eq!(browser.count("#drafts").await, 0);
+    focus_is_somewhere(browser).await;
+}
+
+async fn a_row_in_edit_survives_a_reload_a_filter_and_a_link(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    let name = field(&lead, "name");
+    let name = At::Css(&name);
+    office.edit(&ada, &lead, Place::Row).await;
+    ada.fill(name, "Typed by Ada").await;
+    ada.reload().await;
+    ada.wait_for("#drafts").await;
+    assert_accessible(&ada, "draft-offered").await;
+    continue_editing(&ada, &name).await;
+    assert_accessible(&ada, "draft-restored").await;
+
+    // A filter that hides the row, and one that shows it again.
+    ada.choose(At::Named("Status"), "Qualified").await;
+    ada.wait_until_gone(&format!("#lead-{}", id(&lead))).await;
+    ada.wait_for("#drafts").await;
+    ada.choose(At::Named("Status"), "Any status").await;
+    ada.wait_for(&format!("#lead-{}", id(&lead))).await;
+    continue_editing(&ada, &name).await;
+
+    // A link to another page, and back.
+    ada.click(At::Named("Trash")).await;
+    ada.wait_for_text("h1", "Trash").await;
+    assert_eq!(ada.count("#drafts").await, 0, "another page offers nothing");
+    ada.click(At::Named("Leads")).await;
+    continue_editing(&ada, &name).await;
+
+    console_is_quiet(&ada).await;
+
+    // A row that the list does not show is edited on its page.
+    ada.goto(&office.url("/leads?status=QUALIFIED")).await;
+    continue_editing(&ada, &name).await;
+    assert!(ada.url().await.contains("/edit"), "on the lead's page");
+    ada.click(At::Named("Save")).await;
+    ada.wait_for_text("#lead", "Typed by Ada").await;
+    nothing_is_kept(&ada).await;
+    assert_eq!(office.now(&lead).await["name"], "Typed by Ada");
+
+    // Escape closes the row. It can be opened again as it was.
+    office.edit(&ada, &lead_named(&lead), Place::Row).await;
+    ada.fill(name, "Closed by mistake").await;
+    ada.press(&Key::Escape).await;
+    ada.wait_until_gone("tr.editing").await;
+    nothing_is_kept(&ada).await;
+    ada.click(At::Named("Undo")).await;
+    ada.wait_for_text(".draft", RESTORED).await;
+    assert_eq!(ada.value(name).await, "Closed by mistake");
+
+    // Cancel and Discard end a draft.
+    for ends_it in [At::Named("Cancel"), At::Named("Discard: Typed by Ada")] {
+        office.edit(&ada, &lead_named(&lead), Place::Row).await;
+        ada.fill(name, "Not wanted").await;
+        assert!(kept(&ada).await.contains("Not wanted"));
+        if matches!(ends_it, At::Named(name) if name.starts_with("Discard")) {
+            ada.reload().await;
+        }
+        ada.click(ends_it).await;
+        nothing_is_kept(&ada).await;
+        ada.wait_until_gone("#drafts").await;
+        focus_is_somewhere(&ada).await;
+    }
+}
+
+/// The lead under the name that Ada gave it.
+fn lead_named(lead: &serde_json::Value) -> serde_json::Value {
+    json!({ "id": id(lead), "name": "Typed by Ada" })
+}
+
+async fn a_form_survives_a_reload_a_link_and_a_refusal(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let (ada, _) = agent(&office, "Ada", Look::phone()).await;
+    ada.goto(&office.url("/leads/new")).await;
+    ada.fill(At::Named("Name"), "Mary Jackson").await;
+    ada.choose(At::Named("State"), "Texas").await;
+    ada.click(At::Css("details.custom summary")).await;
+    ada.fill(At::Css("[name='new.1.text']"), "Tall").await;
+    ada.reload().await;
+    let is_restored = async |line: &str| {
+        ada.wait_for_text(".draft", RESTORED).await;
+        assert_eq!(ada.value(At::Named("Name")).await, "Mary Jackson", "{line}");
+        assert_eq!(ada.value(At::Named("State")).await, "TX", "{line}");
+        assert_eq!(ada.value(At::Css("[name='new.1.text']")).await, "Tall", "{line}");
+    };
+    is_restored("after a reload").await;
+    ada.click(At::Css(".crumb a")).await;
+    ada.wait_to_leave("/leads/new").await;
+    ada.goto(&office.url("/leads/new")).await;
+    is_restored("after a link").await;
+    assert_accessible(&ada, "draft-restored-form").await;
+
+    // The page of a refusal has what was typed. The draft lasts until the form is accepted.
+    ada.fill(At::Named("Email"), "mary@example.com").await;
+    ada.choose(At::Named("Status"), "Converted").await;
+    ada.click(At::Named("Create lead")).await;
+    ada.wait_for("[aria-invalid=true]").await;
+    assert_eq!(ada.count(".draft").await, 0);
+    ada.goto(&office.url("/leads/new")).await;
+    is_restored("after a refusal").await;
+    ada.click(At::Css(".draft button")).await;
+    assert_eq!(ada.value(At::Named("Name")).await, "", "discarded");
+    focus_is_on(&ada, "Name").await;
+    nothing_is_kept(&ada).await;
+    ada.reload().await;
+    assert_eq!(ada.value(At::Named("Name")).await, "");
+    assert_eq!(ada.count(".draft").await, 0);
+    ada.fill(At::Named("Name"), "Mary Jackson").await;
+    ada.fill(At::Named("Email"), "mary@example.com").await;
+    ada.fill(At::Named("Lead score (0 to 100)"), "50").await;
+    assert!(!kept(&ada).await.is_empty());
+    ada.click(At::Named("Create lead")).await;
+    ada.wait_for_text("#lead h1", "Mary Jackson").await;
+    nothing_is_kept(&ada).await;
+
+    // A note, whose field is outside its form.
+    ada.fill(At::Named("New note"), "Called, no answer.").await;
+    ada.reload().await;
+    ada.wait_for_text(".draft", RESTORED).await;
+    assert_eq!(ada.value(At::Named("New note")).await, "Called, no answer.");
+    ada.click(At::Named("Add note")).await;
+    ada.wait_for_text(".timeline", "Called, no answer.").await;
+    nothing_is_kept(&ada).await;
+
+    // Choices come back too, and the preview that depends on them.
+    stock(&office.workspace, "NY", 2).await;
+    ada.goto(&office.url("/orders/new")).await;
+    ada.click(At::Css("input[value=NY]")).await;
+    ada.reload().await;
+    ada.wait_for_text(".draft", RESTORED).await;
+    ada.wait_for("#order-preview table").await;
+    ada.click(At::Css("#order-preview a.secondary")).await;
+    nothing_is_kept(&ada).await;
+
+    // A password is never kept, and a form on the page of its answer does not come back.
+    ada.goto(&office.url("/account")).await;
+    ada.fill(At::Css("#name"), "Ada Two").await;
+    ada.fill(At::Css("#profile-current"), "a secret of Ada").await;
+    ada.fill(At::Css("#new"), "another secret").await;
+    ada.fill(At::Css("#token-name"), "For a script").await;
+    let drafts = kept(&ada).await;
+    assert!(drafts.contains("Ada Two") && drafts.contains("For a script"), "{drafts}");
+    assert!(!drafts.contains("secret"), "{drafts}");
+    ada.reload().await;
+    ada.wait_for_text(".draft", RESTORED).await;
+    assert_eq!(ada.value(At::Css("#profile-current")).await, "");
+    ada.click(At::Named("Create token")).await;
+    ada.wait_for("#new-token").await;
+    assert_eq!(ada.value(At::Css("#token-name")).await, "");
+    assert_eq!(ada.value(At::Css("#name")).await, "Ada Two");
+    let drafts = kept(&ada).await;
+    assert!(drafts.contains("Ada Two") && !drafts.contains("For a script"), "{drafts}");
+    console_is_quiet(&ada).await;
+}
+
+async fn sign_in(browser: &Browser, email: &str) {
+    browser.fill(At::Named("Email"), email).await;
+    browser.fill(At::Named("Password"), PASSWORD).await;
+    browser.click(At::Named("Sign in")).await;
+}
+
+async fn typed_input_survives_the_end_of_a_session_for_the_same_person_only(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let (ada, email) = agent(&office, "Ada", Look::desktop()).await;
+    ada.goto(&office.url("/leads/new")).await;
+    ada.fill(At::Named("Name"), "Mary Jackson").await;
+    let name = field(&lead, "name");
+    let name = At::Css(&name);
+    office.edit(&ada, &lead, Place::Row).await;
+    ada.fill(name, "Typed by Ada").await;
+    end_session(&ada).await;
+    ada.reload().await;
+    sign_in(&ada, &email).await;
+    continue_editing(&ada, &name).await;
+    // The dialog sends the edit after signing in again.
+    end_session(&ada).await;
+    ada.click(At::Named("Save")).await;
+    ada.fill(At::Css("#sign-in-again[open] [name=password]"), PASSWORD).await;
+    ada.click(At::Css("#sign-in-again[open] [type=submit]")).await;
+    ada.wait_for_text("#lead-rows", "Typed by Ada").await;
+    wait::until("the edit has no draft", async || !kept(&ada).await.contains("Typed by Ada")).await;
+    ada.goto(&office.url("/leads/new")).await;
+    ada.wait_for_text(".draft", RESTORED).await;
+    assert_eq!(ada.value(At::Named("Name")).await, "Mary Jackson");
+
+    // Another person at this browser sees nothing of it.
+    let bob = account(&office, "Bob").await;
+    end_session(&ada).await;
+    ada.reload().await;
+    sign_in(&ada, &bob).await;
+    ada.wait_for_text(".menu summary", "Bob").await;
+    assert_eq!(ada.value(At::Named("Name")).await, "");
+    assert_eq!(kept(&ada).await, "");
+    ada.fill(At::Named("Name"), "Typed by Bob").await;
+    assert!(kept(&ada).await.contains("Typed by Bob"));
+    ada.click(At::Css(".menu summary")).await;
+    ada.click(At::Named("Sign out")).await;
+    ada.find(At::Named("Password")).await;
+    assert_eq!(kept(&ada).await, "", "signing out ends all drafts");
+    console_is_quiet(&ada).await;
+}
+
+async fn a_draft_never_overwrites_a_change_of_another_person(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    let name = field(&lead, "name");
+    let name = At::Css(&name);
+    office.edit(&ada, &lead, Place::Page).await;
+    ada.fill(name, "Typed by Ada").await;
+    office.change(&lead, json!({ "state": "TX" })).await;
+    ada.reload().await;
+    continue_editing(&ada, &name).await;
+    ada.wait_for_text(".draft", "The other fields show the current values.").await;
+    assert_eq!(ada.value(At::Css(&field(&lead, "state"))).await, "TX");
+    ada.click(At::Named("Save")).await;
+    ada.wait_for_text("#lead h1", "Typed by Ada").await;
+    let now = office.now(&lead).await;
+    assert_eq!((&now["name"], &now["state"]), (&json!("Typed by Ada"), &json!("TX")));
+
+    // The same field: a choice decides, and the draft lasts until then.
+    office.edit(&ada, &lead, Place::Page).await;
+    ada.fill(At::Css(&field(&lead, "leadScore")), "33").await;
+    office.change(&lead, json!({ "leadScore": 72 })).await;
+    for _ in 0..2 {
+        ada.reload().await;
+        ada.click(At::Named("Continue editing: Typed by Ada")).await;
+        ada.wait_for_text(".draft", "This has changed since then. Save to compare.").await;
+        assert_eq!(ada.value(At::Css(&field(&lead, "leadScore"))).await, "33");
+        ada.click(At::Named("Save")).await;
+        let says = format!("{PROGRAM} changed lead score 50 → 72");
+        ada.wait_for_text(".conflict [role=alert]", &says).await;
+        assert_eq!(office.now(&lead).await["leadScore"], 72);
+    }
+    ada.click(At::Named("Lead score: mine, 33")).await;
+    ada.click(At::Named("Save these choices")).await;
+    ada.wait_until_gone(".conflict").await;
+    ada.wait_for_text("#lead .facts", "33").await;
+    nothing_is_kept(&ada).await;
+
+    // A form with a version and nothing to compare.
+    ada.goto(&office.url("/orders/caps")).await;
+    ada.fill(At::Css("#cap-NY-value"), "12").await;
+    let set = json!({ "state": "NY", "cap": 20, "version": 1 });
+    office.program.put("/api/leads/caps").json(&set).send().await.expect(200);
+    ada.reload().await;
+    ada.wait_for_text("#cap-NY .draft", "This has changed since then.").await;
+    assert_eq!(ada.value(At::Css("#cap-NY-value")).await, "12");
+    ada.click(At::Named("Set the cap of New York")).await;
+    ada.wait_for_text("#cap-NY .error", "20").await;
+    assert_eq!(ada.value(At::Css("#cap-NY-value")).await, "12");
+    console_is_quiet(&ada).await;
+}
+
+async fn without_storage_a_question_comes_before_input_is_lost(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    let blocked =
+        "Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('blocked'); } })";
+    ada.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": blocked })).await;
+    let name = field(&lead, "name");
+    let name = At::Css(&name);
+    office.edit(&ada, &lead, Place::Row).await;
+    ada.choose(At::Named("Status"), "Prospect").await;
+    ada.wait_until_gone(&field(&lead, "name")).await;
+    ada.click(At::Named("Edit Grace Hopper")).await;
+    ada.fill(name, "Typed by Ada").await;
+    ada.choose(At::Named("Status"), "Qualified").await;
+    ada.wait_for_text("#discard", "Discard your changes to Grace Hopper?").await;
+    focus_is_on(&ada, "Keep editing").await;
+    assert_accessible(&ada, "discard-dialog").await;
+    ada.press(&Key::Escape).await;
+    ada.wait_until_gone("#discard").await;
+    assert_eq!(ada.value(name).await, "Typed by Ada");
+    assert_eq!(ada.value(At::Named("Status")).await, "PROSPECT", "the filter is that of the list");
+    let asks = "return !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+    assert_eq!(ada.run(asks, Vec::new()).await, true, "leaving asks");
+    ada.choose(At::Named("Status"), "Qualified").await;
+    ada.click(At::Named("Discard")).await;
+    ada.wait_until_gone(&format!("#lead-{}", id(&lead))).await;
+    assert_eq!(ada.run(asks, Vec::new()).await, false);
+
+    office.edit(&ada, &lead, Place::Page).await;
+    ada.fill(name, "Typed by Ada").await;
+    ada.click(At::Named("Save")).await;
+    ada.wait_for_text("#lead h1", "Typed by Ada").await;
+    assert_eq!(ada.run(asks, Vec::new()).await, false);
+    console_is_quiet(&ada).await;
+}
