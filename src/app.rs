@@ -47,7 +47,7 @@ use crate::web::origin::{self, OriginKeys};
 use crate::web::problem::Problem;
 use crate::web::routes::Route;
 use crate::web::time_limit;
-use crate::web::{assets, headers, health, panic, present};
+use crate::web::{assets, compress, headers, health, panic, present};
 
 /// The platform of the application: what differs between the local server, Lambda and WebAssembly.
 pub struct Platform {
@@ -290,10 +290,11 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         None => router,
     };
     let context = app.request_context();
-    let App { dynamo, clock, rng, telemetry, .. } = app;
+    let App { dynamo, clock, rng, telemetry, blocking, .. } = app;
     let router = router
         .layer(from_fn(panic::catch_panic))
         .layer(from_fn_with_state(context, present::present))
+        .layer(from_fn_with_state(blocking, compress::compress))
         .layer(from_fn_with_state(app.cookies.secure, headers::protect))
         .layer(from_fn_with_state(dynamo, time_limit::limit_time))
         .layer(from_fn_with_state(Observer { telemetry, clock, rng }, observe::observe));

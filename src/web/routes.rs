@@ -3,13 +3,14 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use http::{Method, StatusCode};
 
 use super::access::Access;
 use super::client::ClientAddress;
+use super::compress;
 use super::context::{RequestContext, Sender};
 use super::error::WebError;
 use super::headers::refuse_cross_site;
@@ -84,6 +85,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.router = self.router.merge(other.router);
         self.list.extend(other.list);
         self
+    }
+
+    /// Marks the routes that were added so far: their answers may show a secret, so they are
+    /// [never compressed](super::compress).
+    #[must_use]
+    pub fn with_secrets(self) -> Self {
+        Self { router: self.router.layer(map_response(compress::mark_secret)), list: self.list }
     }
 
     /// Provides the handlers' state.

@@ -14,13 +14,14 @@ use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Accounts> {
     Routes::default()
+        .post("/account/tokens", Access::SignedIn, tokens::create_token)
+        .with_secrets()
         .get("/account", Access::SignedIn, account)
         .post("/account", Access::SignedIn, profile::change_profile)
         .post("/account/password", Access::SignedIn, password::change_password)
         .post("/account/time-zone", Access::SignedIn, profile::change_time_zone)
         .post("/account/sessions/end", Access::SignedIn, sessions::end_other_sessions)
         .post("/account/sessions/{id}/end", Access::SignedIn, sessions::end_session)
-        .post("/account/tokens", Access::SignedIn, tokens::create_token)
         .post("/account/tokens/{id}/revoke", Access::SignedIn, tokens::revoke_token)
 }
 

@@ -15,9 +15,10 @@ use crate::shared::api::*;
 /// Returns the routes of the JSON API.
 pub(in crate::accounts) fn routes() -> Routes<Accounts> {
     Routes::default()
+        .post("/api/tokens", Access::SignedIn, create)
+        .with_secrets()
         .get("/api/me", Access::SignedIn, me)
         .get("/api/tokens", Access::SignedIn, list)
-        .post("/api/tokens", Access::SignedIn, create)
         .get("/api/tokens/{id}", Access::SignedIn, read)
         .delete("/api/tokens/{id}", Access::SignedIn, revoke)
 }

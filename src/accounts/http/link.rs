@@ -14,11 +14,10 @@ use crate::base::values::{Email, Invalid, Name};
 use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Accounts> {
-    Routes::default().get("/sign-in/link/{secret}", Access::Anyone, page).post(
-        "/sign-in/link/{secret}",
-        Access::Anyone,
-        use_link,
-    )
+    Routes::default()
+        .get("/sign-in/link/{secret}", Access::Anyone, page)
+        .post("/sign-in/link/{secret}", Access::Anyone, use_link)
+        .with_secrets()
 }
 
 async fn page(

@@ -19,8 +19,10 @@ use crate::web::unsent::UnsentForm;
 
 pub(super) fn routes() -> Routes<Accounts> {
     Routes::default()
-        .get("/sign-in", Access::Anyone, sign_in_page)
+        // The second step shows a new second factor and its recovery codes.
         .post("/sign-in", Access::Anyone, sign_in)
+        .with_secrets()
+        .get("/sign-in", Access::Anyone, sign_in_page)
         .post("/sign-out", Access::Anyone, sign_out)
 }
 

@@ -14,6 +14,7 @@ pub(super) fn routes() -> Routes<Accounts> {
         .post("/account/two-factor", Access::SignedIn, set_up)
         .post("/account/two-factor/codes", Access::SignedIn, new_codes)
         .post("/account/two-factor/off", Access::SignedIn, switch_off)
+        .with_secrets()
 }
 
 async fn page(State(accounts): State<Accounts>, context: PageContext, who: SignedIn) -> PageAnswer {

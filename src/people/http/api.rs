@@ -27,12 +27,13 @@ use crate::web::change::{ChangeBody, parameters};
 /// Returns the routes of the API.
 pub(super) fn routes() -> Routes<People> {
     Routes::default()
-        .get("/api/accounts", Access::Administrator, list)
         .post("/api/accounts", Access::Administrator, create)
+        .post("/api/accounts/{id}/link", Access::Administrator, renew_link)
+        .with_secrets()
+        .get("/api/accounts", Access::Administrator, list)
         .get("/api/accounts/{id}", Access::Administrator, read)
         .patch("/api/accounts/{id}", Access::Administrator, change)
         .delete("/api/accounts/{id}", Access::Administrator, delete)
-        .post("/api/accounts/{id}/link", Access::Administrator, renew_link)
         .delete("/api/accounts/{id}/link", Access::Administrator, withdraw_link)
         .post("/api/accounts/{id}/sessions/end", Access::Administrator, end_sessions)
         .get("/api/accounts/{id}/history", Access::Administrator, history)

@@ -18,7 +18,12 @@ use crate::web::lists::{Listed, parameter};
 use crate::web::respond::no_content;
 
 pub(super) fn routes() -> Routes<People> {
-    Routes::default().get(PATH, Access::Administrator, show).post(PATH, Access::Administrator, add)
+    // The answer to a new account shows its link.
+    Routes::default().post(PATH, Access::Administrator, add).with_secrets().get(
+        PATH,
+        Access::Administrator,
+        show,
+    )
 }
 
 /// The number of people on a page.

@@ -24,15 +24,16 @@ use crate::web::extract::PathPair;
 
 pub(super) fn routes() -> Routes<People> {
     Routes::default()
+        .post("/people/{id}/link", Access::Administrator, renew_link)
+        .post("/people/{id}/tokens", Access::Administrator, create_token)
+        .with_secrets()
         .get("/people/{id}", Access::Administrator, show)
         .post("/people/{id}", Access::Administrator, save)
         .post("/people/{id}/state", Access::Administrator, switch)
-        .post("/people/{id}/link", Access::Administrator, renew_link)
         .post("/people/{id}/link/withdraw", Access::Administrator, withdraw_link)
         .post("/people/{id}/two-factor/reset", Access::Administrator, reset_two_factor)
         .post("/people/{id}/sessions/end", Access::Administrator, end_sessions)
         .post("/people/{id}/sessions/{session}/end", Access::Administrator, end_session)
-        .post("/people/{id}/tokens", Access::Administrator, create_token)
         .post("/people/{id}/tokens/{token}/revoke", Access::Administrator, revoke_token)
 }
 

@@ -16,8 +16,9 @@ use crate::web::extract::PathPair;
 /// Returns the routes of the API.
 pub(super) fn routes() -> Routes<People> {
     Routes::default()
-        .get("/api/accounts/{id}/tokens", Access::Administrator, list)
         .post("/api/accounts/{id}/tokens", Access::Administrator, create)
+        .with_secrets()
+        .get("/api/accounts/{id}/tokens", Access::Administrator, list)
         .get("/api/accounts/{id}/tokens/{token}", Access::Administrator, read)
         .delete("/api/accounts/{id}/tokens/{token}", Access::Administrator, revoke)
 }
