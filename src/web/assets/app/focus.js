@@ -1,19 +1,61 @@
-// The focus is never lost. The element that had it when a request started gets it back if it still exists, because
-// a disabled button loses it. If the answer replaced the element and sets no focus, its replacement gets the focus.
+// The focus is never lost, and the page does not jump. The element that had the focus when a request started gets it
+// back if it still exists, because a disabled button loses it. If the answer replaced the element and sets no focus,
+// one of these gets it: what was loaded, if it continues a list; the same control in the new content; the first
+// control of the row, item or part where the focus was; and if a row or item is gone too, its neighbor's.
+const CONTROLS = "a[href], button:enabled, input:enabled:not([type=hidden]), select:enabled, textarea:enabled, summary";
 const holders = new WeakMap();
 const isLost = (element) => !element || element === document.body;
-document.addEventListener("htmx:beforeRequest", (event) => holders.set(event.detail.xhr, document.activeElement));
+const controls = (within) => [...within.querySelectorAll(CONTROLS)].filter((control) => control.checkVisibility());
+const nameOf = (control) =>
+  [control.tagName, control.name, control.getAttribute("form"), control.ariaLabel || control.textContent.trim()].join();
+
+// The ids of the parts of the page around an element, from inside to outside, with those of neighboring items.
+function idsAround(element) {
+  const ids = [];
+  for (let part = element.parentElement; part; part = part.parentElement) {
+    const neighbors = part.matches("li, tr") ? [part.nextElementSibling, part.previousElementSibling] : [];
+    for (const one of [part, ...neighbors]) if (one?.id) ids.push(one.id);
+  }
+  return ids;
+}
+
+function focusOn(element) {
+  if (!element.matches(CONTROLS)) element.tabIndex = -1;
+  element.focus({ preventScroll: true });
+  if (element.id !== "content") element.scrollIntoView({ block: "nearest" });
+}
+
+function replacement({ name, ids, before, list }, target) {
+  if (target.isConnected) return controls(target)[0];
+  if (!target.id && list?.isConnected) {
+    const first = before ? before.nextElementSibling : list.firstElementChild;
+    return first && (controls(first)[0] || first);
+  }
+  for (const part of ids.filter((id) => id !== "content").map(byId)) {
+    const inside = part ? controls(part) : [];
+    if (inside.length) return inside.find((control) => nameOf(control) === name) || inside[0];
+  }
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const holder = document.activeElement;
+  if (isLost(holder)) return;
+  holders.set(event.detail.xhr, { holder, name: nameOf(holder), ids: idsAround(holder) });
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, target } = event.detail;
+  const held = holders.get(xhr);
+  if (held) Object.assign(held, { before: target.previousElementSibling, list: target.parentElement });
+});
 document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, target } = event.detail;
-  const holder = holders.get(xhr);
-  if (isLost(holder) || !isLost(document.activeElement)) return;
+  const held = holders.get(xhr);
+  if (!held || !isLost(document.activeElement)) return;
+  const { holder } = held;
   if (holder.isConnected && !holder.disabled) return holder.focus({ preventScroll: true });
-  // The element with the same id, or the result that replaces a button that cannot be pressed any more.
   const same = holder.id && byId(holder.id);
   if (same && !same.disabled && same.type !== "hidden") return same.focus({ preventScroll: true });
-  const now = target.isConnected ? target : byId(target.id);
-  const inside =
-    now?.querySelector("[data-result]:not(:empty)") ||
-    now?.querySelector("a[href], button:enabled, input:enabled:not([type=hidden]), select:enabled");
-  (inside || byId("content")).focus({ preventScroll: true });
+  // The result that replaces a button that cannot be pressed any more.
+  const result = (target.isConnected ? target : byId(target.id))?.querySelector("[data-result]:not(:empty)");
+  focusOn(result || replacement(held, target) || byId("content"));
 });
