@@ -39,7 +39,7 @@ async fn duplicates(State(leads): State<Leads>, target: RenderTarget, Path(id): 
     let lead = leads.find(id).await?;
     let found = leads.possible_duplicates(&lead).await?.into_iter().map(LeadView::of).collect();
     let fragment = target.part != Part::Page;
-    let page = DuplicatesPage { context: target.context, lead: LeadView::of(lead), found };
+    let page = DuplicatesPage { context: target.context, lead: LeadView::of(lead), found, fragment };
     if fragment { html(StatusCode::OK, &page.as_found()) } else { html(StatusCode::OK, &page) }
 }
 
@@ -200,6 +200,8 @@ struct DuplicatesPage {
     context: PageContext,
     lead: LeadView,
     found: Vec<LeadView>,
+    /// Whether the answer is a part of the lead's page.
+    fragment: bool,
 }
 
 /// The lead of a history that is only read.

@@ -191,6 +191,11 @@ impl LeadView {
         self.stock == Stock::Withheld
     }
 
+    /// Returns whether the lead has a value that duplicates share: a phone number, or a company beside the name.
+    pub(super) fn may_have_duplicates(&self) -> bool {
+        self.phone.is_some() || self.company.is_some()
+    }
+
     /// Creates the view of a lead.
     pub(super) fn of(lead: Lead) -> Self {
         Self {
