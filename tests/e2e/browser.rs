@@ -21,6 +21,7 @@ mod raffles;
 mod refusals;
 mod search;
 mod sign_in_dialog;
+mod swaps;
 
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Case> {
         refusals::all(),
         search::all(),
         sign_in_dialog::all(),
+        swaps::all(),
     ]
     .concat()
 }

@@ -1,6 +1,7 @@
 //! Deployment: the template's table equals the code's table, and the built bootstraps answer API Gateway.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TableDescription};
 use base64::Engine;
@@ -17,9 +18,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 
+use super::compression::unpacked;
 use super::order_races::interrupt;
 use super::orders::{create as create_order, of_stock, set_cap, stock};
 use super::template::FUNCTIONS;
+use crate::support::gateway;
 use crate::support::lambda::LambdaRuntime;
 use crate::support::workspace::{PATIENCE, Workspace, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
@@ -31,6 +34,7 @@ pub fn all() -> Vec<Case> {
             the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
             the_bootstrap_answers_409_and_422,
             the_bootstrap_sends_compressed_assets_whole,
+            the_bootstrap_compresses_pages,
             the_bootstrap_links_within_its_stage,
             the_stream_bootstrap_keeps_a_bad_record_and_continues,
             the_inventory_bootstrap_applies_a_batch_once_and_keeps_invalid_messages_as_dead_letters,
@@ -233,6 +237,16 @@ async fn the_bootstrap_sends_compressed_assets_whole(environment: TestEnvironmen
     assert!(asset["headers"]["cache-control"].as_str().unwrap().contains("max-age=31536000"));
     let file = path.rsplit('/').next().unwrap();
     assert_eq!(body(&asset), holdfast::web::assets::find(file).unwrap().brotli);
+}
+
+async fn the_bootstrap_compresses_pages(environment: TestEnvironment) {
+    let (_, lambda) = bootstrap(&environment).await;
+    let visitor = gateway::visitor(&Arc::new(lambda));
+    let plain = visitor.get("/sign-in").send().await.expect(200);
+    let smaller = visitor.get("/sign-in").header("accept-encoding", "br, gzip").send().await.expect(200);
+    assert_eq!((plain.header("content-encoding"), smaller.header("content-encoding")), ("", "gzip"));
+    assert!(smaller.body.len() * 2 < plain.body.len(), "{} of {}", smaller.body.len(), plain.body.len());
+    assert_eq!(unpacked(&smaller), plain.body);
 }
 
 async fn the_bootstrap_links_within_its_stage(environment: TestEnvironment) {

@@ -26,7 +26,7 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -38,6 +38,7 @@ const FILES: [&str; 12] = [
     "docs/engine.md",
     "docs/guide.md",
     "docs/operations.md",
+    "docs/page-weight.md",
     "docs/raffle-proof.md",
 ];
 

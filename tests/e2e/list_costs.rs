@@ -145,7 +145,7 @@ const NO_LISTS: [&str; 67] = [
 ];
 
 /// A path without its query, with the same name for all parameters.
-fn shape(path: &str) -> String {
+pub(super) fn shape(path: &str) -> String {
     let path = path.split('?').next().unwrap_or_default();
     path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
 }
@@ -176,7 +176,7 @@ async fn raffles(admin: &Client) -> Value {
 }
 
 /// Creates fifty records of every kind and returns the addresses of the first ones.
-async fn create_records(
+pub(super) async fn create_records(
     environment: &TestEnvironment,
     workspace: &Workspace,
     admin: &Client,

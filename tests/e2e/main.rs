@@ -20,6 +20,7 @@ mod automation;
 mod bad_input;
 mod bootstraps;
 mod browser;
+mod compression;
 mod dead_letters;
 mod deadlines;
 mod deployment;
@@ -54,6 +55,7 @@ mod order_readers;
 mod orders;
 mod outcomes;
 mod own_account;
+mod page_weight;
 mod pages;
 mod people;
 mod people_pages;
@@ -106,6 +108,7 @@ modules![
     bad_input,
     bootstraps,
     browser,
+    compression,
     deadlines,
     dead_letters,
     deployment,
@@ -140,6 +143,7 @@ modules![
     orders,
     outcomes,
     own_account,
+    page_weight,
     pages,
     people,
     people_pages,

@@ -104,17 +104,17 @@ async fn by_code(client: &Client, ticket: &str, code: &str) -> Response {
 }
 
 /// The value of a hidden field.
-fn field(page: &Response, name: &str) -> String {
+pub(super) fn field(page: &Response, name: &str) -> String {
     let (_, rest) = page.text().split_once(&format!("name=\"{name}\" value=\"")).expect("the field is there");
     rest.split('"').next().unwrap().to_owned()
 }
 
-fn shown_secret(page: &Response) -> String {
+pub(super) fn shown_secret(page: &Response) -> String {
     let (_, rest) = page.text().split_once("type this key into the app: <code>").expect("the key is shown");
     rest.split('<').next().unwrap().to_owned()
 }
 
-fn recovery_codes(page: &Response) -> Vec<String> {
+pub(super) fn recovery_codes(page: &Response) -> Vec<String> {
     let (_, list) = page.text().split_once("id=\"recovery-codes\">").expect("the codes are shown");
     let list = list.split("</ul>").next().unwrap();
     let codes = list.split("<code>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
