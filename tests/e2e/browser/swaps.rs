@@ -94,7 +94,7 @@ async fn swaps_of_leads_and_notes_keep_focus_and_scroll(environment: TestEnviron
     press_and_stay(&ada, &enter, "#note-edit").await;
     press_and_stay(&ada, &format!("{}{enter}", Key::Tab), ".timeline .note a").await;
     approach(&ada, ".timeline .note form button").await;
-    press_and_stay(&ada, &enter, "#lead-history *").await;
+    press_and_stay(&ada, &enter, "#note-text").await;
     ada.wait_until_gone(".timeline .note").await;
     console_is_quiet(&ada).await;
 }
@@ -124,8 +124,8 @@ async fn swaps_of_caps_lists_and_dead_letters_keep_focus_and_scroll(environment:
     let order: Value = office.program.post("/api/orders").json(&body).send().await.expect(201).json();
     ada.goto(&office.url(&format!("/orders/{}", id(&order)))).await;
     approach(&ada, "tr.tail a").await;
-    let rows = ada.count("tbody tr:not(.tail)").await;
-    press_and_stay(&ada, &enter, &format!("tbody tr:nth-child({}) *", rows + 1)).await;
+    let rows = ada.count("#order-leads tbody tr:not(.tail)").await;
+    press_and_stay(&ada, &enter, &format!("#order-leads tbody tr:nth-child({}) a", rows + 1)).await;
 
     ada.goto(&office.url("/leads")).await;
     make_long(&ada).await;
@@ -142,7 +142,7 @@ async fn swaps_of_caps_lists_and_dead_letters_keep_focus_and_scroll(environment:
     ada.goto(&office.url("/inventory/parked")).await;
     make_long(&ada).await;
     approach(&ada, ".parked:nth-child(3) .dismissing input:not([type=hidden])").await;
-    press_and_stay(&ada, &format!("Wrong shop{enter}"), ".parked.fresh *").await;
+    press_and_stay(&ada, &format!("Wrong shop{enter}"), ".parked.fresh a").await;
     console_is_quiet(&ada).await;
 }
 

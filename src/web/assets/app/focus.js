@@ -1,11 +1,13 @@
 // The focus is never lost, and the page does not jump. The element that had the focus when a request started gets it
 // back if it still exists, because a disabled button loses it. If the answer replaced the element and sets no focus,
-// one of these gets it: what was loaded, if it continues a list; the same control in the new content; the first
-// control of the row, item or part where the focus was; and if a row or item is gone too, its neighbor's.
+// one of these gets it: the first new entry, if the answer continues a list; the same control in the new content; the
+// first link or field of the row, item or part where the focus was; and if a row or item is gone too, its neighbor's.
 const CONTROLS = "a[href], button:enabled, input:enabled:not([type=hidden]), select:enabled, textarea:enabled, summary";
 const holders = new WeakMap();
 const isLost = (element) => !element || element === document.body;
 const controls = (within) => [...within.querySelectorAll(CONTROLS)].filter((control) => control.checkVisibility());
+// A second Enter, pressed too early, must not delete or restore something else.
+const harmless = (within) => controls(within).find((control) => !control.matches("button"));
 const nameOf = (control) =>
   [control.tagName, control.name, control.getAttribute("form"), control.ariaLabel || control.textContent.trim()].join();
 
@@ -26,15 +28,14 @@ function focusOn(element) {
 }
 
 function replacement({ name, ids, before, list }, target) {
-  if (target.isConnected) return controls(target)[0];
+  if (target.isConnected) return harmless(target);
   if (!target.id && list?.isConnected) {
     const first = before ? before.nextElementSibling : list.firstElementChild;
-    return first && (controls(first)[0] || first);
+    return first && (harmless(first) || first);
   }
-  for (const part of ids.filter((id) => id !== "content").map(byId)) {
-    const inside = part ? controls(part) : [];
-    if (inside.length) return inside.find((control) => nameOf(control) === name) || inside[0];
-  }
+  const parts = ids.filter((id) => id !== "content").map(byId);
+  const same = parts[0] && controls(parts[0]).find((control) => nameOf(control) === name);
+  return same || parts.map((part) => part && harmless(part)).find(Boolean);
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
