@@ -1,6 +1,7 @@
 //! Tests of mapping columns and values, and of the file of rejected rows.
 
 use super::*;
+use crate::base::values::begins_formula;
 
 mod products;
 
@@ -243,6 +244,21 @@ fn the_file_of_rejected_rows_can_be_imported_again() {
     let file = rejected_csv(b';', &headers, again.into_iter()).unwrap();
     let expected = "\u{feff}Row;Reason;name;email;'=note\r\n2;Still;\"Ann; Lee\";ann;'=1+1\r\n";
     assert_eq!(file.replace("''", "'"), expected);
+}
+
+#[test]
+fn a_rejected_cell_means_the_same_when_it_is_imported_again() {
+    for cell in
+        ["=1+1", "＝1+1", "\u{200b}=1", "\u{feff}+1", " -1", "'@x", "\u{202e}Ann", "(212) 555-0100", "'tis"]
+    {
+        let fields = strings(&[cell]);
+        let file =
+            rejected_csv(b',', &strings(&["note"]), [(2, "Why", fields.as_slice())].into_iter()).unwrap();
+        let (_, rows) = parsed(&file, b',');
+        let read = &rows[0].fields[2];
+        assert!(!begins_formula(read), "{read:?}");
+        assert_eq!(super::text::clean(read), super::text::clean(cell));
+    }
 }
 
 #[test]

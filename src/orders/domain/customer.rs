@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::values::{Invalid, Name, begins_formula, text_value};
+use crate::base::values::{Invalid, Name, text_value};
 
 /// A customer's name: a [`Name`] that no spreadsheet treats as a formula.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,7 +23,8 @@ impl FromStr for CustomerName {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let name: Name = text.parse()?;
-        if begins_formula(name.as_str()) {
+        // Stored names are read with this rule too, so it is not as strict as that of cells, which are escaped anyway.
+        if name.as_str().starts_with(['=', '+', '-', '@']) {
             return Err(Invalid::new(
                 "A customer name can't begin with =, +, -, or @: a spreadsheet would run it as a formula.",
             ));
