@@ -3,7 +3,7 @@
 use super::AccountError;
 use super::auth_cache::AuthKey;
 use super::authority::AUTHORITY;
-use super::change::{Description, Operator};
+use super::change::{Description, Operator, change_sentence};
 use super::domain::{Account, AccountKind, AccountStatus, LinkPurpose, Secret};
 use super::items::{deletion_key, session_key};
 use super::links::{add_link, with_link};
@@ -306,7 +306,7 @@ fn differences(before: &Account, after: &Account) -> Option<String> {
     let mut sentences = Vec::new();
     let mut compare = |what: &str, old: &str, new: &str| {
         if old != new {
-            sentences.push(format!("{what} changed from {old} to {new}."));
+            sentences.push(change_sentence(what, old, new));
         }
     };
     compare("Name", before.name.as_str(), after.name.as_str());

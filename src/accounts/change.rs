@@ -13,11 +13,17 @@ use super::items::{
 };
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn};
+use crate::base::text::isolated;
 use crate::base::values::Version;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::{
     Condition, GuardedWrite, Refusal, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
+
+/// Returns the sentence of the audit log about a changed value.
+pub(super) fn change_sentence(what: &str, old: &str, new: &str) -> String {
+    format!("{what} changed from {} to {}.", isolated(old), isolated(new))
+}
 
 /// Who changes an account.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! What people do with their own accounts.
 
 use super::AccountError;
-use super::change::{Description, Operator};
+use super::change::{Description, Operator, change_sentence};
 use super::domain::Account;
 use super::hashing::Queue;
 use super::items::session_key;
@@ -65,10 +65,10 @@ impl Accounts {
         }
         let mut sentences = Vec::new();
         if before.name != name {
-            sentences.push(format!("Name changed from {} to {name}.", before.name));
+            sentences.push(change_sentence("Name", before.name.as_str(), name.as_str()));
         }
         if before.email != email {
-            sentences.push(format!("Email changed from {} to {email}.", before.email));
+            sentences.push(change_sentence("Email", before.email.as_str(), email.as_str()));
         }
         if sentences.is_empty() {
             return Ok(before);

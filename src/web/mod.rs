@@ -12,6 +12,7 @@ pub mod error;
 pub mod extract;
 pub mod headers;
 pub mod health;
+pub mod isolate;
 pub mod lists;
 pub mod observe;
 pub mod origin;

@@ -10,6 +10,7 @@ use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
 use crate::accounts::second_step::NextStep;
 use crate::accounts::{AccountError, Accounts};
+use crate::base::text::isolated;
 use crate::base::values::{Email, Invalid, Name};
 use crate::shared::pages::*;
 
@@ -189,16 +190,16 @@ impl LinkPage {
                 "Start",
             ),
             LinkPurpose::SignIn => {
-                ("Sign in", format!("This link signs you in as {}.", account.label()), "Sign in")
+                ("Sign in", format!("This link signs you in as {}.", isolated(&account.label())), "Sign in")
             }
             LinkPurpose::Invitation => (
                 "Join Holdfast",
-                format!("You're invited as {} with the email {}.", account.role, account.email),
+                format!("You're invited as {} with the email {}.", account.role, isolated(account.email.as_str())),
                 "Join",
             ),
             LinkPurpose::Reset => (
                 "Choose a new password",
-                format!("For {}. All other sessions will end.", account.label()),
+                format!("For {}. All other sessions will end.", isolated(&account.label())),
                 "Set password",
             ),
         };

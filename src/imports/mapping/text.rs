@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::base::text::is_invisible;
+use crate::base::text::{is_invisible, isolated};
 use crate::web::csv::undefuse;
 
 /// How many characters of a text a message quotes.
@@ -70,7 +70,7 @@ pub fn quoted(text: &str) -> String {
     if line.chars().nth(QUOTED).is_some() {
         quoted.push('…');
     }
-    format!("“{quoted}”")
+    format!("“{}”", isolated(&quoted))
 }
 
 /// Whether a character is invisible, or looks like a space and is none.
@@ -115,6 +115,7 @@ mod tests {
     fn a_clean_cell_has_no_space_and_invisible_characters_at_its_ends() {
         assert_eq!(clean("\u{200e} \u{feff}Ann\u{ad}a\u{202c}\n"), "Ann\u{ad}a");
         assert_eq!((clean("'=1+1"), clean("'-Bob"), clean("'tis")), ("=1+1", "-Bob", "'tis"));
+        assert_eq!((clean("'＝1+1"), clean("'\u{200b}=1")), ("＝1+1", "=1"));
     }
 
     #[test]

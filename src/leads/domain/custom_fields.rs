@@ -10,7 +10,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::LeadField;
-use crate::base::text::{is_invisible, one_line};
+use crate::base::text::{is_invisible, isolated, one_line};
 use crate::base::values::{Invalid, text_value};
 
 /// The name of a custom field, on one line.
@@ -52,7 +52,10 @@ impl FromStr for FieldName {
         } else if text.chars().count() > Self::MAX_CHARS {
             Err(Invalid::new("A custom field name can have at most 100 characters."))
         } else if Self::is_own(&text) {
-            Err(Invalid::new(format!("This lead already has the field “{text}”. Use another name.")))
+            Err(Invalid::new(format!(
+                "This lead already has the field “{}”. Use another name.",
+                isolated(&text)
+            )))
         } else {
             Ok(Self(text))
         }
@@ -129,7 +132,10 @@ impl CustomFields {
     pub fn new(fields: Vec<CustomField>) -> Result<Self, Invalid> {
         let mut known = std::collections::HashSet::new();
         if let Some(twice) = fields.iter().find(|field| !known.insert(field.name.key())) {
-            return Err(Invalid::new(format!("The custom field “{}” appears twice.", twice.name)));
+            return Err(Invalid::new(format!(
+                "The custom field “{}” appears twice.",
+                isolated(twice.name.as_str())
+            )));
         }
         Self(fields).checked()
     }

@@ -7,6 +7,7 @@ use super::edit_form::{Edit, EditErrors};
 use super::parts::{Choice, states, statuses};
 use crate::accounts::domain::Account;
 use crate::base::identity::{AccountId, SignedIn};
+use crate::base::text::isolated;
 use crate::leads::domain::{Lead, LeadField, LeadId, Owner, Rule, Score, Status};
 use crate::leads::fields::LeadWithFields;
 use crate::leads::merge::FieldKey;
@@ -39,7 +40,7 @@ pub(super) fn owner_choices(
     owner: Option<&Owner>,
     agents: &[Account],
 ) -> Vec<OwnerChoice> {
-    let me = who.map(|who| (who.id, format!("{} (you)", who.name)));
+    let me = who.map(|who| (who.id, format!("{} (you)", isolated(who.name.as_str()))));
     let is_me = |id: AccountId| who.is_some_and(|who| who.id == id);
     let owner = owner.filter(|owner| !is_me(owner.id));
     let others = agents.iter().filter(|agent| !is_me(agent.id));

@@ -2,6 +2,7 @@
 
 use super::DeadLetterError;
 use super::domain::DeadLetter;
+use crate::base::text::isolated;
 use crate::projections::Projections;
 use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus};
 use crate::shared::forms::RawForm;
@@ -56,7 +57,8 @@ async fn respond(
             (StatusCode::UNPROCESSABLE_ENTITY, format!("It still can't be applied. {}", reason.words))
         }
         Err(DeadLetterError::Conflict(fresh)) => {
-            let by = fresh.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+            let by =
+                fresh.by.as_ref().map_or_else(String::new, |by| format!(" by {}", isolated(by.as_str())));
             let words = format!("It changed{by} and is {} now.", fresh.status);
             (StatusCode::CONFLICT, words)
         }

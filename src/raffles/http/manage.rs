@@ -4,6 +4,7 @@ use futures_util::future::try_join3;
 use jiff::SignedDuration;
 
 use super::parts::{Phase, counted};
+use crate::base::text::isolated;
 use crate::base::values::Version;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{
@@ -164,7 +165,9 @@ impl EntryView {
     fn of(entry: RaffleEntry) -> Self {
         let what = match entry.event {
             RaffleEvent::Opened => "Opened".to_owned(),
-            RaffleEvent::Cancelled { number, name } => format!("Ticket {number} of {name} given back"),
+            RaffleEvent::Cancelled { number, name } => {
+                format!("Ticket {number} of {} given back", isolated(name.as_str()))
+            }
             RaffleEvent::Drawn { number } => format!("Drawn: ticket {number}"),
         };
         Self { what, who: entry.by.to_string(), when: entry.at.into() }

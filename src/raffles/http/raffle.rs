@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::manage;
 use super::parts::{Phase, counted, named};
+use crate::base::text::isolated;
 use crate::base::values::{Invalid, Version};
 use crate::raffles::Raffles;
 use crate::raffles::buy::Purchase;
@@ -318,7 +319,7 @@ impl LiveView {
     fn winner_named(&self) -> Option<String> {
         let WinnerState { name, email, yours, .. } = self.state.winner.as_ref()?;
         match (name, email) {
-            (Some(name), Some(email)) if !yours => Some(format!("{name}, {email}")),
+            (Some(name), Some(email)) if !yours => Some(format!("{}, {email}", isolated(name))),
             _ => None,
         }
     }

@@ -83,7 +83,7 @@ function welcome({ id, name, email, role }) {
     if (element.title) element.title = name;
   }
   for (const element of document.querySelectorAll("[data-account-role]")) element.textContent = role;
-  notSent = `You're signed in as ${name}, not ${before}. Nothing was sent.`;
+  notSent = `You're signed in as ${isolated(name)}, not ${isolated(before)}. Nothing was sent.`;
   byId("sign-in-again-why").hidden = true;
   signInForm.replaceChildren();
   complain(notSent);

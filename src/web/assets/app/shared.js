@@ -6,3 +6,8 @@
 
 const byId = (id) => document.getElementById(id);
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+// A name for a sentence. A name in Hebrew or Arabic must not change the order of the words after it.
+const CHANGES_DIRECTION =
+  /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const isolated = (text) => (CHANGES_DIRECTION.test(text) ? `\u2068${text}\u2069` : text);
