@@ -42,6 +42,7 @@ use crate::web::client::{self, TrustedProxies};
 use crate::web::context::RequestContext;
 use crate::web::error::WebError;
 use crate::web::health::{FreeDisk, Health, LastReadiness};
+use crate::web::message::{self, MessageCookies};
 use crate::web::observe::{self, Observer};
 use crate::web::origin::{self, OriginKeys};
 use crate::web::problem::Problem;
@@ -290,10 +291,12 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         None => router,
     };
     let context = app.request_context();
+    let messages: Arc<dyn MessageCookies> = Arc::new(app.accounts());
     let App { dynamo, clock, rng, telemetry, blocking, .. } = app;
     let router = router
         .layer(from_fn(panic::catch_panic))
         .layer(from_fn_with_state(context, present::present))
+        .layer(from_fn_with_state(messages, message::carry))
         .layer(from_fn_with_state(blocking, compress::compress))
         .layer(from_fn_with_state(app.cookies.secure, headers::protect))
         .layer(from_fn_with_state(dynamo, time_limit::limit_time))

@@ -33,6 +33,7 @@ pub mod keys;
 pub mod links;
 mod list;
 pub mod login_throttle;
+mod message_cookie;
 mod own;
 pub mod password;
 pub mod register;

@@ -14,6 +14,7 @@ pub mod headers;
 pub mod health;
 pub mod isolate;
 pub mod lists;
+pub mod message;
 pub mod observe;
 pub mod origin;
 pub mod pages;

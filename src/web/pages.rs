@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use std::convert::Infallible;
 
 use super::assets;
+use super::message::Message;
 use super::request::BasePath;
 use crate::base::identity::SignedIn;
 use crate::base::{calendar, display_zone};
@@ -20,6 +21,8 @@ pub struct PageContext {
     pub path: String,
     /// The signed-in account.
     pub account: Option<SignedIn>,
+    /// The message of the form that led to the page.
+    pub message: Option<Message>,
 }
 
 impl PageContext {
@@ -29,6 +32,7 @@ impl PageContext {
             base: parts.extensions.get::<BasePath>().cloned().unwrap_or_default().0,
             path: parts.uri.path().to_owned(),
             account: parts.extensions.get::<SignedIn>().cloned(),
+            message: parts.extensions.get::<Message>().cloned(),
         }
     }
 

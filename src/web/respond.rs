@@ -1,14 +1,16 @@
 //! Responses: pages, fragments, JSON, redirects, toasts.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::error::WebError;
 use super::isolate;
+use super::message::Message;
 use super::pages::PageContext;
 use crate::store::idempotency::Answer;
 use crate::web::problem::Problem;
@@ -45,7 +47,7 @@ pub fn instead_of_page(mut page: Response, address: &str) -> Response {
 }
 
 /// The tone of a toast.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tone {
     /// The action was done.
@@ -56,11 +58,34 @@ pub enum Tone {
     Error,
 }
 
-/// Adds a toast that the page of an htmx request shows.
-pub fn with_toast(mut response: Response, tone: Tone, text: &str) -> Response {
-    let event = json!({ "toast": { "kind": tone, "text": text } });
-    response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
-    response
+impl Tone {
+    /// Returns the name of the tone, as the script and the stylesheet know it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Info => "info",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Adds a toast that the page of an htmx request shows. If the answer is a redirect, the page after it shows the toast, as
+/// for [`with_toast_there`].
+pub fn with_toast(response: Response, tone: Tone, text: &str) -> Response {
+    with_message(response, Message { tone, text: text.to_owned(), undo: None })
+}
+
+fn with_message(mut response: Response, message: Message) -> Response {
+    if response.status() == StatusCode::SEE_OTHER {
+        response.extensions_mut().insert(message);
+        return response;
+    }
+    let Message { tone, text, undo } = message;
+    let toast = match undo {
+        Some(undo) => json!({ "kind": tone, "text": text, "undo": undo }),
+        None => json!({ "kind": tone, "text": text }),
+    };
+    with_event(response, "toast", &toast)
 }
 
 /// Adds an event that the script of the page receives.
@@ -71,43 +96,35 @@ pub fn with_event(mut response: Response, name: &str, detail: &serde_json::Value
 }
 
 /// The form in a toast that undoes what the toast reports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// The address that the form is sent to.
     pub action: String,
     /// The element that the answer replaces, as a CSS selector. Without it, the answer is a page.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// The fields of the form.
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(Cow<'static, str>, String)>,
 }
 
-/// Adds a toast about a change, with a button that undoes it, that the page of an htmx request shows.
-pub fn with_undo(mut response: Response, text: &str, undo: &Undo) -> Response {
-    let event = json!({ "toast": { "kind": Tone::Success, "text": text, "undo": undo } });
-    response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
-    response
+/// Adds a toast about a change, with a button that undoes it, as [`with_toast`] does.
+pub fn with_undo(response: Response, text: &'static str, undo: Undo) -> Response {
+    with_message(response, Message { tone: Tone::Success, text: text.to_owned(), undo: Some(undo) })
 }
 
-/// Adds a toast about a change, with a button that undoes it, that the page after a redirect shows. As for
+/// Adds a [message](Message) about a change, with a button that undoes it, that the page after a redirect shows. As for
 /// [`with_toast_there`], it must contain no personal data.
-pub fn with_undo_there(mut response: Response, text: &'static str, undo: &Undo) -> Response {
-    let toast = json!({ "kind": Tone::Success, "text": text, "undo": undo }).to_string();
-    append_toast(&mut response, &toast);
+pub fn with_undo_there(mut response: Response, text: &'static str, undo: Undo) -> Response {
+    let message = Message { tone: Tone::Success, text: text.to_owned(), undo: Some(undo) };
+    response.extensions_mut().insert(message);
     response
 }
 
-/// Adds a toast that the page after a redirect shows. It travels in a cookie that expires after 30 seconds; the
-/// page's script reads and deletes it. The script can read the cookie, so the text must contain no personal data.
+/// Adds a [message](Message) that the page after a redirect shows. It travels in a cookie, which is signed and not
+/// encrypted, so the text must contain no personal data.
 pub fn with_toast_there(mut response: Response, tone: Tone, text: &'static str) -> Response {
-    append_toast(&mut response, &json!({ "kind": tone, "text": text }).to_string());
+    response.extensions_mut().insert(Message { tone, text: text.to_owned(), undo: None });
     response
-}
-
-fn append_toast(response: &mut Response, toast: &str) {
-    let toast = utf8_percent_encode(toast, NON_ALPHANUMERIC);
-    let cookie = header_text(&format!("holdfast-toast={toast}; Path=/; Max-Age=30; SameSite=Lax"));
-    response.headers_mut().append(header::SET_COOKIE, cookie);
 }
 
 /// Escapes everything except ASCII in JSON, because headers allow nothing else.

@@ -48,6 +48,7 @@ mod links;
 mod list_costs;
 mod lists;
 mod login_throttle;
+mod messages;
 mod order_api;
 mod order_pages;
 mod order_races;
@@ -136,6 +137,7 @@ modules![
     list_costs,
     lists,
     login_throttle,
+    messages,
     order_api,
     order_pages,
     order_races,

@@ -457,11 +457,16 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
     let seen = agent.get("/automation/rules").send().await.expect(200);
     assert!(seen.text().contains("Needs attention") && !seen.text().contains("Run again"));
     assert!(!seen.text().contains("Turn off") && !seen.text().contains("New rule"));
-    stock(&workspace, "CA", 1).await;
     let run = &runs(&ann, "state=PARKED").await[0];
     let path = format!("/automation/runs/{}/retry", run["id"].as_str().unwrap());
     let version = run["version"].to_string();
     agent.post(&path).form(&[("version", &version)]).send().await.expect(403);
+    ann.post(&path).form(&[("version", &version)]).send().await.expect(303);
+    let failed = ann.get("/automation/rules").send().await.expect(200);
+    let alert = "role=\"alert\"><div class=\"toast error\"><p>It was run again and failed again.";
+    assert!(failed.text().contains(alert), "{}", failed.text());
+    stock(&workspace, "CA", 1).await;
+    let version = runs(&ann, "state=PARKED").await[0]["version"].to_string();
     ann.post(&path).form(&[("version", &version)]).send().await.expect(303);
     assert_eq!(orders(&workspace).await, 1);
     let again = ann.post(&path).form(&[("version", &version)]).send().await.expect(409);

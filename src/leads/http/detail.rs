@@ -83,11 +83,11 @@ async fn delete(
     let delete = leads.delete(id, version, &by, Some(&idempotency));
     match Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await {
         Ok(_) => {
-            let fields = vec![("version", version.next().to_string())];
+            let fields = vec![("version".into(), version.next().to_string())];
             let action = target.context.url(&format!("/leads/{id}/restore"));
             let undo = Undo { action, target: None, fields };
             let response = target.redirect("/leads");
-            Ok(with_undo_there(response, "Lead deleted. You can restore it for 30 days.", &undo))
+            Ok(with_undo_there(response, "Lead deleted. You can restore it for 30 days.", undo))
         }
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
@@ -128,7 +128,7 @@ async fn reopen(
     match leads.reopen(id, version, reason, &who.actor(), Some(&idempotency)).await {
         Ok(Done::Now(lead)) => {
             let response = target.redirect(&format!("/leads/{id}"));
-            Ok(with_undo_there(response, "Lead reopened.", &target.undo(&lead)))
+            Ok(with_undo_there(response, "Lead reopened.", target.undo(&lead)))
         }
         Ok(Done::Replayed(_)) => Ok(target.to(&format!("/leads/{id}"), "Lead reopened.")),
         Err(LeadError::Conflict(conflict)) => {
@@ -203,7 +203,7 @@ async fn revert(
     match leads.revert(id, form.version()?, to, &who, Some(&idempotency)).await {
         Ok(Done::Now(lead)) => {
             let undo = target.undo(&lead);
-            Ok(with_undo(target.lead(&leads, lead).await?, "Version restored.", &undo))
+            Ok(with_undo(target.lead(&leads, lead).await?, "Version restored.", undo))
         }
         Ok(Done::Replayed(_)) => target.lead(&leads, leads.find(id).await?).await,
         Err(LeadError::Conflict(conflict)) => {

@@ -77,7 +77,7 @@ async fn save(
     match leads.update(id, edit.version, &change, &who.actor(), Some(&idempotency)).await {
         Ok(Done::Now(lead)) => {
             let undo = target.undo(&lead);
-            Ok(with_undo(target.lead(&leads, lead).await?, "Saved.", &undo))
+            Ok(with_undo(target.lead(&leads, lead).await?, "Saved.", undo))
         }
         Ok(Done::Replayed(_)) => {
             let answer = target.lead(&leads, leads.find(id).await?).await?;

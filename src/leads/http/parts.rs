@@ -95,7 +95,10 @@ impl RenderTarget {
         Undo {
             action: self.context.url(&format!("/leads/{}/revert{view}", lead.id)),
             target: Some(target),
-            fields: vec![("version", lead.version.to_string()), ("to", lead.version.previous().to_string())],
+            fields: vec![
+                ("version".into(), lead.version.to_string()),
+                ("to".into(), lead.version.previous().to_string()),
+            ],
         }
     }
 

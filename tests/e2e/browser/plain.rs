@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::imports::{fixture, upload};
-use super::{Office, PROGRAM, changes};
+use super::{Office, PROGRAM, changes, console_is_quiet};
 use crate::support::browser::{At, Look};
 use crate::support::{Case, TestEnvironment, cases};
 
@@ -11,7 +11,8 @@ pub(super) fn all() -> Vec<Case> {
     cases![
         browser: leads_are_found_edited_and_deleted_without_javascript,
             a_conflict_is_resolved_without_javascript,
-            a_file_is_imported_without_javascript
+            a_file_is_imported_without_javascript,
+            a_message_appears_once_with_javascript
     ]
 }
 
@@ -44,11 +45,44 @@ async fn leads_are_found_edited_and_deleted_without_javascript(environment: Test
     ada.choose(At::Named("Status"), "Qualified").await;
     ada.click(At::Named("Save")).await;
     ada.wait_for_text("#lead-history", "Changed by Ada").await;
+    ada.wait_for_text("#toast-status", "Saved.").await;
 
     ada.click(At::Css(".more-actions details:last-child summary")).await;
     ada.click(At::Named("Delete lead")).await;
     ada.wait_for_text("#lead-rows .tail", "1 lead").await;
     ada.wait_for_text("#lead-rows", "Mary Jackson").await;
+
+    // The message is a part of the page above its content, with the button that undoes the deletion.
+    ada.wait_for_text("#toast-status", "The lead was deleted.").await;
+    let above = "const bottom = document.querySelector('.toast').getBoundingClientRect().bottom; \
+                 return bottom > 0 && bottom <= document.querySelector('main h1').getBoundingClientRect().top";
+    assert_eq!(ada.run(above, Vec::new()).await, true);
+    ada.axe().await;
+    ada.click(At::Css("#toast-status button")).await;
+    ada.wait_for_text("#lead h1", "Grace Hopper").await;
+    ada.reload().await;
+    ada.wait_for_text("#lead h1", "Grace Hopper").await;
+    assert_eq!(ada.count(".toast").await, 0);
+}
+
+async fn a_message_appears_once_with_javascript(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    ada.goto(&office.page(&lead)).await;
+    ada.click(At::Css(".rare details:last-child summary")).await;
+    ada.click(At::Named("Delete this lead")).await;
+    ada.wait_for_text("#toast-status", "The lead was deleted.").await;
+    assert_eq!(ada.count(".toast").await, 1);
+    assert_eq!(ada.run("return document.cookie", Vec::new()).await, "", "no script reads the cookie");
+    ada.click(At::Named("Undo")).await;
+    ada.wait_for_text("#lead h1", "Grace Hopper").await;
+    // The page that a person goes back to does not report the deletion again.
+    ada.run("history.back()", Vec::new()).await;
+    ada.wait_to_leave(&super::id(&lead).to_owned()).await;
+    ada.wait_for("#lead-rows").await;
+    assert_eq!(ada.count(".toast").await, 0);
+    console_is_quiet(&ada).await;
 }
 
 async fn a_conflict_is_resolved_without_javascript(environment: TestEnvironment) {

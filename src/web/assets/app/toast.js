@@ -1,26 +1,37 @@
-// Toasts. The server triggers one with the header HX-Trigger: {"toast":{"kind":"success","text":"…"}}.
+// Toasts. The server triggers one with the header HX-Trigger: {"toast":{"kind":"success","text":"…"}}, or puts one into
+// the page after a redirect.
 // Errors stay until a person closes them. Other toasts disappear on their own, but not under the pointer or focus.
 // A toast about a change may have a button that undoes it: a form, as {action, target, fields: [[name, value]]}.
 function toast(kind, text, undo) {
-  const region = byId(kind === "error" ? "toast-alert" : "toast-status");
-  if (!region || !text) return;
-  for (const old of region.children) if (old.firstChild.textContent === text) old.remove();
+  if (!text) return;
   const box = document.createElement("div");
   box.className = `toast ${kind === "error" || kind === "success" ? kind : "info"}`;
   const words = document.createElement("p");
   words.textContent = text;
+  box.append(words);
+  if (undo) box.append(undoForm(undo));
+  showToast(box);
+}
+
+function showToast(box) {
+  const isError = box.classList.contains("error");
+  const region = byId(isError ? "toast-alert" : "toast-status");
+  if (!region) return;
+  const text = box.firstChild.textContent;
+  for (const old of region.children) if (old !== box && old.firstChild.textContent === text) old.remove();
   const close = document.createElement("button");
   close.type = "button";
   close.ariaLabel = "Dismiss";
   close.textContent = "×";
   close.addEventListener("click", () => box.remove());
-  box.append(words);
-  if (undo) box.append(undoForm(undo, box));
   box.append(close);
+  // A screen reader reads what is added to the region, so a toast of the page is added again.
   region.append(box);
+  const undo = box.querySelector("form");
+  if (undo) undoInPlace(undo, box);
   while (region.children.length > 3) region.firstChild.remove();
   placeToasts();
-  if (kind === "error") return;
+  if (isError) return;
   const stays = () => box.matches(":hover, :focus-within") || dialog?.open;
   const leave = () => (stays() ? setTimeout(leave, 2000) : box.remove());
   setTimeout(leave, undo ? 12000 : 6000);
@@ -38,12 +49,11 @@ function placeToasts() {
 }
 document.addEventListener("focusin", placeToasts);
 
-function undoForm({ action, target, fields }, box) {
+function undoForm({ action, target, fields }) {
   const form = document.createElement("form");
-  // The cookie of a toast is not signed, so its form can only be sent to this site.
-  if (!/^\/(?![/\\])/.test(action)) return "";
   form.method = "post";
   form.action = action;
+  if (target) form.dataset.replaces = target;
   for (const [name, value] of fields) {
     const input = document.createElement("input");
     Object.assign(input, { type: "hidden", name, value });
@@ -53,27 +63,22 @@ function undoForm({ action, target, fields }, box) {
   button.className = "secondary small";
   button.textContent = "Undo";
   form.append(button);
-  if (target && document.querySelector(target)) {
-    form.setAttribute("hx-post", action);
-    form.setAttribute("hx-target", target);
-    form.setAttribute("hx-swap", "outerHTML");
-    // A form that was refused without a session is sent again later.
-    form.addEventListener("htmx:afterRequest", ({ detail }) => detail.xhr.status !== 401 && box.remove());
-    htmx.process(form);
-  }
   return form;
 }
 
-document.addEventListener("toast", ({ detail }) => toast(detail.kind, detail.text, detail.undo));
-
-// A toast from before a redirect is in a cookie.
-const left = document.cookie.match(/(?:^|; )holdfast-toast=([^;]+)/);
-if (left) {
-  document.cookie = "holdfast-toast=; Max-Age=0; Path=/; SameSite=Lax";
-  try {
-    const { kind, text, undo } = JSON.parse(decodeURIComponent(left[1]));
-    toast(kind, text, undo);
-  } catch {
-    // Another application on this host set a cookie of this name.
-  }
+// The answer of the form replaces an element, if the page has it. Otherwise it is a page.
+function undoInPlace(form, box) {
+  const target = form.dataset.replaces;
+  if (!target || !document.querySelector(target)) return;
+  form.setAttribute("hx-post", form.getAttribute("action"));
+  form.setAttribute("hx-target", target);
+  form.setAttribute("hx-swap", "outerHTML");
+  // A form that was refused without a session is sent again later.
+  form.addEventListener("htmx:afterRequest", ({ detail }) => detail.xhr.status !== 401 && box.remove());
+  htmx.process(form);
 }
+
+document.addEventListener("toast", ({ detail }) => toast(detail.kind, detail.text, detail.undo));
+for (const box of document.querySelectorAll(".toasts .toast")) showToast(box);
+// A page that a person goes back to does not report the same change again.
+window.addEventListener("pagehide", () => document.querySelectorAll(".toasts .toast").forEach((box) => box.remove()));
