@@ -22,6 +22,7 @@ mod refusals;
 mod search;
 mod sign_in_dialog;
 mod swaps;
+mod texts;
 
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Case> {
         search::all(),
         sign_in_dialog::all(),
         swaps::all(),
+        texts::all(),
     ]
     .concat()
 }

@@ -148,14 +148,14 @@ pub(super) struct ImportPreview {
 
 /// A column and its meaning.
 struct ColumnView {
-    header: String,
+    header: Shortened,
     meaning: &'static str,
 }
 
 /// A row and what it becomes.
 struct RowView {
-    cells: Vec<String>,
-    becomes: Result<String, String>,
+    cells: Vec<Shortened>,
+    becomes: Result<Shortened, String>,
     notes: Vec<String>,
 }
 
@@ -198,8 +198,8 @@ impl ImportPreview {
         let chosen = |at: usize| start.slugs.get(at).and_then(|slug| Field::parse(slug));
         let columns = mapping.columns().iter().enumerate().map(|(at, column)| ColumnView {
             header: match column.header() {
-                "" => column.title().to_owned(),
-                header => shortened(header),
+                "" => Shortened::of(column.title()),
+                header => Shortened::of(header),
             },
             meaning: chosen(at).unwrap_or(column.field()).slug(),
         });
@@ -238,17 +238,17 @@ impl ImportPreview {
 fn row_view(row: &Row, mapping: &Mapping) -> RowView {
     let width = mapping.columns().len();
     let missing = width.saturating_sub(row.fields.len());
-    let cells = row.fields.iter().take(width).map(|field| shortened(field));
+    let cells = row.fields.iter().take(width).map(|field| Shortened::of(field));
     let (becomes, notes) = match lead_of(row, mapping) {
         Ok(parsed) => (Ok(described(&parsed.lead)), parsed.warnings),
         Err(reason) => (Err(reason), Vec::new()),
     };
-    let cells = cells.chain(std::iter::repeat_n(String::new(), missing)).collect();
+    let cells = cells.chain(std::iter::repeat_n(Shortened::default(), missing)).collect();
     RowView { cells, becomes, notes }
 }
 
 /// Describes a lead in one line: its name, its email address, and what else is known.
-fn described(lead: &NewLead) -> String {
+fn described(lead: &NewLead) -> Shortened {
     let mut parts = vec![lead.name.to_string(), lead.email.to_string()];
     parts.extend(lead.phone.iter().map(ToString::to_string));
     parts.extend(lead.company.iter().map(ToString::to_string));
@@ -259,7 +259,7 @@ fn described(lead: &NewLead) -> String {
         1 => parts.push("1 custom field".to_owned()),
         count => parts.push(format!("{count} custom fields")),
     }
-    shortened(&parts.join(", "))
+    Shortened::of(&parts.join(", "))
 }
 
 fn judge(rows: &[Row], mapping: &Mapping, import: &Import) -> Judgment {
@@ -287,12 +287,23 @@ fn rows_text(import: &Import) -> String {
     format!("{about}{} {}", grouped(rows), if rows == 1 { "row" } else { "rows" })
 }
 
-fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(PREVIEW_CHARS).collect();
-    if short.len() < text.len() {
-        short.push('…');
+/// A text of the file, which may be too long for the preview.
+#[derive(Debug, Clone, Default)]
+struct Shortened {
+    /// The beginning of the text.
+    short: String,
+    /// The whole text, as a title.
+    whole: String,
+}
+
+impl Shortened {
+    fn of(text: &str) -> Self {
+        let mut short: String = text.chars().take(PREVIEW_CHARS).collect();
+        if short.len() < text.len() {
+            short.push('…');
+        }
+        Self { short, whole: text.to_owned() }
     }
-    short
 }
 
 #[cfg(test)]
@@ -301,6 +312,7 @@ mod tests {
 
     #[test]
     fn long_cells_are_shortened_between_characters() {
+        let shortened = |text: &str| Shortened::of(text).short;
         assert_eq!(shortened("é"), "é");
         assert_eq!(shortened(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
     }

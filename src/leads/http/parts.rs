@@ -238,26 +238,34 @@ pub(super) struct ChangeView {
     pub(super) old: String,
     /// The value after, or empty text.
     pub(super) new: String,
+    /// The whole value before, if `old` is only its beginning.
+    pub(super) whole_old: Option<String>,
+    /// The whole value after, if `new` is only its beginning.
+    pub(super) whole_new: Option<String>,
 }
 
 impl ChangeView {
     fn of(change: &FieldChange) -> Self {
         let text = |value| label(change.field, &text_of(value));
-        Self { label: change.field.label().to_owned(), old: text(&change.old), new: text(&change.new) }
+        Self::between(change.field.label().to_owned(), text(&change.old), text(&change.new))
     }
 
     fn of_custom(change: &CustomFieldChange) -> Self {
-        let text = |value: &Option<FieldText>| shortened(&optional_text(value));
-        Self { label: change.name.to_string(), old: text(&change.old), new: text(&change.new) }
+        Self::between(change.name.to_string(), optional_text(&change.old), optional_text(&change.new))
+    }
+
+    fn between(label: String, old: String, new: String) -> Self {
+        let ((old, whole_old), (new, whole_new)) = (shortened(old), shortened(new));
+        Self { label, old, new, whole_old, whole_new }
     }
 }
 
-/// Shortens a long text of the history to what a person reads there.
-fn shortened(text: &str) -> String {
+/// Shortens a long text of the history to what a person reads there. Also returns the whole text, if it is longer.
+fn shortened(text: String) -> (String, Option<String>) {
     const SHOWN: usize = 200;
     match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
+        Some((at, _)) => (format!("{}…", &text[..at]), Some(text)),
+        None => (text, None),
     }
 }
 
