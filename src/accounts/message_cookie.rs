@@ -65,12 +65,12 @@ fn sealed(policy: &CookiePolicy, keys: &KeyRing, text: &str, now: Timestamp) -> 
 
 fn opened(policy: &CookiePolicy, keys: &KeyRing, headers: &HeaderMap, now: Timestamp) -> Option<String> {
     let (name, signed) = (with_port(policy, signed_name(policy)), signed_name(policy));
-    let values = cookies_named(headers, &name).filter(|value| value.len() <= MAX_BYTES);
-    let verified = |value| {
+    let mut values = cookies_named(headers, &name).filter(|value| value.len() <= MAX_BYTES);
+    let verified = values.find_map(|value| {
         let keys = [Some(keys.current()), keys.previous()];
         keys.into_iter().flatten().find_map(|key| key.verify(signed, value))
-    };
-    let (expires, text) = values.into_iter().find_map(verified)?.split_once('.')?;
+    });
+    let (expires, text) = verified?.split_once('.')?;
     let is_current = expires.parse::<i64>().is_ok_and(|expires| now.as_second() < expires);
     String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok().filter(|_| is_current)?).ok()
 }

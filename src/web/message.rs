@@ -4,6 +4,7 @@
 //! application puts words or a form into our pages. The next whole page shows it and removes the cookie; fragments,
 //! files, redirects and answers for programs leave it alone.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -14,7 +15,41 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::{Deserialize, Serialize};
 
 use super::request::{Form, Htmx};
-use super::respond::{Tone, Undo};
+
+/// The tone of a toast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tone {
+    /// The action was done.
+    Success,
+    /// Information.
+    Info,
+    /// The action was not done.
+    Error,
+}
+
+impl Tone {
+    /// Returns the name of the tone, as the script and the stylesheet know it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Info => "info",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// The form in a toast that undoes what the toast reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The address that the form is sent to.
+    pub action: String,
+    /// The element that the answer replaces, as a CSS selector. Without it, the answer is a page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The fields of the form.
+    pub fields: Vec<(Cow<'static, str>, String)>,
+}
 
 /// A message that the page after a redirect shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,14 @@
 //! Responses: pages, fragments, JSON, redirects, toasts.
 
-use std::borrow::Cow;
-
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use super::error::WebError;
 use super::isolate;
-use super::message::Message;
+pub use super::message::{Message, Tone, Undo};
 use super::pages::PageContext;
 use crate::store::idempotency::Answer;
 use crate::web::problem::Problem;
@@ -46,29 +44,6 @@ pub fn instead_of_page(mut page: Response, address: &str) -> Response {
     page
 }
 
-/// The tone of a toast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tone {
-    /// The action was done.
-    Success,
-    /// Information.
-    Info,
-    /// The action was not done.
-    Error,
-}
-
-impl Tone {
-    /// Returns the name of the tone, as the script and the stylesheet know it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Info => "info",
-            Self::Error => "error",
-        }
-    }
-}
-
 /// Adds a toast that the page of an htmx request shows. If the answer is a redirect, the page after it shows the toast, as
 /// for [`with_toast_there`].
 pub fn with_toast(response: Response, tone: Tone, text: &str) -> Response {
@@ -93,18 +68,6 @@ pub fn with_event(mut response: Response, name: &str, detail: &serde_json::Value
     let event = json!({ name: detail });
     response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
     response
-}
-
-/// The form in a toast that undoes what the toast reports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Undo {
-    /// The address that the form is sent to.
-    pub action: String,
-    /// The element that the answer replaces, as a CSS selector. Without it, the answer is a page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// The fields of the form.
-    pub fields: Vec<(Cow<'static, str>, String)>,
 }
 
 /// Adds a toast about a change, with a button that undoes it, as [`with_toast`] does.

@@ -10,8 +10,8 @@ use crate::base::identity::{Actor, SignedIn};
 use crate::base::values::{Email, Name, OrderId, UsState};
 use crate::leads::Leads;
 use crate::leads::domain::{
-    Action, Company, CustomFieldChange, FieldChange, FieldText, HistoryEntry, Lead, LeadField, LeadId,
-    LeadSource, Owner, Phone, Score, Status, Stock,
+    Action, Company, CustomFieldChange, FieldChange, HistoryEntry, Lead, LeadField, LeadId, LeadSource,
+    Owner, Phone, Score, Status, Stock,
 };
 use crate::leads::texts::{optional_text, text_of};
 use crate::shared::forms::RawForm;
@@ -263,7 +263,8 @@ impl ChangeView {
 /// Shortens a long text of the history to what a person reads there. Also returns the whole text, if it is longer.
 fn shortened(text: String) -> (String, Option<String>) {
     const SHOWN: usize = 200;
-    match text.char_indices().nth(SHOWN) {
+    let end = text.char_indices().nth(SHOWN);
+    match end {
         Some((at, _)) => (format!("{}…", &text[..at]), Some(text)),
         None => (text, None),
     }

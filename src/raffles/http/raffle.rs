@@ -319,7 +319,7 @@ impl LiveView {
     fn winner_named(&self) -> Option<String> {
         let WinnerState { name, email, yours, .. } = self.state.winner.as_ref()?;
         match (name, email) {
-            (Some(name), Some(email)) if !yours => Some(format!("{}, {email}", isolated(name))),
+            (Some(name), Some(email)) if !yours => Some(format!("{}, {email}", isolated(name.as_str()))),
             _ => None,
         }
     }
