@@ -48,7 +48,7 @@ use crate::web::origin::{self, OriginKeys};
 use crate::web::problem::Problem;
 use crate::web::routes::Route;
 use crate::web::time_limit;
-use crate::web::{assets, compress, headers, health, panic, present};
+use crate::web::{assets, compress, headers, health, panic, present, theme_form};
 
 /// The platform of the application: what differs between the local server, Lambda and WebAssembly.
 pub struct Platform {
@@ -268,6 +268,7 @@ impl App {
 pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let routes = assets::routes()
         .and(health::routes(app.health()))
+        .and(theme_form::routes(app.cookies.secure))
         .and(dashboard::routes(app.dashboard()))
         .and(accounts::routes(app.accounts()))
         .and(audit::routes(app.audit()))

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use http::{HeaderMap, header};
 use jiff::SignedDuration;
 
 use super::keys::CookieKeys;
+pub(super) use crate::web::request::cookies_named;
 
 /// How cookies are signed and named.
 #[derive(Debug, Clone)]
@@ -23,16 +23,6 @@ pub struct CookiePolicy {
 /// Returns a cookie's name with the port of a local server.
 pub(super) fn with_port(policy: &CookiePolicy, name: &str) -> String {
     policy.port.map_or_else(|| name.to_owned(), |port| format!("{name}-{port}"))
-}
-
-/// Returns the values of the cookies of this name. Cookies of other applications are skipped, whatever bytes they
-/// contain.
-pub(super) fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(header::COOKIE).iter();
-    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(move |pair| {
-        let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
-        str::from_utf8(value.trim_ascii()).ok()
-    })
 }
 
 /// Creates a cookie that only this server reads and that forms of other sites do not send.

@@ -25,5 +25,7 @@ mod query;
 pub mod request;
 pub mod respond;
 pub mod routes;
+pub mod theme;
+pub mod theme_form;
 pub mod time_limit;
 pub mod unsent;

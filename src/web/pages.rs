@@ -8,7 +8,8 @@ use std::convert::Infallible;
 
 use super::assets;
 use super::message::Message;
-use super::request::BasePath;
+use super::request::{BasePath, page_before};
+use super::theme::Theme;
 use crate::base::identity::SignedIn;
 use crate::base::{calendar, display_zone};
 
@@ -23,16 +24,28 @@ pub struct PageContext {
     pub account: Option<SignedIn>,
     /// The message of the form that led to the page.
     pub message: Option<Message>,
+    /// The theme.
+    pub theme: Theme,
+    /// The address to return to after a form of the layout, with the prefix.
+    pub back: String,
 }
 
 impl PageContext {
     /// Creates the context of a request.
     pub fn of(parts: &Parts) -> Self {
+        let base = parts.extensions.get::<BasePath>().cloned().unwrap_or_default().0;
+        // The answer to a form has no address that can be opened, so it returns to the page before.
+        let back = match parts.method.is_safe() {
+            true => parts.uri.path_and_query().map(|address| format!("{base}{address}")),
+            false => page_before(&parts.headers),
+        };
         Self {
-            base: parts.extensions.get::<BasePath>().cloned().unwrap_or_default().0,
+            back: back.unwrap_or_else(|| format!("{base}/")),
+            base,
             path: parts.uri.path().to_owned(),
             account: parts.extensions.get::<SignedIn>().cloned(),
             message: parts.extensions.get::<Message>().cloned(),
+            theme: Theme::of(&parts.headers),
         }
     }
 

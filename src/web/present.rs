@@ -16,7 +16,7 @@ use crate::base::identity::SignedIn;
 use crate::base::telemetry::RequestId;
 use crate::web::error::WebError;
 use crate::web::pages::PageContext;
-use crate::web::request::Form;
+use crate::web::request::{Form, page_before};
 use crate::web::respond::{Tone, header_text, html, see_other, with_toast};
 use crate::web::unsent::{Unsent, UnsentForm};
 
@@ -176,14 +176,6 @@ fn sign_in_again(context: PageContext, response: &mut Response, headers: &Header
 fn back(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let failed = uri.path_and_query().map(|path| path.as_str()).unwrap_or_default();
     page_before(headers).filter(|before| !method.is_safe() || !before.ends_with(failed))
-}
-
-/// Returns the path and query of the page that sent a form, if it is ours.
-fn page_before(headers: &HeaderMap) -> Option<String> {
-    let uri: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
-    let host = headers.get(header::HOST)?.to_str().ok()?;
-    let is_ours = uri.authority().is_some_and(|authority| authority.as_str().eq_ignore_ascii_case(host));
-    uri.path_and_query().filter(|_| is_ours).map(ToString::to_string)
 }
 
 fn page(

@@ -104,6 +104,33 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     }
 }
 
+/// Returns the values of the cookies of this name. Cookies of other applications are skipped, whatever bytes they
+/// contain.
+pub fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(header::COOKIE).iter();
+    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(move |pair| {
+        let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
+        str::from_utf8(value.trim_ascii()).ok()
+    })
+}
+
+/// Returns the part of a local path after our prefix, or `None` if a browser could resolve the address to another host.
+/// Browsers treat `//host` and `/\host` as other hosts, and drop control characters before they parse an address.
+pub fn local_path<'a>(base: &str, next: &'a str) -> Option<&'a str> {
+    let path = next.strip_prefix(base)?;
+    let plain = next.len() <= 2_000 && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let local = path.starts_with('/') && !path.starts_with("//") && !next.starts_with("//");
+    (plain && local).then_some(path)
+}
+
+/// Returns the path and query of the page that sent a form, if it is ours.
+pub fn page_before(headers: &HeaderMap) -> Option<String> {
+    let uri: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let is_ours = uri.authority().is_some_and(|authority| authority.as_str().eq_ignore_ascii_case(host));
+    uri.path_and_query().filter(|_| is_ours).map(ToString::to_string)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +161,41 @@ mod tests {
             let tags = parsed(values);
             assert_eq!((tags.only(), tags.has("3")), (only, has), "{values:?}");
         }
+    }
+
+    #[test]
+    fn only_local_paths_are_redirect_targets() {
+        for (base, next, path) in [
+            ("", "/leads", Some("/leads")),
+            ("", "/leads?q=a%20b&state=NY", Some("/leads?q=a%20b&state=NY")),
+            ("", "/", Some("/")),
+            ("", "/leads?next=//evil.example", Some("/leads?next=//evil.example")),
+            ("", "", None),
+            ("", "leads", None),
+            ("", "//evil.example", None),
+            ("", "///evil.example", None),
+            ("", "/\\evil.example", None),
+            ("", "\\/evil.example", None),
+            ("", "/leads\\evil", None),
+            ("", "/\t/evil.example", None),
+            ("", "/\n/evil.example", None),
+            ("", "\t//evil.example", None),
+            ("", " /leads", None),
+            ("", "/leads x", None),
+            ("", "/l\u{e9}ads", None),
+            ("", "https://evil.example/", None),
+            ("", "javascript:alert(1)", None),
+            ("", "@evil.example", None),
+            ("", "/leads\r\nSet-Cookie: a=b", None),
+            ("/prod", "/prod/leads", Some("/leads")),
+            ("/prod", "/prod", None),
+            ("/prod", "/production", None),
+            ("/prod", "/leads", None),
+            ("/prod", "/prod//evil.example", None),
+            ("/prod", "//evil.example/prod/", None),
+        ] {
+            assert_eq!(local_path(base, next), path, "{next:?} under {base:?}");
+        }
+        assert_eq!(local_path("", &format!("/{}", "x".repeat(2_000))), None);
     }
 }

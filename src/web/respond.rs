@@ -20,7 +20,7 @@ use crate::web::problem::Problem;
 pub fn html(status: StatusCode, template: &impl Template) -> Result<Response, Problem> {
     let text =
         template.render().map_err(|error| WebError::Internal(format!("a template failed: {error}")))?;
-    Ok((status, [(header::VARY, "HX-Request")], Html(isolate::resolve(text))).into_response())
+    Ok((status, [(header::VARY, "HX-Request, Cookie")], Html(isolate::resolve(text))).into_response())
 }
 
 /// Redirects to another page after a form. For a fragment, htmx follows the redirect.

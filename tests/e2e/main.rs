@@ -79,6 +79,7 @@ mod streams;
 mod support;
 mod telemetry;
 mod template;
+mod themes;
 mod tokens;
 mod two_factor;
 mod upgrades;
@@ -167,6 +168,7 @@ modules![
     streams,
     telemetry,
     template,
+    themes,
     tokens,
     two_factor,
     upgrades,

@@ -274,7 +274,7 @@ async fn one_address_serves_the_page_or_its_fragment(environment: TestEnvironmen
     ] {
         let whole = ann.get(&path).send().await.expect(200);
         assert!(whole.text().starts_with("<!doctype html>"), "{path}");
-        assert_eq!(whole.header("vary"), "HX-Request", "{path}");
+        assert_eq!(whole.header("vary"), "HX-Request, Cookie", "{path}");
         let part = ann.get(&path).header("hx-request", "true").send().await.expect(200);
         assert!(part.text().trim_start().starts_with(begin), "{path}: {}", part.text());
         let restored = ann.get(&path).header("hx-request", "true");

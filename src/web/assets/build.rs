@@ -27,9 +27,10 @@ const SCRIPT_FOLDER: &str = "app";
 /// A constant can be used at the top level only after its file. Listeners of the same event run in this order too, so
 /// `live.js` is before `failures.js`, which shows a panel even if an update of the page has to wait, and before
 /// `focus.js`, which acts after old toasts are removed.
-const SCRIPTS: [&str; 19] = [
+const SCRIPTS: [&str; 20] = [
     "shared.js",
     "toast.js",
+    "theme.js",
     "live.js",
     "failures.js",
     "session.js",

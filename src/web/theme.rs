@@ -1,0 +1,112 @@
+//! The theme of pages: that of the system, light or dark.
+//!
+//! A cookie keeps it, because it belongs to a browser and also applies before signing in. The server writes it into
+//! every page, so a page never appears in the other theme first.
+
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::request::cookies_named;
+
+/// The name of the cookie.
+const COOKIE: &str = "theme";
+
+/// How long the cookie is kept, in seconds: a year.
+const MAX_AGE: u32 = 31_536_000;
+
+/// A theme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    /// That of the system.
+    #[default]
+    System,
+    /// Always light.
+    Light,
+    /// Always dark.
+    Dark,
+}
+
+impl Theme {
+    const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// Returns the theme that a browser asks for. Other applications on the host may use the cookie's name, so an unknown
+    /// value is skipped.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let named = |value: &str| [Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == value);
+        cookies_named(headers, COOKIE).find_map(named).unwrap_or_default()
+    }
+
+    /// Returns the name in forms, in the cookie and in the stylesheet.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// Returns the name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::System => "System",
+            Self::Light => "Light",
+            Self::Dark => "Dark",
+        }
+    }
+
+    /// Returns the name if the theme does not follow the system.
+    pub fn fixed(self) -> Option<&'static str> {
+        (self != Self::System).then(|| self.name())
+    }
+
+    /// Returns the color schemes that pages support: the value of CSS's `color-scheme`.
+    pub fn color_scheme(self) -> &'static str {
+        self.fixed().unwrap_or("light dark")
+    }
+
+    /// Returns all themes, each with whether it is this one.
+    pub fn choices(self) -> [(Self, bool); 3] {
+        Self::ALL.map(|theme| (theme, theme == self))
+    }
+
+    /// Returns the `Set-Cookie` that keeps the theme under a prefix of paths. The script of pages reads the cookie.
+    pub fn cookie(self, base: &str, secure: bool) -> String {
+        let path = if base.is_empty() { "/" } else { base };
+        let age = if self == Self::System { 0 } else { MAX_AGE };
+        let secure = if secure { "; Secure" } else { "" };
+        format!("{COOKIE}={}; Path={path}; Max-Age={age}; SameSite=Lax{secure}", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, header};
+
+    use super::*;
+
+    #[test]
+    fn the_theme_is_that_of_the_cookie_or_the_systems() {
+        for (cookie, theme) in [
+            ("theme=dark", Theme::Dark),
+            ("holdfast=abc; theme=light", Theme::Light),
+            ("theme=system", Theme::System),
+            ("theme=blue; theme=dark", Theme::Dark),
+            ("theme=\"><script>", Theme::System),
+            ("themes=dark", Theme::System),
+            ("", Theme::System),
+        ] {
+            let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(cookie))]);
+            assert_eq!(Theme::of(&headers), theme, "{cookie}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_is_of_the_application_only() {
+        let dark = "theme=dark; Path=/; Max-Age=31536000; SameSite=Lax";
+        assert_eq!(Theme::Dark.cookie("", false), dark);
+        let light = "theme=light; Path=/prod; Max-Age=31536000; SameSite=Lax; Secure";
+        assert_eq!(Theme::Light.cookie("/prod", true), light);
+        assert_eq!(Theme::System.cookie("", false), "theme=system; Path=/; Max-Age=0; SameSite=Lax");
+    }
+}

@@ -1,0 +1,64 @@
+//! The theme without a script: a form that returns to its page, and pages that have the theme from the server.
+
+use holdfast::base::identity::Role;
+
+use crate::support::workspace::Workspace;
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        host: a_theme_is_kept_in_a_cookie_and_returns_to_its_page,
+            a_theme_never_leads_to_another_site
+    ]
+}
+
+async fn a_theme_is_kept_in_a_cookie_and_returns_to_its_page(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Agent, "Ann Lee").await.always("sec-fetch-site", "same-origin");
+    for who in [&ann, &workspace.visitor().always("sec-fetch-site", "same-origin")] {
+        let page = who.get("/raffles/verify?draw=1").send().await.expect(200);
+        assert!(page.text().contains("<html lang=\"en\">"), "a page follows the system");
+        assert!(
+            page.text().contains("name=\"next\" value=\"/raffles/verify?draw=1\""),
+            "the form knows its page"
+        );
+        let form = [("next", "/raffles/verify?draw=1"), ("theme", "dark")];
+        let changed = who.post("/theme").form(&form).send().await.expect(303);
+        assert_eq!(changed.header("location"), "/raffles/verify?draw=1");
+        let cookie = changed.header("set-cookie");
+        assert_eq!(cookie, "theme=dark; Path=/; Max-Age=31536000; SameSite=Lax");
+
+        for (path, status) in [("/raffles/verify", 200), ("/sign-in", 200), ("/nowhere", 404)] {
+            let page = who.get(path).header("accept", "text/html").send().await;
+            if page.status.as_u16() == 303 {
+                continue;
+            }
+            let page = page.expect(status);
+            assert!(page.text().contains("<html lang=\"en\" data-theme=\"dark\">"), "{path}");
+            assert!(page.text().contains("<meta name=\"color-scheme\" content=\"dark\">"), "{path}");
+            assert!(page.text().contains("value=\"dark\" aria-pressed=\"true\""), "{path}");
+            assert!(page.header("cache-control") == "no-store", "{path}: no cache keeps a theme");
+        }
+        let system =
+            who.post("/theme").form(&[("next", "/raffles/verify"), ("theme", "system")]).send().await;
+        assert_eq!(system.expect(303).header("set-cookie"), "theme=system; Path=/; Max-Age=0; SameSite=Lax");
+        let page = who.get("/raffles/verify").send().await.expect(200);
+        assert!(!page.text().contains("data-theme=\""), "the cookie is gone");
+        let script = who.post("/theme").header("hx-request", "true").form(&[("theme", "light")]);
+        assert_eq!(script.send().await.expect(204).header("location"), "", "the script needs no page");
+        who.post("/theme").form(&[("theme", "blue")]).send().await.expect(400);
+    }
+}
+
+async fn a_theme_never_leads_to_another_site(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let visitor = workspace.visitor();
+    for next in ["https://evil.example/", "//evil.example", "/\\evil.example", "leads", ""] {
+        let request = visitor.post("/theme").header("sec-fetch-site", "same-origin");
+        let answer = request.form(&[("next", next), ("theme", "dark")]).send().await.expect(303);
+        assert_eq!(answer.header("location"), "/", "{next}");
+    }
+    let elsewhere = visitor.post("/theme").header("origin", "https://evil.example");
+    elsewhere.form(&[("theme", "dark")]).send().await.expect(403);
+}
