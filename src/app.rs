@@ -46,7 +46,7 @@ use crate::web::message::{self, MessageCookies};
 use crate::web::observe::{self, Observer};
 use crate::web::origin::{self, OriginKeys};
 use crate::web::problem::Problem;
-use crate::web::routes::Route;
+use crate::web::routes::{Route, Routes};
 use crate::web::time_limit;
 use crate::web::{assets, compress, headers, health, panic, present, theme_form};
 
@@ -111,6 +111,8 @@ pub struct App {
     pub free_disk: Option<FreeDisk>,
     /// The last readiness result.
     pub readiness: LastReadiness,
+    /// Whether `/styleguide` exists: on a local server.
+    pub has_styleguide: bool,
 }
 
 /// How many sessions and tokens a process caches.
@@ -143,6 +145,7 @@ impl App {
             heartbeats: Heartbeats::default(),
             free_disk: None,
             readiness: LastReadiness::default(),
+            has_styleguide: false,
         }
     }
 }
@@ -280,7 +283,8 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .and(inventory::routes(app.inventory()))
         .and(commands::routes(app.commands()))
         .and(rules::routes(app.rules()))
-        .and(projections::routes(app.projections()));
+        .and(projections::routes(app.projections()))
+        .and(local_routes(&app));
     let (router, list) = routes.into_parts();
     let router = router
         .fallback(async || Problem::from(WebError::NotFound))
@@ -303,6 +307,16 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .layer(from_fn_with_state(dynamo, time_limit::limit_time))
         .layer(from_fn_with_state(Observer { telemetry, clock, rng }, observe::observe));
     (router, list)
+}
+
+/// Returns the routes that only a local server has.
+fn local_routes(app: &App) -> Routes {
+    #[cfg(feature = "local")]
+    if app.has_styleguide {
+        return crate::styleguide::routes();
+    }
+    let _ = app;
+    Routes::default()
 }
 
 /// The maximum size of a request body in bytes. Routes that accept files set their own limit.

@@ -24,6 +24,7 @@
 //! | [`rules`] | commands that events and schedules trigger |
 //! | [`projections`] | the consumers of the table's stream: statistics, rules, dead letters |
 //! | [`dashboard`] | the start page of viewers and agents |
+//! | `styleguide` | every token and component of the pages, for a local server (feature `local`) |
 //! | [`app`] | the whole application: the services of all features, their routes, and the layers around them |
 //! | [`hosts`] | what a process provides: configuration and, with features, threads, the log, AWS, Kafka and Lambda |
 //!
@@ -60,4 +61,6 @@ pub mod rules;
 pub mod shared;
 pub mod stats;
 pub mod store;
+#[cfg(feature = "local")]
+pub mod styleguide;
 pub mod web;

@@ -71,6 +71,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     app.state_locks = Some(StateLocks::default());
     app.trusted_proxies = options.trusted_proxies;
     app.free_disk = Some(free_disk(data.path().to_owned()));
+    app.has_styleguide = true;
     let served = async {
         create_table(&app.dynamo).await?;
         let commands = start_command_server(&data, &app, &engine, &address);

@@ -114,6 +114,7 @@ impl Workspace {
             heartbeats: Heartbeats::default(),
             free_disk: None,
             readiness: LastReadiness::default(),
+            has_styleguide: true,
         };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
