@@ -23,6 +23,7 @@ mod search;
 mod sign_in_dialog;
 mod swaps;
 mod texts;
+mod themes;
 
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
@@ -54,6 +55,7 @@ pub fn all() -> Vec<Case> {
         sign_in_dialog::all(),
         swaps::all(),
         texts::all(),
+        themes::all(),
     ]
     .concat()
 }
