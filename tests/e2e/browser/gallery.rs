@@ -333,6 +333,7 @@ impl Maker<'_> {
         self.page("account", "/account");
         self.page("dashboard", "/");
         self.page("welcome", "/welcome");
+        self.page("styleguide", "/styleguide");
         self.page("not-found", "/nowhere");
         self.page_of(Visitor::SignedOut, "sign-in", "/sign-in");
         self.page_of(Visitor::SignedOut, "sign-up", "/sign-up");
