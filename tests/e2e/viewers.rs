@@ -21,7 +21,7 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-const REFUSAL: &str = "You need agent access to make changes.";
+const REFUSAL: &str = "Viewers can only read. Ask an administrator for agent access.";
 
 /// The addresses of one record of each kind.
 struct Records {
