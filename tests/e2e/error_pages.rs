@@ -29,7 +29,7 @@ fn assert_error(page: &Response, title: &str, name: &str) {
     let html = page.text();
     assert!(html.contains(&format!("<h1 id=\"error-heading\">{title}.</h1>")), "{name}: {html}");
     assert!(html.contains(&format!("<title>{title} · Holdfast</title>")), "{name}: {html}");
-    assert!(html.contains("href=\"/\">Start page</a>"), "{name}: {html}");
+    assert!(html.contains("href=\"/\">Go to home page</a>"), "{name}: {html}");
 }
 
 async fn every_error_page_keeps_the_navigation_of_a_signed_in_person(environment: TestEnvironment) {
@@ -54,7 +54,7 @@ async fn every_error_page_keeps_the_navigation_of_a_signed_in_person(environment
             assert_error(&page, title, title);
         }
         assert!(page.text().contains(NAVIGATION), "{status} has no navigation: {}", page.text());
-        assert!(page.text().contains("Ann Lee") && page.text().contains(">Start page</a>"), "{status}");
+        assert!(page.text().contains("Ann Lee") && page.text().contains(">Go to home page</a>"), "{status}");
     }
     let viewer = at_a_page(workspace.session(Role::Viewer, "Vera Poe").await);
     let page = viewer.get("/leads/new").send().await.expect(403);

@@ -112,7 +112,7 @@ async fn a_form_sent_twice_makes_one_order(environment: TestEnvironment) {
     // Going back and sending other values is another order and needs another key.
     let other = fields(&form[0].1, &["NY"], "1");
     let answer = ann.post("/orders").form(&other).send().await.expect(422);
-    assert_first(answer.text(), "No order was created", "This form created an order before.");
+    assert_first(answer.text(), "No order was created", "This form already created an order.");
     let other = fields(&hidden(answer.text(), "key"), &["NY"], "1");
     ann.post("/orders").form(&other).send().await.expect(303);
     assert_eq!(orders(&ann).await.len(), 2);
