@@ -2,6 +2,7 @@
 
 use super::tokens::{Color, Pair, Token, Tokens};
 use crate::leads::domain::{Status, Stock};
+use crate::shared::charts::{Bar, Chart, Point, Series, Sparkline};
 use crate::shared::pages::*;
 
 #[derive(Template)]
@@ -13,6 +14,10 @@ struct StyleguidePage {
     scales: Vec<(&'static str, Vec<Token>)>,
     leads: Vec<SampleLead>,
     phases: [SamplePhase; 4],
+    /// Bars with their text and whether they are full.
+    bars: [(Bar, &'static str, bool); 3],
+    sparkline: Sparkline,
+    chart: Chart,
 }
 
 /// A lead in one of its statuses and stocks, as far as the parts of pages show it.
@@ -54,6 +59,17 @@ fn leads() -> Vec<SampleLead> {
     ]
 }
 
+/// The values of the charts.
+const VALUES: [u64; 7] = [3, 5, 4, 8, 2, 6, 7];
+
+fn chart() -> Chart {
+    let series = [Series::new("Leads created", "created")];
+    let labels = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let points =
+        labels.into_iter().zip(VALUES).map(|(label, value)| Point::at(label.to_owned(), &[Some(value)]));
+    Chart::columns("Leads of a week", "Day", &series, &points.collect::<Vec<_>>())
+}
+
 /// `GET /styleguide`
 pub(super) async fn styleguide(context: PageContext) -> PageAnswer {
     let tokens = Tokens::of_stylesheet();
@@ -63,6 +79,13 @@ pub(super) async fn styleguide(context: PageContext) -> PageAnswer {
         pairs: tokens.pairs(),
         scales: tokens.scales(),
         leads: leads(),
+        bars: [
+            (Bar::new(4_u8, 10_u8), "4 of 10", false),
+            (Bar::new(10_u8, 10_u8), "10 of 10", true),
+            (Bar::new(0_u8, 10_u8), "0 of 10", false),
+        ],
+        sparkline: Sparkline::new("Stock of 30 days, now 7.".to_owned(), &VALUES.map(Some)),
+        chart: chart(),
         phases: [
             SamplePhase("open", "Open"),
             SamplePhase("sold-out", "Sold out"),

@@ -34,7 +34,7 @@ pub(super) struct Pair {
 /// The pairs that pages use: the front, the grounds below it, and the contrast that WCAG 2.2 AA requires.
 static PAIRS: [(&str, &[&str], f64); 10] = [
     ("--text", &["--ground", "--card", "--hover", "--edit"], 4.5),
-    ("--faint", &["--ground", "--card", "--hover", "--edit"], 4.5),
+    ("--faint", &["--ground", "--card", "--hover", "--edit", "--pill"], 4.5),
     ("--accent", &["--ground", "--card", "--hover", "--edit"], 4.5),
     ("--on-accent", &["--accent", "--accent-hover"], 4.5),
     ("--good", &["--good-ground", "--card", "--edit"], 4.5),
