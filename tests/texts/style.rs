@@ -52,9 +52,10 @@ const BANNED: [(&str, &str); 46] = [
 /// Marks that no text has, and what to write instead.
 const MARKS: [(&str, &str); 4] = [("...", "…"), ("’", "'"), ("  ", "one space"), ("!!", "a period")];
 /// Names, and terms that are always capitalized.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "Carolina",
     "Columbia",
+    "Cookie",
     "Dakota",
     "Hampshire",
     "Holdfast",
@@ -109,7 +110,7 @@ fn is_title_case(text: &str) -> bool {
         let mut letters = word.chars();
         letters.next().is_some_and(char::is_uppercase) && letters.any(char::is_lowercase)
     };
-    let is_name = |word: &&str| NAMES.contains(&word.trim_matches(|c: char| !c.is_alphanumeric()));
+    let is_name = |word: &&str| NAMES.contains(&word.trim_matches(|c: char| !c.is_alphabetic()));
     (2..=6).contains(&words.len())
         && !text.contains(':')
         && words.iter().all(|word| is_capitalized(word))

@@ -194,7 +194,11 @@ impl LinkPage {
             }
             LinkPurpose::Invitation => (
                 "Join Holdfast",
-                format!("You're invited as {} with the email {}.", account.role, isolated(account.email.as_str())),
+                format!(
+                    "You're invited as {} with the email {}.",
+                    account.role,
+                    isolated(account.email.as_str())
+                ),
                 "Join",
             ),
             LinkPurpose::Reset => (

@@ -28,5 +28,5 @@ document.addEventListener("submit", async (event) => {
   const answer = await fetch(form.action, options).catch(() => null);
   if (answer?.ok) return;
   applyTheme(before);
-  toast("error", "The theme could not be saved. Please try again.");
+  toast("error", "The theme was not saved. Try again.");
 });
