@@ -1,7 +1,6 @@
 //! A bar for a part of a whole.
 
 use askama::Template;
-use askama::filters::HtmlSafe;
 
 use super::scale::Share;
 
@@ -18,8 +17,6 @@ impl Bar {
         Self { filled: Share::visible(part, whole) }
     }
 }
-
-impl HtmlSafe for Bar {}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
 //! Columns or a line over time, with an axis, a name for each value, and a table of all values.
 
 use askama::Template;
-use askama::filters::HtmlSafe;
 use jiff::civil::Date;
 
 use super::scale::{GridLine, Scale, Share};
@@ -208,8 +207,6 @@ impl Chart {
         self.series.iter().zip(CLASSES).map(|(series, class)| (series.name, class))
     }
 }
-
-impl HtmlSafe for Chart {}
 
 fn most(points: &[Point]) -> u64 {
     points.iter().flat_map(|point| &point.values).flatten().max().copied().unwrap_or_default()

@@ -2,8 +2,6 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use askama::filters::HtmlSafe;
-
 use crate::shared::numbers::compact;
 
 /// A part of the width or height of a drawing, in thousandths. It is displayed as a length: `12.5%`.
@@ -56,8 +54,6 @@ impl Display for Share {
         }
     }
 }
-
-impl HtmlSafe for Share {}
 
 /// An axis from zero to a round number, in equal round steps.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,6 @@
 //! A small line for a row of a table.
 
 use askama::Template;
-use askama::filters::HtmlSafe;
 
 use super::scale::Share;
 
@@ -39,8 +38,6 @@ impl Sparkline {
         Self { name, points, end: known.last().copied() }
     }
 }
-
-impl HtmlSafe for Sparkline {}
 
 #[cfg(test)]
 mod tests {
