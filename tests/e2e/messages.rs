@@ -100,13 +100,11 @@ async fn only_a_whole_page_takes_the_message(environment: TestEnvironment) {
         let answer = request.send().await;
         assert!(answer.status.is_success() || answer.status.is_redirection(), "{answer:?}");
         assert_eq!(message_cookie(&answer), None, "{answer:?}");
-        assert!(!String::from_utf8_lossy(&answer.body).contains("Nothing was changed."), "{answer:?}");
+        assert!(!String::from_utf8_lossy(&answer.body).contains("No changes to save."), "{answer:?}");
     }
     // Also a page that explains a failure is a page.
     let failed = ann.get("/leads/019f0000-0000-7000-8000-000000000000").send().await.expect(404);
-    assert!(
-        messages(failed.text()).0.contains("<div class=\"toast info\"><p>Nothing was changed.</p></div>")
-    );
+    assert!(messages(failed.text()).0.contains("<div class=\"toast info\"><p>No changes to save.</p></div>"));
     assert!(message_cookie(&failed).is_some());
 }
 
@@ -117,12 +115,12 @@ async fn a_message_has_the_form_that_undoes_the_change(environment: TestEnvironm
     let (address, fields) = undo(messages(&page(&ann, saved.header("location")).await).0);
     let undone = ann.post(&address).form(&fields).send().await.expect(303);
     assert_eq!(read(&ann, &lead).await["leadScore"], 50);
-    assert!(messages(&page(&ann, undone.header("location")).await).0.contains("<p>Changed back.</p>"));
+    assert!(messages(&page(&ann, undone.header("location")).await).0.contains("<p>Version restored.</p>"));
 
     let delete = format!("{}/delete", saved.header("location"));
     let deleted = ann.post(&delete).form(&[("version", "3")]).send().await.expect(303);
     let list = page(&ann, deleted.header("location")).await;
-    assert!(messages(&list).0.contains("<p>The lead was deleted."), "{list}");
+    assert!(messages(&list).0.contains("<p>Lead deleted."), "{list}");
     let (address, fields) = undo(messages(&list).0);
     ann.post(&address).form(&fields).send().await.expect(303);
     assert_eq!(read(&ann, &lead).await["version"], 5);
@@ -148,5 +146,5 @@ async fn words_that_another_application_puts_into_the_cookie_are_not_shown(envir
     }
     let visitor = workspace.visitor().always("cookie", &format!("{name}={sealed}"));
     let answer = visitor.get("/sign-in").send().await.expect(200);
-    assert!(messages(answer.text()).0.contains("Nothing was changed."), "{}", answer.text());
+    assert!(messages(answer.text()).0.contains("No changes to save."), "{}", answer.text());
 }

@@ -463,7 +463,7 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
     agent.post(&path).form(&[("version", &version)]).send().await.expect(403);
     ann.post(&path).form(&[("version", &version)]).send().await.expect(303);
     let failed = ann.get("/automation/rules").send().await.expect(200);
-    let alert = "role=\"alert\"><div class=\"toast error\"><p>It was run again and failed again.";
+    let alert = "role=\"alert\"><div class=\"toast error\"><p>The run failed again.";
     assert!(failed.text().contains(alert), "{}", failed.text());
     stock(&workspace, "CA", 1).await;
     let version = runs(&ann, "state=PARKED").await[0]["version"].to_string();

@@ -53,7 +53,7 @@ async fn leads_are_found_edited_and_deleted_without_javascript(environment: Test
     ada.wait_for_text("#lead-rows", "Mary Jackson").await;
 
     // The message is a part of the page above its content, with the button that undoes the deletion.
-    ada.wait_for_text("#toast-status", "The lead was deleted.").await;
+    ada.wait_for_text("#toast-status", "Lead deleted.").await;
     let above = "const bottom = document.querySelector('.toast').getBoundingClientRect().bottom; \
                  return bottom > 0 && bottom <= document.querySelector('main h1').getBoundingClientRect().top";
     assert_eq!(ada.run(above, Vec::new()).await, true);
@@ -69,9 +69,9 @@ async fn a_message_appears_once_with_javascript(environment: TestEnvironment) {
     let lead = office.lead("Grace Hopper", 50).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.page(&lead)).await;
-    ada.click(At::Css(".rare details:last-child summary")).await;
-    ada.click(At::Named("Delete this lead")).await;
-    ada.wait_for_text("#toast-status", "The lead was deleted.").await;
+    ada.click(At::Css(".more-actions details:last-child summary")).await;
+    ada.click(At::Named("Delete lead")).await;
+    ada.wait_for_text("#toast-status", "Lead deleted.").await;
     assert_eq!(ada.count(".toast").await, 1);
     assert_eq!(ada.run("return document.cookie", Vec::new()).await, "", "no script reads the cookie");
     ada.click(At::Named("Undo")).await;
