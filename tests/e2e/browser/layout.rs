@@ -37,7 +37,7 @@ const FAULTS: &str = include_str!("layout.js");
 const WORD: &str = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch";
 
 /// All pages of the product. `{…}` stands for a record of its kind.
-const PAGES: [&str; 48] = [
+const PAGES: [&str; 49] = [
     "/",
     "/account",
     "/account/two-factor",
@@ -85,6 +85,7 @@ const PAGES: [&str; 48] = [
     "/raffles/{drawn}/verify",
     "/raffles/{raffle}/tickets",
     "/raffles/{drawn}/tickets",
+    "/styleguide",
     "/welcome",
 ];
 
@@ -200,16 +201,10 @@ async fn create_records(office: &Office) -> Vec<(&'static str, String)> {
     names.extend(create_rules(office, &admin).await);
     let person = json!({ "name": WORD, "email": format!("{WORD}@example.com"), "role": "agent" });
     let person: Value = admin.post("/api/accounts").json(&person).send().await.expect(201).json();
-    names.push(("{account}", account_id(&person)));
+    names.push(("{account}", id(&person).to_owned()));
     admin.post("/api/tokens").json(&json!({ "name": WORD })).send().await.expect(201);
     process_stream(&office.environment, &office.workspace).await;
     names
-}
-
-/// The id of a new account, which is beside its link.
-fn account_id(created: &Value) -> String {
-    let id = created["id"].as_str().or_else(|| created["account"]["id"].as_str());
-    id.unwrap_or_else(|| panic!("{created} has an id")).to_owned()
 }
 
 async fn create_leads(admin: &Client) -> Vec<(&'static str, String)> {
