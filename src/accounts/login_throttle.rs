@@ -205,10 +205,10 @@ mod tests {
     fn a_message_names_the_budget_and_the_time_to_wait() {
         for (scope, seconds, parts) in [
             (Scope::Email, 900, ["for this email", "Wait 15 minutes"]),
-            (Scope::Email, 61, ["signed in before", "Wait 2 minutes and"]),
-            (Scope::Device, 60, ["in this browser", "Wait 1 minute and"]),
-            (Scope::Network, 1, ["from your network", "Wait 1 minute and"]),
-            (Scope::Network, 0, ["from your network", "Wait 1 minute and"]),
+            (Scope::Email, 61, ["signed in before", "Wait 2 minutes"]),
+            (Scope::Device, 60, ["in this browser", "Wait 1 minute"]),
+            (Scope::Network, 1, ["from your network", "Wait 1 minute"]),
+            (Scope::Network, 0, ["from your network", "Wait 1 minute"]),
         ] {
             let words = Throttled { scope, seconds }.to_string();
             assert!(parts.iter().all(|part| words.contains(part)), "{words}");

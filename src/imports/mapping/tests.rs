@@ -144,7 +144,7 @@ fn values_of_some_fields_can_be_mapped() {
         (Field::Status, "Working", "Hot", "The status must be PROSPECT, QUALIFIED, or CONVERTED."),
         (Field::State, "Ontario", "ON", "a US state"),
         (Field::LeadScore, "Hot", "101", "a whole number from 0 to 100"),
-        (Field::Email, "a", "b", "Values of “Email” cannot be mapped"),
+        (Field::Email, "a", "b", "Values of “Email” can't be mapped"),
         (Field::Status, " ", "QUALIFIED", "for example Working=QUALIFIED"),
     ];
     for (field, text, value, words) in wrong {
