@@ -116,7 +116,7 @@ async function sendAfterSignIn({ requestConfig, xhr }) {
   const isWaiting = refused.size > 0;
   refused.set(requestConfig.elt, requestConfig);
   if (isWaiting) return;
-  const isSame = await signInAgain(holders.get(xhr));
+  const isSame = await signInAgain(holders.get(xhr)?.holder);
   const requests = [...refused.values()];
   refused.clear();
   if (!isSame) return;
