@@ -66,7 +66,7 @@ const VISITORS_PAGES: [&str; 2] = ["/sign-in", "/sign-up"];
 
 /// Routes that answer with something else than a page, or with a page of one form or one record that these records do
 /// not contain.
-const LEFT_OUT: [&str; 18] = [
+const LEFT_OUT: [&str; 19] = [
     "/assets/{file}",
     "/audit.csv",
     "/health",
@@ -86,6 +86,8 @@ const LEFT_OUT: [&str; 18] = [
     // These show a raffle after its draw.
     "/raffles/{id}/proof",
     "/sign-in/link/{secret}",
+    // It shows every component, for those who build pages.
+    "/styleguide",
 ];
 
 /// The command that writes the document.
