@@ -34,7 +34,7 @@ struct ErrorPage {
 }
 
 /// The time in which an error page finds out who is signed in. A page without navigation is better than a late one.
-const LOOKUP: Duration = Duration::from_secs(1);
+const LOOKUP: Duration = Duration::from_secs(3);
 
 /// Renders every failure. Other responses pass unchanged.
 pub async fn present(State(lookup): State<RequestContext>, request: Request, next: Next) -> Response {

@@ -359,7 +359,7 @@ async fn a_token_signs_a_program_in_until_it_is_revoked(environment: TestEnviron
     ann.delete(&format!("/api/tokens/{id}")).send().await.expect(404);
     // Revoking a revoked token on the page succeeds.
     ann.post(&format!("/account/tokens/{id}/revoke")).send().await.expect(303);
-    assert!(ann.get("/account").send().await.text().contains("You have none yet."));
+    assert!(ann.get("/account").send().await.text().contains("No tokens yet."));
 }
 
 async fn a_repeated_request_makes_one_token(environment: TestEnvironment) {
@@ -487,7 +487,7 @@ async fn an_invalid_password_or_token_name_is_refused_with_a_reason(environment:
     let long = "x".repeat(10_000);
     for password in ["", "eleven char", &long] {
         let refused = change(&ann, "", password, password).await.expect(422);
-        assert!(refused.text().contains("A password has at "), "{}", refused.text());
+        assert!(refused.text().contains("Use at "), "{}", refused.text());
     }
     for name in ["", "  ", "two\nlines", "nul\u{0}", &long] {
         let refused = ann.post("/account/tokens").form(&[("name", name)]).send().await.expect(422);

@@ -300,7 +300,11 @@ async fn an_import_is_undone_as_far_as_nobody_changed_its_leads(environment: Tes
     let uli = found(&agent, "uli").await;
     agent.post(&format!("{address}/undo")).send().await.expect(303);
     let page = finish(&agent, &address, "Import undone.").await;
-    assert!(page.text().contains("1 leads are in the trash, 1 have their earlier values"), "{}", page.text());
+    assert!(
+        page.text().contains("1 lead moved to the trash, 1 got its earlier values back"),
+        "{}",
+        page.text()
+    );
     assert!(page.text().contains("Leads that stay") && page.text().contains(noa["id"].as_str().unwrap()));
     let ida = read(&agent, &known).await;
     assert_eq!((&ida["name"], ida.get("phone"), &ida["version"]), (&json!("Ida Moss"), None, &json!(3)));

@@ -165,7 +165,7 @@ async fn columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices(enviro
     }
     let form = [("column.0", "full-name"), ("column.1", "state"), ("column.2", "ignore")];
     let refused = agent.post(&import).form(&form).send().await.expect(422);
-    assert!(refused.text().contains("No column is matched to “Email”"), "{}", refused.text());
+    assert!(refused.text().contains("No column is matched with “Email”"), "{}", refused.text());
     let kept: Vec<String> = chosen(refused.text()).into_iter().map(|(_, slug)| slug).collect();
     assert_eq!(kept, ["full-name", "state", "ignore"]);
     for bad in
@@ -193,7 +193,7 @@ async fn rejected_rows_are_offered_as_a_file_to_correct(environment: TestEnviron
     start(&agent, &import).await;
     let report = finish(&agent, &import).await;
     assert_eq!(row_counts(report.text()), [4, 1, 5]);
-    for shown in ["is not closed", "has 13 cells", "Email is empty"] {
+    for shown in ["isn&#39;t closed", "has 13 cells", "Email is empty"] {
         assert!(report.text().contains(shown), "{shown}: {}", report.text());
     }
     let file = agent.get(&format!("{import}/rejected.csv")).send().await.expect(200);

@@ -123,10 +123,7 @@ async fn a_stock_that_moved_is_shown_beside_the_typed_value_and_set_with_one_cli
     send(&agent, &event("more", "A1", "RECEIPT", 2)).await;
     let conflict = adjust(&html, "6").await.expect(409);
     let conflict_page = conflict.text().to_owned();
-    assert_shows(
-        &conflict_page,
-        &["The stock moved while you were counting", "<td>7</td><td>6</td>", "Replace with mine"],
-    );
+    assert_shows(&conflict_page, &["The stock has changed.", "<td>7</td><td>6</td>", "Replace with mine"]);
     assert_shows(&conflict_page, &["value=\"6\"", "Counted the &#60;shelf&#62;"]);
     assert_eq!(adjust(&conflict_page, "6").await.expect(303).header("location"), "/inventory/A1");
     assert_eq!(product(&agent, "A1").await["stock"], 6);
@@ -249,10 +246,10 @@ async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnv
     send(&agent, &event("more", "A1", "RECEIPT", 10)).await;
     let applied = act("big", "retry", "1", true).await.expect(200);
     assert_shows(applied.text(), &["Applied by Ann Lee"]);
-    assert!(!applied.text().contains("<form") && applied.header("hx-trigger").contains("was applied"));
+    assert!(!applied.text().contains("<form") && applied.header("hx-trigger").contains("Message applied."));
     for by_htmx in [true, false] {
         let late = act("big", "dismiss", "1", by_htmx).await.expect(409);
-        assert_shows(late.text(), &["Someone else was faster.", "Applied by Ann Lee"]);
+        assert_shows(late.text(), &["This dead letter has changed.", "Applied by Ann Lee"]);
     }
     let there = act("lost", "dismiss", "1", false).await.expect(303);
     assert_eq!(there.header("location"), format!("/inventory/parked/{}", id("lost")));
@@ -308,7 +305,7 @@ async fn consumers_are_shown_with_their_lag(environment: TestEnvironment) {
     let html = page(&ann(&workspace).await, "/inventory/consumers").await;
     assert_shows(
         &html,
-        &["inventory-events", "<strong>7</strong>", "not known", "Nov 22, 2026, 7:00 AM EST"],
+        &["inventory-events", "<strong>7</strong>", ">unknown<", "Nov 22, 2026, 7:00 AM EST"],
     );
 }
 
@@ -337,7 +334,7 @@ async fn dead_letters_are_decided_in_groups_on_their_page(environment: TestEnvir
     assert_shows(second.text(), &["3 were applied. 2 still can&#39;t be applied."]);
     assert_eq!(product(&agent, "A1").await["stock"], 0);
     let wrong = decide("retry", "", "a b").await.expect(422);
-    assert_shows(wrong.text(), &["A sku has 1 to 40 letters", "value=\"a b\""]);
+    assert_shows(wrong.text(), &["A SKU must have 1 to 40 letters", "value=\"a b\""]);
     assert_shows(decide("", "", "").await.expect(422).text(), &["Choose retry or dismiss"]);
     assert_shows(
         decide("dismiss", "", "").await.expect(200).text(),

@@ -110,7 +110,7 @@ pub(super) fn field(page: &Response, name: &str) -> String {
 }
 
 pub(super) fn shown_secret(page: &Response) -> String {
-    let (_, rest) = page.text().split_once("type this key into the app: <code>").expect("the key is shown");
+    let (_, rest) = page.text().split_once("Enter this key in the app: <code>").expect("the key is shown");
     rest.split('<').next().unwrap().to_owned()
 }
 

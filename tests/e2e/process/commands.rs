@@ -219,7 +219,7 @@ async fn commands_are_run_from_an_argument_and_from_standard_input(_: TestEnviro
     let wrong = data.holdfast(&["run", "get_leads staat=CA\nget_leads limit=0"]);
     let words = wrong.fails(1).await;
     assert!(
-        words.starts_with("holdfast: nothing was run: \n  line 1, column 11, staat: get_leads has no"),
+        words.starts_with("holdfast: nothing was run: \n  line 1, column 11, staat: get_leads doesn't have"),
         "{words}"
     );
     assert!(words.contains("\n  line 2, column 11, limit: A limit must be a whole number"), "{words}");
