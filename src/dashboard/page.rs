@@ -66,14 +66,14 @@ impl Dashboard {
 
 /// The start page without any leads.
 #[derive(Template)]
-#[template(path = "dashboard/start.html")]
+#[template(path = "dashboard/start.html", config = "templates/askama.toml")]
 struct StartPage {
     context: PageContext,
 }
 
 /// `GET /` for viewers and agents.
 #[derive(Template)]
-#[template(path = "dashboard/board.html")]
+#[template(path = "dashboard/board.html", config = "templates/askama.toml")]
 struct DashboardPage {
     context: PageContext,
     /// The day in New York.

@@ -4,7 +4,7 @@ use crate::shared::pages::*;
 
 /// `GET /welcome`
 #[derive(Template)]
-#[template(path = "dashboard/welcome.html")]
+#[template(path = "dashboard/welcome.html", config = "templates/askama.toml")]
 struct WelcomePage {
     context: PageContext,
 }

@@ -6,7 +6,7 @@ use crate::shared::charts::{Bar, Chart, Point, Series, Sparkline};
 use crate::shared::pages::*;
 
 #[derive(Template)]
-#[template(path = "styleguide/styleguide.html")]
+#[template(path = "styleguide/styleguide.html", config = "templates/askama.toml")]
 struct StyleguidePage {
     context: PageContext,
     colors: Vec<Color>,

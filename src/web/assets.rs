@@ -176,6 +176,29 @@ mod tests {
     }
 
     #[test]
+    fn every_template_isolates_the_values_that_it_shows() {
+        fn read(folder: &FilePath, found: &mut usize) {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    read(&path, found);
+                    continue;
+                }
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                for attribute in
+                    text.split("#[template(").skip(1).map(|rest| rest.split(")]").next().unwrap())
+                {
+                    let isolates = attribute.contains("config = \"templates/askama.toml\"");
+                    assert!(isolates || attribute.starts_with('"'), "{}: {attribute}", path.display());
+                    *found += 1;
+                }
+            }
+        }
+        let mut found = 0;
+        read(&FilePath::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        assert!(found > 50, "only {found} templates");
+    }
+
+    #[test]
     fn an_asset_is_cached_for_a_year_under_its_fingerprint() {
         for asset in ASSETS {
             let response = run(ask(asset.path, &[]));

@@ -157,6 +157,7 @@ mod tests {
     /// A page with one value in every kind of place.
     #[derive(Template)]
     #[template(
+        config = "templates/askama.toml",
         ext = "html",
         source = r#"<title>{{ text }} · Holdfast</title><p title="{{ text }}">{{ text }}, 5</p>
 <a href="/?q={{ text }}" aria-label='Edit {{ text }}' data-text="{{ text }}">{{ text|lower }}</a>

@@ -21,7 +21,7 @@ use crate::web::respond::{Tone, header_text, html, see_other, with_toast};
 use crate::web::unsent::{Unsent, UnsentForm};
 
 #[derive(Template)]
-#[template(path = "error.html")]
+#[template(path = "error.html", config = "templates/askama.toml")]
 struct ErrorPage {
     context: PageContext,
     status: u16,
@@ -148,7 +148,7 @@ fn to_sign_in(context: &PageContext, method: &Method, uri: &Uri) -> Response {
 
 /// The sign-in page that answers a form without a session.
 #[derive(Template)]
-#[template(path = "accounts/sign_in_again.html")]
+#[template(path = "accounts/sign_in_again.html", config = "templates/askama.toml")]
 struct SignInAgain {
     context: PageContext,
     /// The address of the page that sent the form.

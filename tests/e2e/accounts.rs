@@ -528,7 +528,7 @@ async fn a_person_signs_in_and_creates_a_token_by_keyboard(environment: TestEnvi
     ann.goto(&server.url("/account")).await;
     // The first field has the focus, and Enter sends the form.
     ann.press("ann@holdfast.test\u{9}not the right one\n").await;
-    ann.wait_for_text("#sign-in-error", "is not right").await;
+    ann.wait_for_text("#sign-in-error", "Incorrect email or password.").await;
     assert_eq!(ann.value(At::Named("Email")).await, "ann@holdfast.test");
     ann.press(&format!("{PASSWORD}\n")).await;
     ann.wait_for_text("h1", "Your account").await;

@@ -4,6 +4,7 @@ use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
 use crate::orders::stock;
+use crate::stats::process_stream;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{SHORT_PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
@@ -344,6 +345,7 @@ async fn the_dashboard_shows_the_newest_orders_or_how_to_start(environment: Test
     assert!(ann.get("/").send().await.expect(200).text().contains("No leads yet"));
     stock(&workspace, "NY", 2).await;
     make(&ann, &["NY"], "1").await;
+    process_stream(&environment, &workspace).await;
     let board = ann.get("/").send().await.expect(200);
     for part in ["Acme Roofing", "1 of 10", "Pipeline", ": 2 created, 0 delivered\"", "Show as table"] {
         assert!(board.text().contains(part), "{part} in {}", board.text());

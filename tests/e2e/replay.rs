@@ -108,7 +108,7 @@ async fn assert_replayed(
     files: &[PathBuf],
 ) -> u64 {
     assert!(report.starts_with(&format!("Read {rows} rows of {} file", files.len())), "{report}");
-    assert_eq!(counted(report, "parked"), 0, "{report}");
+    assert_eq!(counted(report, "dead letters"), 0, "{report}");
     let model = model(files);
     let opened = counted(report, "products were opened");
     assert_eq!((stocks(workspace).await, opened), (model.clone(), model.len() as u64));
@@ -191,7 +191,7 @@ async fn all_real_days_match_their_files(environment: TestEnvironment) {
     let shuffled = finished(replay(&environment, "online-retail", &others)).await;
     // A slow engine may have applied a batch without answering in time; its messages are then known.
     let taken = counted(&shuffled, "messages applied") + counted(&shuffled, "known from before");
-    assert_eq!((taken, counted(&shuffled, "parked")), (all, 0));
+    assert_eq!((taken, counted(&shuffled, "dead letters")), (all, 0));
     assert_eq!(stocks(&workspace).await, model(&files));
 }
 
@@ -218,7 +218,7 @@ async fn each_line_of_a_file_of_messages_is_applied_once(environment: TestEnviro
     let report = finished(replay(&environment, "messages", &file)).await;
     assert!(report.starts_with("Read 7 rows of 1 file.\n"), "{report}");
     let summary = |report: &str| {
-        ["messages applied", "known from before", "parked"].map(|words| counted(report, words))
+        ["messages applied", "known from before", "dead letters"].map(|words| counted(report, words))
     };
     assert_eq!(summary(&report), [4, 1, 2], "{report}");
     assert!(report.contains("2 dead letters: bad-json 1, insufficient-stock 1"), "{report}");
@@ -276,7 +276,7 @@ async fn a_dry_run_describes_the_files_and_writes_nothing(_: TestEnvironment) {
     assert!(output.starts_with("Read 3108 rows of 1 file, and wrote nothing.\n"), "{output}");
     assert!(!data.path().exists(), "no data was created");
     let report = data.holdfast(&["replay", file]).succeeds().await;
-    assert_eq!((counted(&report, "messages applied"), counted(&report, "parked")), (3, 1), "{report}");
+    assert_eq!((counted(&report, "messages applied"), counted(&report, "dead letters")), (3, 1), "{report}");
 }
 
 async fn a_replay_that_applies_nothing_is_a_failure(_: TestEnvironment) {
@@ -309,7 +309,7 @@ async fn files_in_the_online_retail_ii_format_are_replayed(_: TestEnvironment) {
     );
     let words = ["replay", "--format", "online-retail", second.to_str().unwrap()];
     let report = data.holdfast(&words).succeeds().await;
-    assert_eq!((counted(&report, "messages applied"), counted(&report, "parked")), (5, 0), "{report}");
+    assert_eq!((counted(&report, "messages applied"), counted(&report, "dead letters")), (5, 0), "{report}");
     let checked = data.holdfast(&["check"]).succeeds().await;
     assert!(checked.ends_with("Checked 2 products with 5 movements.\n"), "{checked}");
 }

@@ -159,7 +159,7 @@ struct LinkErrors {
 
 /// The page of a link.
 #[derive(Template)]
-#[template(path = "accounts/link.html")]
+#[template(path = "accounts/link.html", config = "templates/askama.toml")]
 struct LinkPage {
     context: PageContext,
     secret: String,
@@ -228,7 +228,7 @@ impl LinkPage {
 
 /// The page of a link that does not work.
 #[derive(Template)]
-#[template(path = "accounts/link_gone.html")]
+#[template(path = "accounts/link_gone.html", config = "templates/askama.toml")]
 struct LinkGonePage {
     context: PageContext,
 }

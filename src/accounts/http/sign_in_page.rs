@@ -19,7 +19,7 @@ pub(super) enum Step {
 
 /// The sign-in page.
 #[derive(Template)]
-#[template(path = "accounts/sign_in.html", blocks = ["form"])]
+#[template(path = "accounts/sign_in.html", config = "templates/askama.toml", blocks = ["form"])]
 pub(super) struct SignInPage {
     pub(super) context: PageContext,
     pub(super) step: Step,
@@ -73,7 +73,7 @@ impl Enrolling {
 
 /// The page with the recovery codes, which the person sees once.
 #[derive(Template)]
-#[template(path = "accounts/recovery_codes.html")]
+#[template(path = "accounts/recovery_codes.html", config = "templates/askama.toml")]
 pub(super) struct RecoveryCodesPage {
     pub(super) context: PageContext,
     pub(super) codes: Vec<String>,
@@ -90,7 +90,7 @@ impl RecoveryCodesPage {
 /// The page that offers to send the form that arrived without a session. It waits for a click, because another person may
 /// have signed in.
 #[derive(Template)]
-#[template(path = "accounts/send_again.html")]
+#[template(path = "accounts/send_again.html", config = "templates/askama.toml")]
 pub(super) struct SendAgainPage {
     context: PageContext,
     name: String,

@@ -143,7 +143,7 @@ fn parse_name(text: &str) -> Result<Name, Invalid> {
 
 /// The sign-up page.
 #[derive(Template)]
-#[template(path = "accounts/sign_up.html")]
+#[template(path = "accounts/sign_up.html", config = "templates/askama.toml")]
 struct SignUpPage {
     context: PageContext,
     /// The address to redirect to afterwards.
@@ -199,7 +199,7 @@ struct SignUpErrors {
 
 /// The page that replaces the sign-up page if sign-up is off.
 #[derive(Template)]
-#[template(path = "accounts/sign_up_off.html")]
+#[template(path = "accounts/sign_up_off.html", config = "templates/askama.toml")]
 struct SignUpOffPage {
     context: PageContext,
     /// The address to redirect to after signing in.

@@ -125,7 +125,7 @@ struct ConfirmForm {
 
 /// The page of two-factor authentication.
 #[derive(Template)]
-#[template(path = "accounts/two_factor.html")]
+#[template(path = "accounts/two_factor.html", config = "templates/askama.toml")]
 struct TwoFactorPage {
     context: PageContext,
     email: String,

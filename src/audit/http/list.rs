@@ -35,7 +35,7 @@ struct AuditQuery {
 
 /// The page at `GET /audit`.
 #[derive(Template)]
-#[template(path = "audit/list.html")]
+#[template(path = "audit/list.html", config = "templates/askama.toml")]
 struct AuditListPage {
     context: PageContext,
     person: String,

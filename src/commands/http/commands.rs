@@ -94,7 +94,7 @@ struct ShowQuery {
 
 /// A form for commands, with the help and the last results.
 #[derive(Template)]
-#[template(path = "automation/commands.html", blocks = ["workspace"])]
+#[template(path = "automation/commands.html", config = "templates/askama.toml", blocks = ["workspace"])]
 struct CommandsPage {
     context: PageContext,
     /// The typed text.

@@ -45,7 +45,7 @@ async fn headers(context: PageContext) -> Answer {
 
 /// `GET /leads/imports/headers`
 #[derive(Template)]
-#[template(path = "leads/import_headers.html")]
+#[template(path = "leads/import_headers.html", config = "templates/askama.toml")]
 struct HeadersPage {
     context: PageContext,
     /// The headers of each field, each with the product that writes it.

@@ -161,7 +161,7 @@ const LISTED_REJECTIONS: u16 = 100;
 
 /// The progress of an import, and the report at its end.
 #[derive(Template)]
-#[template(path = "leads/import_run.html", blocks = ["progress"])]
+#[template(path = "leads/import_run.html", config = "templates/askama.toml", blocks = ["progress"])]
 struct ImportRun {
     context: PageContext,
     id: String,

@@ -127,7 +127,7 @@ struct Preview<'a> {
 
 /// The preview: the first rows and the meaning of each column.
 #[derive(Template)]
-#[template(path = "leads/import_preview.html")]
+#[template(path = "leads/import_preview.html", config = "templates/askama.toml")]
 pub(super) struct ImportPreview {
     context: PageContext,
     id: String,

@@ -148,7 +148,7 @@ const MEGABYTE: u64 = 1024 * 1024;
 
 /// The form that uploads a file.
 #[derive(Template)]
-#[template(path = "leads/import_upload.html")]
+#[template(path = "leads/import_upload.html", config = "templates/askama.toml")]
 pub(super) struct ImportUpload {
     context: PageContext,
     error: Option<String>,

@@ -32,7 +32,7 @@ async fn consumers(
 
 /// `GET /inventory/consumers`
 #[derive(Template)]
-#[template(path = "inventory/consumers.html")]
+#[template(path = "inventory/consumers.html", config = "templates/askama.toml")]
 struct ConsumersPage {
     context: PageContext,
     consumers: Vec<ConsumerView>,

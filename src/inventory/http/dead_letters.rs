@@ -273,7 +273,7 @@ impl DeadLetterView {
 
 /// `GET /inventory/parked`
 #[derive(Template)]
-#[template(path = "inventory/dead_letters.html", blocks = ["rows"])]
+#[template(path = "inventory/dead_letters.html", config = "templates/askama.toml", blocks = ["rows"])]
 struct DeadLetterListPage {
     context: PageContext,
     status: DeadLetterStatus,
@@ -308,7 +308,7 @@ impl DeadLetterListPage {
 
 /// `GET /inventory/parked/{id}`
 #[derive(Template)]
-#[template(path = "inventory/dead_letter.html")]
+#[template(path = "inventory/dead_letter.html", config = "templates/askama.toml")]
 struct SingleDeadLetterPage {
     context: PageContext,
     one: DeadLetterView,
@@ -316,7 +316,7 @@ struct SingleDeadLetterPage {
 
 /// A single dead letter, as in the list.
 #[derive(Template)]
-#[template(path = "inventory/_dead_letters.html")]
+#[template(path = "inventory/_dead_letters.html", config = "templates/askama.toml")]
 struct DeadLetterFragment {
     context: PageContext,
     one: DeadLetterView,

@@ -51,7 +51,7 @@ fn origin(headers: &HeaderMap) -> String {
 
 /// `GET /inventory`
 #[derive(Template)]
-#[template(path = "inventory/list.html", blocks = ["rows"])]
+#[template(path = "inventory/list.html", config = "templates/askama.toml", blocks = ["rows"])]
 struct ProductListPage {
     context: PageContext,
     /// The search text, or an empty text.
@@ -115,7 +115,7 @@ fn address(q: &str, cursor: &str) -> String {
 
 /// `GET /inventory` while there are no products.
 #[derive(Template)]
-#[template(path = "inventory/welcome.html")]
+#[template(path = "inventory/welcome.html", config = "templates/askama.toml")]
 struct NoProductsPage {
     context: PageContext,
     /// The URL of this site, as far as the request tells.

@@ -261,7 +261,7 @@ impl MovementView {
 
 /// `GET /inventory/{sku}`
 #[derive(Template)]
-#[template(path = "inventory/product.html", blocks = ["movements"])]
+#[template(path = "inventory/product.html", config = "templates/askama.toml", blocks = ["movements"])]
 struct ProductPage {
     context: PageContext,
     product: ProductView,

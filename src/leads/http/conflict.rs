@@ -174,7 +174,7 @@ impl ConflictView {
 
 /// A conflict in the lead's row.
 #[derive(Template)]
-#[template(path = "leads/_row_conflict.html")]
+#[template(path = "leads/_row_conflict.html", config = "templates/askama.toml")]
 struct ConflictRow {
     /// The page context.
     context: PageContext,
@@ -184,7 +184,7 @@ struct ConflictRow {
 
 /// A conflict on the lead's page.
 #[derive(Template)]
-#[template(path = "leads/conflict.html", blocks = ["panel"])]
+#[template(path = "leads/conflict.html", config = "templates/askama.toml", blocks = ["panel"])]
 struct ConflictPage {
     /// The page context.
     context: PageContext,

@@ -138,7 +138,7 @@ fn parse_lead(typed: &Texts, form: &RawForm) -> Result<(NewLead, Option<AccountR
 
 /// `GET /leads/new`
 #[derive(Template)]
-#[template(path = "leads/new.html")]
+#[template(path = "leads/new.html", config = "templates/askama.toml")]
 struct NewPage {
     /// The page context.
     context: PageContext,

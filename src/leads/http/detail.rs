@@ -316,7 +316,7 @@ struct ShowQuery {
 
 /// A lead's row in the list.
 #[derive(Template)]
-#[template(path = "leads/_row.html")]
+#[template(path = "leads/_row.html", config = "templates/askama.toml")]
 struct LeadRow {
     /// The page context.
     context: PageContext,
@@ -343,7 +343,7 @@ struct Refusal {
 
 /// `GET /leads/{id}`
 #[derive(Template)]
-#[template(path = "leads/detail.html", blocks = ["lead", "timeline", "entries"])]
+#[template(path = "leads/detail.html", config = "templates/askama.toml", blocks = ["lead", "timeline", "entries"])]
 struct DetailPage {
     /// The page context.
     context: PageContext,
@@ -400,7 +400,7 @@ impl DetailPage {
 
 /// A lead in the trash.
 #[derive(Template)]
-#[template(path = "leads/deleted.html")]
+#[template(path = "leads/deleted.html", config = "templates/askama.toml")]
 struct DeletedPage {
     /// The page context.
     context: PageContext,

@@ -197,7 +197,7 @@ impl RenderTarget {
 
 /// A lead's row in edit mode.
 #[derive(Template)]
-#[template(path = "leads/_row_edit.html")]
+#[template(path = "leads/_row_edit.html", config = "templates/askama.toml")]
 struct EditRow {
     /// The page context.
     context: PageContext,
@@ -207,7 +207,7 @@ struct EditRow {
 
 /// `GET /leads/{id}/edit`
 #[derive(Template)]
-#[template(path = "leads/edit.html", blocks = ["form"])]
+#[template(path = "leads/edit.html", config = "templates/askama.toml", blocks = ["form"])]
 struct EditPage {
     /// The page context.
     context: PageContext,

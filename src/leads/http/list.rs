@@ -212,7 +212,7 @@ impl Toolbar {
 
 /// `GET /leads`
 #[derive(Template)]
-#[template(path = "leads/list.html", blocks = ["rows"])]
+#[template(path = "leads/list.html", config = "templates/askama.toml", blocks = ["rows"])]
 struct ListPage {
     /// The page context.
     context: PageContext,
@@ -266,7 +266,7 @@ impl ListPage {
 
 /// `GET /leads` when there are no leads.
 #[derive(Template)]
-#[template(path = "leads/welcome.html")]
+#[template(path = "leads/welcome.html", config = "templates/askama.toml")]
 struct WelcomePage {
     /// The page context.
     context: PageContext,

@@ -176,7 +176,7 @@ impl Difference {
 
 /// `GET /leads/{id}/merge`
 #[derive(Template)]
-#[template(path = "leads/merge.html")]
+#[template(path = "leads/merge.html", config = "templates/askama.toml")]
 struct MergePage {
     context: PageContext,
     kept: LeadView,
@@ -195,7 +195,7 @@ impl MergePage {
 
 /// `GET /leads/{id}/duplicates`
 #[derive(Template)]
-#[template(path = "leads/duplicates.html", blocks = ["found"])]
+#[template(path = "leads/duplicates.html", config = "templates/askama.toml", blocks = ["found"])]
 struct DuplicatesPage {
     context: PageContext,
     lead: LeadView,
@@ -213,7 +213,7 @@ struct HistoryOf {
 
 /// `GET /leads/{id}/history`
 #[derive(Template)]
-#[template(path = "leads/history.html")]
+#[template(path = "leads/history.html", config = "templates/askama.toml")]
 struct HistoryPage {
     context: PageContext,
     lead: HistoryOf,

@@ -197,7 +197,7 @@ async fn delete(
 
 /// The form of a note.
 #[derive(Template)]
-#[template(path = "leads/note.html", blocks = ["form"])]
+#[template(path = "leads/note.html", config = "templates/askama.toml", blocks = ["form"])]
 struct NotePage {
     context: PageContext,
     /// The part of the page that the form belongs to.

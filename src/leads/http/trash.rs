@@ -38,7 +38,7 @@ async fn list(State(leads): State<Leads>, context: PageContext, Query(query): Qu
 
 /// `GET /leads/trash`
 #[derive(Template)]
-#[template(path = "leads/trash.html")]
+#[template(path = "leads/trash.html", config = "templates/askama.toml")]
 struct TrashPage {
     context: PageContext,
     /// The leads, each with the time when it leaves the trash.

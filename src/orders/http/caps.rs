@@ -160,7 +160,7 @@ impl CapRow {
 
 /// The page at `GET /orders/caps`.
 #[derive(Template)]
-#[template(path = "orders/caps.html")]
+#[template(path = "orders/caps.html", config = "templates/askama.toml")]
 struct CapsPage {
     context: PageContext,
     default: CapField,
@@ -183,7 +183,7 @@ impl CapsPage {
 
 /// The row of one state, as a fragment.
 #[derive(Template)]
-#[template(path = "orders/_cap_row.html")]
+#[template(path = "orders/_cap_row.html", config = "templates/askama.toml")]
 struct CapRowPart {
     context: PageContext,
     row: CapRow,

@@ -342,7 +342,7 @@ impl PreviewView {
 
 /// The page at `GET /orders/new`.
 #[derive(Template)]
-#[template(path = "orders/new.html", blocks = ["preview"])]
+#[template(path = "orders/new.html", config = "templates/askama.toml", blocks = ["preview"])]
 struct NewOrderPage {
     context: PageContext,
     form: OrderForm,

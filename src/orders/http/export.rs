@@ -55,7 +55,7 @@ struct ExportQuery {
 
 /// `GET /orders/export`
 #[derive(Template)]
-#[template(path = "orders/export.html")]
+#[template(path = "orders/export.html", config = "templates/askama.toml")]
 struct ExportPage {
     context: PageContext,
     from: String,

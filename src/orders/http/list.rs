@@ -102,7 +102,7 @@ impl Toolbar {
 
 /// The page at `GET /orders`.
 #[derive(Template)]
-#[template(path = "orders/list.html", blocks = ["rows"])]
+#[template(path = "orders/list.html", config = "templates/askama.toml", blocks = ["rows"])]
 struct OrderListPage {
     context: PageContext,
     filter: Toolbar,
@@ -151,7 +151,7 @@ impl OrderListPage {
 
 /// The page at `GET /orders` before any order exists.
 #[derive(Template)]
-#[template(path = "orders/welcome.html")]
+#[template(path = "orders/welcome.html", config = "templates/askama.toml")]
 struct NoOrdersPage {
     context: PageContext,
 }

@@ -201,7 +201,7 @@ pub(super) struct Refusal {
 
 /// The page at `GET /orders/{id}`.
 #[derive(Template)]
-#[template(path = "orders/detail.html", blocks = ["leads"])]
+#[template(path = "orders/detail.html", config = "templates/askama.toml", blocks = ["leads"])]
 struct OrderPage {
     context: PageContext,
     order: OrderView,
@@ -250,7 +250,7 @@ impl OrderPage {
 
 /// The page of a deleted order, which still has its history.
 #[derive(Template)]
-#[template(path = "orders/deleted.html")]
+#[template(path = "orders/deleted.html", config = "templates/askama.toml")]
 struct DeletedPage {
     context: PageContext,
     /// Its history, newest first.

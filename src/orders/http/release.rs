@@ -143,7 +143,7 @@ impl ReleaseForm {
 
 /// The page at `GET /orders/{id}/release?lead=`.
 #[derive(Template)]
-#[template(path = "orders/release.html")]
+#[template(path = "orders/release.html", config = "templates/askama.toml")]
 struct ReleasePage {
     context: PageContext,
     order: OrderView,

@@ -119,7 +119,7 @@ async fn step(
 
 /// The progress of a deletion.
 #[derive(Template)]
-#[template(path = "people/deletion.html", blocks = ["progress"])]
+#[template(path = "people/deletion.html", config = "templates/askama.toml", blocks = ["progress"])]
 struct DeletionPage {
     context: PageContext,
     id: String,

@@ -224,7 +224,7 @@ impl Row {
 
 /// The page at `GET /people`.
 #[derive(Template)]
-#[template(path = "people/list.html", blocks = ["rows"])]
+#[template(path = "people/list.html", config = "templates/askama.toml", blocks = ["rows"])]
 struct ListPage {
     context: PageContext,
     filter: Toolbar,

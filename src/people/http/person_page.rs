@@ -106,7 +106,7 @@ pub(super) async fn show_refusal(
 
 /// The page of one person or service.
 #[derive(Template)]
-#[template(path = "people/person.html")]
+#[template(path = "people/person.html", config = "templates/askama.toml")]
 pub(super) struct PersonPage {
     pub(super) context: PageContext,
     pub(super) account: Account,
@@ -351,7 +351,7 @@ impl From<PendingDeletion> for PendingRow {
 
 /// The page of a deleted account: its history.
 #[derive(Template)]
-#[template(path = "people/gone.html")]
+#[template(path = "people/gone.html", config = "templates/askama.toml")]
 pub(super) struct GonePage {
     pub(super) context: PageContext,
     pub(super) id: String,

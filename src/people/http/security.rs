@@ -62,7 +62,7 @@ struct SecurityQuery {
 
 /// The page of the settings for signing in.
 #[derive(Template)]
-#[template(path = "people/security.html")]
+#[template(path = "people/security.html", config = "templates/askama.toml")]
 struct SecurityPage {
     context: PageContext,
     security: Security,

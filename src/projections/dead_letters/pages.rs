@@ -160,7 +160,7 @@ impl Row {
 
 /// `GET /automation/dead-letters`
 #[derive(Template)]
-#[template(path = "automation/dead_letters.html")]
+#[template(path = "automation/dead_letters.html", config = "templates/askama.toml")]
 struct DeadLettersPage {
     context: PageContext,
     status: DeadLetterStatus,

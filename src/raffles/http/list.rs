@@ -79,7 +79,7 @@ impl Card {
 
 /// `GET /raffles`, and the start page of participants.
 #[derive(Template)]
-#[template(path = "raffles/list.html")]
+#[template(path = "raffles/list.html", config = "templates/askama.toml")]
 struct ListPage {
     context: PageContext,
     /// The raffles, newest first.

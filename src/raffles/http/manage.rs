@@ -201,7 +201,7 @@ fn sales_chart(sales: &[Point], tickets: u32) -> Option<Chart> {
 
 /// `GET /raffles/{id}/tickets`
 #[derive(Template)]
-#[template(path = "raffles/manage.html")]
+#[template(path = "raffles/manage.html", config = "templates/askama.toml")]
 struct ManagePage {
     context: PageContext,
     state: RaffleState,
@@ -268,7 +268,7 @@ impl ManagePage {
 
 /// A single row of the ticket table.
 #[derive(Template)]
-#[template(path = "raffles/_row.html")]
+#[template(path = "raffles/_row.html", config = "templates/askama.toml")]
 struct TicketRowFragment {
     context: PageContext,
     id: RaffleId,

@@ -179,7 +179,7 @@ fn closing(text: &str, which: &str) -> Result<Option<Timestamp>, Invalid> {
 
 /// `GET /raffles/new`
 #[derive(Template)]
-#[template(path = "raffles/new.html")]
+#[template(path = "raffles/new.html", config = "templates/askama.toml")]
 struct NewPage {
     context: PageContext,
     typed: RaffleTexts,

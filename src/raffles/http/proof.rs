@@ -29,7 +29,7 @@ async fn verify(context: PageContext, Query(query): Query<VerifyQuery>) -> PageA
 
 /// `GET /raffles/{id}/proof`
 #[derive(Template)]
-#[template(path = "raffles/proof.html")]
+#[template(path = "raffles/proof.html", config = "templates/askama.toml")]
 struct ProofPage {
     context: PageContext,
     proof: Proof,
@@ -53,7 +53,7 @@ impl ProofPage {
 
 /// `GET /raffles/verify`
 #[derive(Template)]
-#[template(path = "raffles/verify.html")]
+#[template(path = "raffles/verify.html", config = "templates/askama.toml")]
 struct VerifyPage {
     context: PageContext,
     /// The raffle whose proof is loaded without a file.

@@ -350,7 +350,7 @@ impl Notice {
 
 /// `GET /raffles/{id}`
 #[derive(Template)]
-#[template(path = "raffles/raffle.html")]
+#[template(path = "raffles/raffle.html", config = "templates/askama.toml")]
 struct RafflePage {
     context: PageContext,
     live: LiveView,
@@ -360,7 +360,7 @@ struct RafflePage {
 /// `GET /raffles/{id}/live`, and the answer to forms on the page: the live section and the notice. The notice is
 /// outside the live section, so that the next poll does not remove it.
 #[derive(Template)]
-#[template(path = "raffles/live.html")]
+#[template(path = "raffles/live.html", config = "templates/askama.toml")]
 struct LiveFragment {
     context: PageContext,
     live: LiveView,

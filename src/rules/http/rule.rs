@@ -106,7 +106,7 @@ async fn save(
 
 /// The form of a rule. It also shows a conflict.
 #[derive(Template)]
-#[template(path = "automation/rule.html")]
+#[template(path = "automation/rule.html", config = "templates/askama.toml")]
 struct RulePage {
     context: PageContext,
     /// The id and version of the edited rule; `None` for a new rule.

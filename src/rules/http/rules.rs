@@ -142,7 +142,7 @@ struct ListQuery {
 
 /// All rules and their runs.
 #[derive(Template)]
-#[template(path = "automation/rules.html")]
+#[template(path = "automation/rules.html", config = "templates/askama.toml")]
 struct RulesPage {
     context: PageContext,
     /// Why the last request was refused.

@@ -6,7 +6,7 @@ use super::scale::Share;
 
 /// A bar that is filled as far as a part fills its whole. It belongs beside the numbers, so it has no name of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
-#[template(path = "charts/bar.html")]
+#[template(path = "charts/bar.html", config = "templates/askama.toml")]
 pub struct Bar {
     filled: Share,
 }

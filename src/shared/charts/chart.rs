@@ -59,7 +59,7 @@ impl Point {
 
 /// A chart of values over time, for a page.
 #[derive(Debug, Clone, Template)]
-#[template(path = "charts/chart.html")]
+#[template(path = "charts/chart.html", config = "templates/askama.toml")]
 pub struct Chart {
     /// The name of the chart and the caption of its table.
     title: &'static str,

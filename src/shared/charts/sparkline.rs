@@ -7,7 +7,7 @@ use super::scale::Share;
 /// A line without an axis, in a box of [`Sparkline::WIDTH`] by [`Sparkline::HEIGHT`]. Its name is shown when people point
 /// at it.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
-#[template(path = "charts/sparkline.html")]
+#[template(path = "charts/sparkline.html", config = "templates/askama.toml")]
 pub struct Sparkline {
     name: String,
     /// The points in SVG notation.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::orders::order;
 use super::{Office, console_is_quiet, focus_is_on};
 use crate::orders::stock;
+use crate::stats::process_stream;
 use crate::support::browser::{Browser, Look};
 use crate::support::{Case, TestEnvironment, cases};
 
@@ -64,6 +65,7 @@ async fn the_dashboard_has_no_holes_at_any_width(environment: TestEnvironment) {
         stock(&office.workspace, code, count).await;
     }
     order(&office, "Acme Roofing", &["DC", "NY"], 1).await;
+    process_stream(&office.environment, &office.workspace).await;
     let ada = office.agent("Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/")).await;
     for width in WIDTHS {
@@ -86,6 +88,7 @@ async fn the_dashboard_has_no_holes_at_any_width(environment: TestEnvironment) {
 async fn a_chart_shows_its_values_on_hover_and_focus_and_as_a_table(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     stock(&office.workspace, "NY", 3).await;
+    process_stream(&office.environment, &office.workspace).await;
     let ada = office.agent("Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/")).await;
     ada.run("document.querySelector('.heading .actions a:last-child').focus()", Vec::new()).await;

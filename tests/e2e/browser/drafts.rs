@@ -292,7 +292,7 @@ async fn a_draft_never_overwrites_a_change_of_another_person(environment: TestEn
     ada.reload().await;
     ada.wait_for_text("#cap-NY .draft", "This has changed since then.").await;
     assert_eq!(ada.value(At::Css("#cap-NY-value")).await, "12");
-    ada.click(At::Named("Set the cap of New York")).await;
+    ada.click(At::Named("Save the cap for New York")).await;
     ada.wait_for_text("#cap-NY .error", "20").await;
     assert_eq!(ada.value(At::Css("#cap-NY-value")).await, "12");
     console_is_quiet(&ada).await;

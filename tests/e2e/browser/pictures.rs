@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::gallery::{Gallery, Visitor};
 use crate::support::browser::{Browser, Look};
+use crate::support::case::Form;
 use crate::support::picture::Picture;
 use crate::support::{Case, TestEnvironment, cases, process};
 
@@ -18,9 +19,10 @@ pub(super) fn all() -> Vec<Case> {
     cases![browser: every_page_looks_like_its_pictures]
 }
 
-/// Set to 1, the case writes the pictures.
-const WRITE: &str = "HOLDFAST_WRITE_PICTURES";
-const COMMAND: &str = "HOLDFAST_WRITE_PICTURES=1 cargo test --test e2e -- every_page_looks";
+/// `compare` compares all pictures, and `write` writes them. Without it, the short form compares each width or theme
+/// once a page.
+const VARIABLE: &str = "HOLDFAST_PICTURES";
+const COMMAND: &str = "HOLDFAST_PICTURES=write cargo test --test e2e -- every_page_looks";
 
 /// The share of pixels that may change.
 const TOLERATED: f64 = 0.02;
@@ -47,10 +49,13 @@ async fn drawn_by(browser: &Browser) -> String {
 }
 
 /// Pictures of the open page, each with its name.
-async fn draw(browser: &Browser, page: &str) -> Vec<(String, Picture)> {
+async fn draw(browser: &Browser, page: &str, all: bool) -> Vec<(String, Picture)> {
     let mut pictures = Vec::new();
     for size in WINDOWS {
         for dark in [false, true] {
+            if !all && [(1440, false), (390, true)].iter().all(|look| *look != (size.0, dark)) {
+                continue;
+            }
             browser.look(Look { size, dark, javascript: true }).await;
             let theme = if dark { "dark" } else { "light" };
             let picture = Picture::parse(&browser.picture(SHRINK).await).coarse();
@@ -86,7 +91,9 @@ fn committed() -> BTreeSet<String> {
 
 async fn every_page_looks_like_its_pictures(environment: TestEnvironment) {
     let gallery = Gallery::open(&environment).await;
-    let writes = std::env::var(WRITE).is_ok_and(|value| value == "1");
+    let task = std::env::var(VARIABLE).unwrap_or_default();
+    let writes = task == "write";
+    let all = writes || task == "compare" || Form::requested() == Form::Long;
     let mut without_page = committed();
     let mut wrong = Vec::new();
     for visitor in [Visitor::SignedOut, Visitor::Participant, Visitor::Administrator] {
@@ -102,7 +109,7 @@ async fn every_page_looks_like_its_pictures(environment: TestEnvironment) {
         }
         for page in gallery.pages_of(visitor) {
             gallery.show(&browser, page).await;
-            for (name, picture) in draw(&browser, page.name).await {
+            for (name, picture) in draw(&browser, page.name, all).await {
                 without_page.remove(&name);
                 if writes {
                     picture.save(&folder().join(&name));
@@ -116,6 +123,7 @@ async fn every_page_looks_like_its_pictures(environment: TestEnvironment) {
         without_page.iter().for_each(|name| fs::remove_file(folder().join(name)).unwrap());
         return;
     }
+    without_page.retain(|_| all);
     wrong.extend(without_page.iter().map(|name| format!("{name} is a picture of no page")));
     assert!(wrong.is_empty(), "{}\nIf this is meant: {COMMAND}", wrong.join("\n"));
 }

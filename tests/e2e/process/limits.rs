@@ -227,7 +227,7 @@ async fn an_excess_request_is_refused_at_once_unless_for_assets_or_health(_: Tes
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         let problem: Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(problem["type"], "urn:holdfast:problem:busy");
-        assert!(problem["detail"].as_str().unwrap().starts_with("Too many requests run"), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().starts_with("Too many requests right now."), "{problem}");
     }
     client.ask("GET /sign-in", "Accept: text/html\r\n");
     let page = client.answer();

@@ -117,7 +117,7 @@ async fn accounts_are_invited_listed_and_changed_by_commands(_: TestEnvironment)
     let role = ["account", "role", ANN, "viewer"];
     let label = "Ann Lee <ann@example.com>";
     assert_eq!(run(&data, &role).await, format!("Changed the role of {label} from agent to viewer.\n"));
-    assert_eq!(run(&data, &role).await, format!("{label} is viewer already.\n"));
+    assert_eq!(run(&data, &role).await, format!("{label} is already viewer.\n"));
     assert_eq!(ann.get("/api/me").send().await.expect(200).json::<Value>()["role"], "viewer");
     // By id.
     let id = listed["items"][1]["id"].as_str().unwrap();

@@ -69,7 +69,7 @@ pub(super) fn answer(status: StatusCode, page: &AccountPage, seconds: Option<u64
 
 /// The page with a person's own name, address, password, sessions and tokens.
 #[derive(Template)]
-#[template(path = "accounts/account.html")]
+#[template(path = "accounts/account.html", config = "templates/askama.toml")]
 pub(super) struct AccountPage {
     pub(super) context: PageContext,
     /// What was done just now.
