@@ -6,83 +6,97 @@ const name = element => {
   return `${element.tagName.toLowerCase()}${element.id && "#" + element.id}${classes} “${text}”`;
 };
 const fault = (what, ...elements) => faults.add(`${what}: ${elements.map(name).join(" and ")}`);
-const style = element => getComputedStyle(element);
+
+// What is found out about an element from its ancestors is found out once.
+const remembered = find => {
+  const known = new Map();
+  return element => {
+    if (!known.has(element)) known.set(element, find(element));
+    return known.get(element);
+  };
+};
+const style = remembered(element => getComputedStyle(element));
+const box = remembered(element => element.getBoundingClientRect());
 
 // What only screen readers see is clipped away, and so is all that is in it.
-const isClippedAway = element => {
-  for (let one = element; one; one = one.parentElement) if (style(one).clipPath !== "none") return true;
-  return false;
-};
+const isClippedAway = remembered(
+  element => element !== null && (style(element).clipPath !== "none" || isClippedAway(element.parentElement)));
 const isSeen = element =>
-  element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !isClippedAway(element) && !element.closest(".skip");
-const seen = (css, root = document) => [...root.querySelectorAll(css)].filter(isSeen);
+  element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) &&
+  !isClippedAway(element) && !element.closest(".skip, svg *");
+const all = [...document.querySelectorAll("body *")].filter(isSeen);
+const seen = css => all.filter(element => element.matches(css));
 
 // The part of a rectangle that its scrolling and cutting ancestors show.
-const cut = (element, box) => {
-  let { left, right, top, bottom } = box;
-  for (let one = element.parentElement; one && one !== document.body; one = one.parentElement) {
-    if (style(one).overflow === "visible") continue;
-    const edge = one.getBoundingClientRect();
+const cutter = remembered(element => {
+  const parent = element.parentElement;
+  if (parent === null || parent === document.body) return null;
+  return style(parent).overflow === "visible" ? cutter(parent) : parent;
+});
+const cut = (element, { left, right, top, bottom }) => {
+  for (let one = cutter(element); one; one = cutter(one)) {
+    const edge = box(one);
     [left, right] = [Math.max(left, edge.left), Math.min(right, edge.right)];
     [top, bottom] = [Math.max(top, edge.top), Math.min(bottom, edge.bottom)];
   }
   return { left, right, top, bottom };
 };
-const boxes = element => [...element.getClientRects()].map(box => cut(element, box));
 const overlap = (a, b) =>
   Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
 
 const page = document.documentElement;
 if (page.scrollWidth > page.clientWidth) {
-  const beyond = seen("body *").filter(one => cut(one, one.getBoundingClientRect()).right > page.clientWidth + 1);
+  const beyond = all.filter(one => cut(one, box(one)).right > page.clientWidth + 1);
   fault("the page is too wide", ...beyond.slice(-1));
 }
 
-// Rows are as wide as their table, and a table stays in what is around it.
+// Rows are as wide as their table, and their cells fill them.
 for (const table of seen("table")) {
-  const inside = table.getBoundingClientRect();
+  const isOurs = table.matches(".table");
+  // On a telephone a row is a small grid of its own, whose cells need not reach its end.
+  const isPhone = style(table).display === "block";
   for (const row of [...table.rows].filter(isSeen)) {
-    const box = row.getBoundingClientRect();
-    if (table.matches(".table") && (Math.abs(box.left - inside.left) > 2 || Math.abs(box.right - inside.right) > 2)) {
-      fault("a row is not as wide as its table", row);
-    }
+    const [inside, outside] = [box(row), box(table)];
+    const isWhole = Math.abs(inside.left - outside.left) <= 2 && Math.abs(inside.right - outside.right) <= 2;
+    if (isOurs && !isWhole) fault("a row is not as wide as its table", row);
     const cells = [...row.cells].filter(isSeen);
-    // On a telephone a row is a small grid of its own, whose cells need not reach its end.
-    const isPhone = style(table).display === "block";
-    const end = Math.max(...cells.map(cell => cell.getBoundingClientRect().right));
-    if (table.matches(".table") && !isPhone && box.right - end > 10) fault("the cells end before their row", row);
+    const end = Math.max(...cells.map(cell => box(cell).right));
+    if (isOurs && !isPhone && inside.right - end > 10) fault("the cells end before their row", row);
     cells.forEach((cell, at) => {
-      for (const other of cells.slice(at + 1)) {
-        if (overlap(cell.getBoundingClientRect(), other.getBoundingClientRect())) fault("cells overlap", cell, other);
-      }
+      for (const other of cells.slice(at + 1)) if (overlap(box(cell), box(other))) fault("cells overlap", cell, other);
     });
   }
 }
 
-// Content stays in its cell and in its card; where it is cut off, the end is marked and a title has the rest.
-for (const box of seen(".card, th, td, .notice, main")) {
-  const edge = box.getBoundingClientRect();
-  for (const one of seen("*", box)) {
-    if (one.closest("svg") !== null && one.tagName !== "svg") continue;
-    if (one.closest(".editing") && one.matches(".error")) continue;
-    const inside = cut(one, one.getBoundingClientRect());
-    if (inside.right > inside.left && (inside.right > edge.right + 1 || inside.left < edge.left - 1)) {
-      fault(`content leaves its ${box.tagName.toLowerCase()}`, one);
-    }
+// Content stays in its cell and in its card, except what sticks to the window.
+const frames = remembered(element => {
+  const parent = element.parentElement;
+  if (parent === null || /sticky|fixed/.test(style(element).position)) return [];
+  return parent.matches(".card, th, td, .notice, main") ? [...frames(parent), parent] : frames(parent);
+});
+for (const one of all) {
+  // The error of a narrow field in a row takes the space beside the field.
+  if (one.matches(".editing .error")) continue;
+  const inside = cut(one, box(one));
+  if (inside.right <= inside.left) continue;
+  for (const frame of frames(one)) {
+    const isInside = inside.right <= box(frame).right + 1 && inside.left >= box(frame).left - 1;
+    if (!isInside) fault(`content leaves its ${frame.tagName.toLowerCase()}`, one);
   }
 }
-for (const one of seen("body *")) {
-  // The error of a narrow field in a row takes the space beside the field.
-  if (one.matches(".editing > td")) continue;
-  const isField = one.matches("input, select, textarea, progress, meter") || one.closest("svg");
-  if (isField || one.scrollWidth <= one.clientWidth + 1 || style(one).display === "inline") continue;
-  const how = style(one).overflowX;
-  if (how === "visible") {
-    // Text that is broken nowhere is wider than its box.
-    if (one.matches("th, td, p, li, dd, dt, h1, h2, h3, button, .button, a, summary, label")) fault("content is wider than its box", one);
-  } else if (how !== "auto" && how !== "scroll") {
-    if (style(one).textOverflow !== "ellipsis") fault("content is cut off without a mark", one);
-    else if (!one.closest("[title]")?.title && !one.querySelector("[title]")) fault("cut text has no title", one);
+
+// Text that is cut off has a mark at its end and a title with the rest.
+const TEXTS = "th, td, p, li, dd, dt, h1, h2, h3, button, .button, a, summary, label";
+for (const one of all) {
+  const isOther = one.matches(".editing > td, input, select, textarea, progress, meter, svg");
+  if (isOther || one.scrollWidth <= one.clientWidth + 1 || style(one).display === "inline") continue;
+  const { overflowX, textOverflow } = style(one);
+  if (overflowX === "visible") {
+    if (one.matches(TEXTS)) fault("content is wider than its box", one);
+  } else if (overflowX !== "auto" && overflowX !== "scroll") {
+    const hasTitle = one.closest("[title]") !== null || one.querySelector("[title]") !== null;
+    if (textOverflow !== "ellipsis") fault("content is cut off without a mark", one);
+    else if (!hasTitle) fault("cut text has no title", one);
   }
 }
 
@@ -99,13 +113,16 @@ while (texts.nextNode()) {
 }
 
 // No control lies on another.
-const controls = seen("a[href], button, input:not([type=hidden]), select, textarea, summary").filter(one => !one.closest(".toasts"));
-const parts = controls.flatMap(control => boxes(control).map(box => ({ control, box }))).sort((a, b) => a.box.top - b.box.top);
-parts.forEach(({ control, box }, at) => {
+const controls = seen("a[href], button, input:not([type=hidden]), select, textarea, summary")
+  .filter(control => !control.closest(".toasts"));
+const parts = controls
+  .flatMap(control => [...control.getClientRects()].map(part => ({ control, part: cut(control, part) })))
+  .sort((a, b) => a.part.top - b.part.top);
+parts.forEach(({ control, part }, at) => {
   for (const other of parts.slice(at + 1)) {
-    if (other.box.top >= box.bottom) break;
+    if (other.part.top >= part.bottom) break;
     const isNested = control.contains(other.control) || other.control.contains(control);
-    if (!isNested && overlap(box, other.box)) fault("controls overlap", control, other.control);
+    if (!isNested && overlap(part, other.part)) fault("controls overlap", control, other.control);
   }
 });
 return [...faults];
