@@ -134,7 +134,7 @@ async fn the_id_in_a_failures_answer_finds_it_in_the_log(environment: TestEnviro
     assert!(page.text().contains(&id) && page.header("x-request-id") == id, "{}", page.text());
     let part = person.get("/leads").header("hx-request", "true").send().await.expect(500);
     let id = last(&reports).request_id;
-    assert!(format!("{:?}", part.headers).contains(&format!("quote {id}")), "{:?}", part.headers);
+    assert!(format!("{:?}", part.headers).contains(&format!("Reference: {id}")), "{:?}", part.headers);
     // A client error explains itself and needs no id.
     let missing = person.get("/api/nowhere").send().await.expect(404);
     assert!(missing.json::<Value>().get("requestId").is_none());

@@ -144,7 +144,7 @@ async fn a_code_is_needed_after_the_password_and_works_once(environment: TestEnv
     let again = scene.browser();
     let second = ticket(&again).await;
     let refused = by_code(&again, &second, &code).await.expect(422);
-    assert!(refused.text().contains("was used already"), "{}", refused.text());
+    assert!(refused.text().contains("was already used"), "{}", refused.text());
     scene.pass(30);
     by_code(&again, &second, &scene.code(&secret)).await.expect(303);
     // A ticket expires, and a made-up one is refused.

@@ -183,7 +183,7 @@ async fn a_wrong_password_is_shown_in_the_dialog(environment: TestEnvironment) {
     ada.click(At::Named("Save")).await;
     ada.fill(PASSWORD_FIELD, "not the right one").await;
     ada.click(SIGN_IN).await;
-    ada.wait_for_text(DIALOG, "is not right").await;
+    ada.wait_for_text(DIALOG, "Incorrect email or password.").await;
     focus_is_on(&ada, "Password").await;
     assert_accessible(&ada, "sign-in-dialog-wrong").await;
     // Without a connection the dialog stays, with what is typed in it.
