@@ -460,7 +460,9 @@ async fn a_person_signs_up_without_javascript(environment: TestEnvironment) {
     let server = Server::of(workspace.router.clone()).await;
     let pat = environment.browser(Look::phone().without_javascript()).await;
     // The address of an account looks like any other, and its password stays.
-    for (email, after) in [("pat@example.com", "Incorrect email or password"), ("pat.doe@example.com", "Your account")] {
+    for (email, after) in
+        [("pat@example.com", "Incorrect email or password"), ("pat.doe@example.com", "Your account")]
+    {
         pat.goto(&server.url("/sign-up?next=%2Faccount")).await;
         pat.fill(At::Named("Name"), "Pat Doe").await;
         pat.fill(At::Named("Email"), email).await;
