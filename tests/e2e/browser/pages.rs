@@ -250,7 +250,7 @@ async fn the_rule_pages_are_accessible(environment: TestEnvironment) {
         workspace.app.projections().sweep().await.expect("the sweep is done");
     }
     ada.goto(&office.url("/automation/rules")).await;
-    ada.wait_for_text("main", "Parked").await;
+    ada.wait_for_text("main", "Needs attention").await;
     assert_accessible(&ada, "rules").await;
     ada.look(Look::desktop()).await;
     ada.click(At::Css("form[action$='/retry'] button")).await;
