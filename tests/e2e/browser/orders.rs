@@ -116,7 +116,7 @@ async fn orders_are_created_and_fulfilled_without_javascript(environment: TestEn
     ada.fill(At::Named("Customer"), "Acme Roofing").await;
     ada.fill(At::Named("Customer email"), "buy@acme.example").await;
     ada.click(At::Css("input[value=NY]")).await;
-    ada.click(At::Named("Preview")).await;
+    ada.click(At::Css("button[formaction$='/preview']")).await;
     ada.wait_for_text("#order-preview", "2 leads from 1 state").await;
     ada.click(At::Named("Create order")).await;
     ada.wait_for_text("#order-leads", "Lead 1").await;
