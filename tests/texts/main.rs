@@ -2,7 +2,12 @@
 //!
 //! `HOLDFAST_WRITE_DOCS=1 cargo test --test texts` writes the file again.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "sources that cannot be read fail the test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "sources that cannot be read fail the test, and a variable asks to write"
+)]
 
 mod html;
 mod rust;

@@ -113,7 +113,7 @@ fn is_title_case(text: &str) -> bool {
     let is_name = |word: &&str| NAMES.contains(&word.trim_matches(|c: char| !c.is_alphabetic()));
     (2..=6).contains(&words.len())
         && !text.contains(':')
-        && words.iter().all(|word| is_capitalized(word))
+        && words.iter().all(is_capitalized)
         && !words.iter().skip(1).any(is_name)
 }
 

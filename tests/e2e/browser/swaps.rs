@@ -93,6 +93,7 @@ async fn swaps_of_leads_and_notes_keep_focus_and_scroll(environment: TestEnviron
     approach(&ada, ".timeline .note a").await;
     press_and_stay(&ada, &enter, "#note-edit").await;
     press_and_stay(&ada, &format!("{}{enter}", Key::Tab), ".timeline .note a").await;
+    ada.click(At::Css(".timeline .note .confirm summary")).await;
     approach(&ada, ".timeline .note form button").await;
     press_and_stay(&ada, &enter, "#note-text").await;
     ada.wait_until_gone(".timeline .note").await;
@@ -141,8 +142,8 @@ async fn swaps_of_caps_lists_and_dead_letters_keep_focus_and_scroll(environment:
     send(&office.program, &json!(sent)).await;
     ada.goto(&office.url("/inventory/parked")).await;
     make_long(&ada).await;
-    approach(&ada, ".parked:nth-child(3) .dismissing input:not([type=hidden])").await;
-    press_and_stay(&ada, &format!("Wrong shop{enter}"), ".parked.fresh a").await;
+    approach(&ada, ".dead-letter:nth-child(3) .dismissing input:not([type=hidden])").await;
+    press_and_stay(&ada, &format!("Wrong shop{enter}"), ".dead-letter.fresh a").await;
     console_is_quiet(&ada).await;
 }
 
