@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::scale::Share;
 
-/// A line without an axis, in a box of [`Sparkline::WIDTH`] by [`Sparkline::HEIGHT`]. Its name is shown when people point
+/// A line without an axis, in a box of `WIDTH` by `HEIGHT`. Its name is shown when people point
 /// at it.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(path = "charts/sparkline.html", config = "templates/askama.toml")]
