@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! - **An answer that may show a secret is never compressed** ([`Routes::with_secrets`](super::routes::Routes)). The length
-//!   of a compressed page depends on how much of the request's text repeats the secret, so whoever sees lengths could
+//!   of a compressed page depends on how much of the request's text repeats the secret, so anyone who sees lengths could
 //!   guess it bit by bit (the BREACH attack).
 //! - An answer with an entity tag is not compressed. Our tags are the version of a record, which programs send back in
 //!   `If-Match`, and RFC 9110 requires that a strong tag differs between encodings. Such answers are one record.

@@ -215,8 +215,8 @@ async fn a_winner_is_drawn_once_and_every_page_shows_the_result(environment: Tes
     let id = open(&workspace, "Autumn", 10, 2).await;
     let (root, pat) = (root(&workspace).await, pat(&workspace).await);
     let draw = format!("/raffles/{id}/draw");
-    let nobody = root.post(&draw).form(NO_FIELDS).send().await.expect(422);
-    assert!(nobody.text().contains("Sell at least one ticket") && nobody.text().contains("<html"));
+    let unsold = root.post(&draw).form(NO_FIELDS).send().await.expect(422);
+    assert!(unsold.text().contains("Sell at least one ticket") && unsold.text().contains("<html"));
     let seen = page(&pat, id).await;
     buy(&pat, id, "", "2", true).await.expect(200);
     let asked = root.get(&format!("/raffles/{id}/tickets")).send().await.expect(200);
