@@ -57,7 +57,7 @@ impl Orders {
         let mut keys: Vec<_> = UsState::all().map(cap_key).collect();
         keys.push(default_cap_key());
         let mut read = StoredCaps {
-            default: DefaultCap { cap: Cap::DEFAULT, version: Version::FIRST },
+            default: DefaultCap { cap: Cap::DEFAULT, version: Version::FIRST, set_by: None },
             states: UsState::all().map(|state| (CapItem::initial(state), false)).collect(),
         };
         let default = default_cap_key().pk;
@@ -99,7 +99,7 @@ impl Orders {
                 // The default must not change while the state begins to follow it.
                 write = write.check("default", &default_cap_key(), read.same_default());
             }
-            let after = with_cap(&before, cap.unwrap_or(read.default.cap), cap.is_some());
+            let after = with_cap(&before, cap.unwrap_or(read.default.cap), cap.is_some(), who);
             let write = write_cap(write, &before, &after, stored)?;
             let (subject, words) = (format!("Cap of {state}"), cap_words(&before, &after));
             let write = write.audit(&self.cap_entry(&who.into(), subject, words))?;
@@ -141,11 +141,11 @@ impl Orders {
             if read.default.version != expected {
                 return Err(OrderError::DefaultCapConflict(read.default));
             }
-            let after = DefaultCap { cap, version: read.default.version.next() };
+            let after = DefaultCap { cap, version: read.default.version.next(), set_by: Some(who.actor()) };
             let item = to_item(&default_cap_key(), &after)?;
             let mut write = self.dynamo.guarded_write().put("default", item, read.same_default());
             for (before, stored) in read.states.iter().filter(|(before, _)| !before.own) {
-                write = write_cap(write, before, &with_cap(before, cap, false), *stored)?;
+                write = write_cap(write, before, &with_cap(before, cap, false, who), *stored)?;
             }
             let words = format!("Default cap changed from {} to {cap}.", read.default.cap);
             let write = write.audit(&self.cap_entry(&who.into(), "Default cap".to_owned(), words))?;
@@ -169,9 +169,10 @@ fn cap_words(before: &CapItem, after: &CapItem) -> String {
     format!("Cap of {} changed from {} to {to}{}.", before.state, before.cap, after.cap)
 }
 
-fn with_cap(before: &CapItem, cap: Cap, own: bool) -> CapItem {
+fn with_cap(before: &CapItem, cap: Cap, own: bool, who: &SignedIn) -> CapItem {
     let remaining = before.remaining + i64::from(cap.get()) - i64::from(before.cap.get());
-    CapItem { cap, own, remaining, version: before.version.next(), ..before.clone() }
+    let (version, set_by) = (before.version.next(), Some(who.actor()));
+    CapItem { cap, own, remaining, version, set_by, ..before.clone() }
 }
 
 /// Adds the change of a cap. The number of leads that are out may change at the same time; only the version
@@ -190,6 +191,7 @@ fn write_cap(
         .set("cap", to_attribute(after.cap)?)
         .set("own", to_attribute(after.own)?)
         .set("version", to_attribute(after.version)?)
+        .set("setBy", to_attribute(&after.set_by)?)
         .remove("cause");
     if after.remaining != before.remaining {
         update = update.add("room", after.remaining - before.remaining);

@@ -87,15 +87,22 @@ pub struct StateCap {
     pub out: u32,
     /// Increases by 1 with every change of the cap. Orders do not change it.
     pub version: Version,
+    /// Who made the last change, if someone made one since this is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<Actor>,
 }
 
-/// The cap of every state without its own cap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The cap of every state without its own cap, as stored and in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DefaultCap {
     /// The most leads that may be in open orders.
     pub cap: Cap,
     /// Increases by 1 with every change.
     pub version: Version,
+    /// Who made the last change, if someone made one since this is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<Actor>,
 }
 
 /// The states that an order requests: 1 to 50, each once, in the order in which they were named.

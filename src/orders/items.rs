@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::domain::{Cap, Order, OrderEntry, StateCap};
+use crate::base::identity::Actor;
 use crate::base::values::{OrderId, UsState, Version};
 use crate::leads::domain::{Lead, LeadId};
 use crate::leads::items::{RESERVATION, lead_item, state_partition};
@@ -137,20 +138,23 @@ pub(crate) struct CapItem {
     #[serde(rename = "room")]
     pub remaining: i64,
     pub version: Version,
+    #[serde(rename = "setBy", default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<Actor>,
 }
 
 impl CapItem {
     /// Returns the cap of a state for which nothing is stored.
     pub(super) fn initial(state: UsState) -> Self {
         let cap = Cap::DEFAULT;
-        Self { state, cap, own: false, out: 0, remaining: cap.get().into(), version: Version::FIRST }
+        let remaining = cap.get().into();
+        Self { state, cap, own: false, out: 0, remaining, version: Version::FIRST, set_by: None }
     }
 }
 
 impl From<CapItem> for StateCap {
     fn from(item: CapItem) -> Self {
-        let CapItem { state, cap, own, out, version, .. } = item;
-        Self { state, cap, own, out, version }
+        let CapItem { state, cap, own, out, version, set_by, .. } = item;
+        Self { state, cap, own, out, version, set_by }
     }
 }
 

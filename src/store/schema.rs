@@ -16,8 +16,8 @@
 //! | saved mapping of an import | `MAPPING#<fingerprint of the headers>` | `MAPPING` | mapping, savedBy |
 //! | what became of the rows of an import's step | `IMPORT#<import id>` | `ROWS#<first row>` | rows; ttl |
 //! | free lead in the queue of its state | `STATE#<code>` | `FREE#<created, 15 digits of milliseconds>#<lead id>` | the lead's fields |
-//! | cap of a state | `STATE#<code>` | `CAP` | cap, own, out, room (what remains under the cap), version, cause |
-//! | default cap, for states without their own | `STATE#DEFAULT` | `CAP` | cap, version |
+//! | cap of a state | `STATE#<code>` | `CAP` | cap, own, out, room (what remains under the cap), version, setBy, cause |
+//! | default cap, for states without their own | `STATE#DEFAULT` | `CAP` | cap, version, setBy |
 //! | order | `ORDER#<id>` | `ORDER` | the order's fields, stage, large, out (by state), deadline, lanes, the list attributes once it is visible |
 //! | a part of an order's leads | `ORDER#<id>` | `LEADS#<number, 5 digits>` | leads (id, state), settled |
 //! | history of an order | `ORDER#<id>` | `HISTORY#<version, 10 digits>` | version, at, by, action, reason, released, replacement |

@@ -149,12 +149,13 @@ async fn setting_a_cap_needs_the_current_version(environment: TestEnvironment) {
     assert_eq!((first.json::<Value>()["cap"].clone(), first.header("etag")), (json!(3), "\"2\""));
     let stale: Value = set(json!({ "state": "NY", "cap": 4, "version": 1 })).await.expect(409).json();
     assert_eq!((&stale["fresh"]["cap"], &stale["fresh"]["version"]), (&json!(3), &json!(2)));
+    assert_eq!(stale["fresh"]["setBy"], "Test agent (test)");
     let back: Value = set(json!({ "state": "NY", "cap": null, "version": 2 })).await.expect(200).json();
     assert_eq!((&back["cap"], &back["own"]), (&json!(10), &json!(false)));
     set(json!({ "default": 7 })).await.expect(428);
     set(json!({ "default": 7, "version": 1 })).await.expect(200);
     let stale: Value = set(json!({ "default": 8, "version": 1 })).await.expect(409).json();
-    assert_eq!(stale["fresh"]["cap"], 7);
+    assert_eq!((&stale["fresh"]["cap"], &stale["fresh"]["setBy"]), (&json!(7), &json!("Test agent (test)")));
     let stats: Value = agent.get("/api/leads/stats").send().await.expect(200).json();
     assert_eq!((&stats["out"][0]["cap"], &stats["out"][0]["out"]), (&json!(7), &json!(0)));
 }

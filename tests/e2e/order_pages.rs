@@ -195,7 +195,7 @@ async fn a_cap_that_another_person_changed_is_set_with_one_more_click(environmen
     assert!(row.text().contains("0 of 3") && !row.text().contains("<html"), "{}", row.text());
     let overtaken = set("1", "5").await.expect(409);
     let html = overtaken.text();
-    assert!(html.contains("Someone just set this to 3") && html.contains("value=\"5\""), "{html}");
+    assert!(html.contains("<bdi>Ann Lee</bdi> just set this to 3") && html.contains("value=\"5\""), "{html}");
     set(&hidden(html, "version"), "5").await.expect(200);
     let wrong = set("3", "1.5").await.expect(422);
     assert!(
@@ -207,10 +207,13 @@ async fn a_cap_that_another_person_changed_is_set_with_one_more_click(environmen
     // Without JavaScript the answer is the whole page.
     let form = [("version", "1"), ("cap", "9")];
     let plain = ann.post("/orders/caps/NY").form(&form).send().await.expect(409);
-    assert!(plain.text().contains("<html") && plain.text().contains("Someone just set this"));
+    assert!(
+        plain.text().contains("<html")
+            && plain.text().contains("<bdi>Ann Lee</bdi> just set this to 10 (the default)")
+    );
     ann.post("/orders/caps").form(&form).send().await.expect(303);
     let stale = ann.post("/orders/caps").form(&[("version", "1"), ("cap", "8")]).send().await.expect(409);
-    assert!(stale.text().contains("Someone just set this to 9"), "{}", stale.text());
+    assert!(stale.text().contains("<bdi>Ann Lee</bdi> just set this to 9"), "{}", stale.text());
 }
 
 async fn an_order_is_created_fulfilled_and_deleted_without_javascript(environment: TestEnvironment) {

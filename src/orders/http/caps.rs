@@ -1,8 +1,9 @@
 //! The page of all caps. Each row sets the cap of one state.
 
+use crate::base::identity::Actor;
 use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
-use crate::orders::domain::{Cap, Caps, StateCap};
+use crate::orders::domain::{Cap, Caps, DefaultCap, StateCap};
 use crate::orders::error::OrderError;
 use crate::shared::charts::Bar;
 use crate::shared::forms::RawForm;
@@ -102,11 +103,13 @@ struct CapField {
     error: Option<String>,
     /// Whether another person changed the cap first.
     overtaken: bool,
+    /// Who set the current cap, if it is known.
+    set_by: Option<Actor>,
 }
 
 impl CapField {
-    fn new(cap: Cap, version: Version, value: String) -> Self {
-        Self { cap: cap.get(), version, value, error: None, overtaken: false }
+    fn new(cap: Cap, version: Version, set_by: Option<&Actor>, value: String) -> Self {
+        Self { cap: cap.get(), version, value, error: None, overtaken: false, set_by: set_by.cloned() }
     }
 
     /// Shows the typed text again. Without an error message, another person changed the cap first.
@@ -143,7 +146,7 @@ impl CapRow {
             in_stock: stats.free_in(cap.state),
             out: cap.out,
             own: cap.own,
-            field: CapField::new(cap.cap, cap.version, value),
+            field: CapField::new(cap.cap, cap.version, cap.set_by.as_ref(), value),
             fresh: false,
         }
     }
@@ -175,8 +178,8 @@ impl CapsPage {
     fn new(context: PageContext, caps: &Caps, stats: &Stats) -> Self {
         let mut rows: Vec<CapRow> = caps.states.iter().map(|cap| CapRow::of(cap, stats)).collect();
         rows.sort_by_key(|row| row.state.name());
-        let cap = caps.default.cap;
-        let default = CapField::new(cap, caps.default.version, cap.get().to_string());
+        let DefaultCap { cap, version, set_by } = &caps.default;
+        let default = CapField::new(*cap, *version, set_by.as_ref(), cap.get().to_string());
         Self { context, default, rows, as_of: stats.as_of.map(Into::into), late: stats.late() }
     }
 }

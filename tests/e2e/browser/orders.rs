@@ -5,7 +5,7 @@ use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
 use super::pages::assert_accessible;
-use super::{Office, console_is_quiet, focus_is_on, focus_is_somewhere};
+use super::{Office, PROGRAM, console_is_quiet, focus_is_on, focus_is_somewhere};
 use crate::orders::stock;
 use crate::support::browser::{At, Browser, Look};
 use crate::support::{Case, TestEnvironment, cases, wait};
@@ -101,7 +101,7 @@ async fn a_cap_is_set_in_its_row_and_on_top_of_another_change(environment: TestE
     office.program.put("/api/leads/caps").json(&body).send().await.expect(200);
     ada.fill(At::Css("#cap-NY-value"), "5").await;
     ada.press(&Key::Enter).await;
-    ada.wait_for_text("#cap-NY", "Someone just set this to 6").await;
+    ada.wait_for_text("#cap-NY", &format!("{PROGRAM} just set this to 6.")).await;
     assert_eq!(ada.value(At::Css("#cap-NY-value")).await, "5");
     ada.click(At::Css("#cap-NY button")).await;
     ada.wait_for_text("#cap-NY", "0 of 5").await;
