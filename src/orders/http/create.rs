@@ -183,26 +183,31 @@ async fn create(
             let there = see_other(&context, &path, fragment);
             Ok(with_toast_there(there, Tone::Success, "Order created."))
         }
-        Err(OrderError::PreviewOutdated(preview)) => {
+        Err(error) => not_created(&orders, state, &form, error).await,
+    }
+}
+
+/// Shows the form again with the reason why there is no order, or returns the failure.
+async fn not_created(orders: &Orders, state: FormState, form: &RawForm, error: OrderError) -> PageAnswer {
+    match error {
+        OrderError::PreviewOutdated(preview) => {
             let same = form.get("previewed") == Some(state.typed.previewed().as_str());
             let refusal = Refusal::because(if same { LEADS_TAKEN } else { FIELDS_CHANGED });
             let view = PreviewView { is_renewed: true, ..PreviewView::of(*preview, &state.typed) };
-            state.refuse(&orders, StatusCode::CONFLICT, refusal, view).await
+            state.refuse(orders, StatusCode::CONFLICT, refusal, view).await
         }
-        Err(OrderError::NothingToGive(given)) => {
+        OrderError::NothingToGive(given) => {
             let (refusal, view) = (Refusal::because(NO_LEADS), PreviewView::nothing(given));
-            state.refuse(&orders, StatusCode::UNPROCESSABLE_ENTITY, refusal, view).await
+            state.refuse(orders, StatusCode::UNPROCESSABLE_ENTITY, refusal, view).await
         }
-        Err(OrderError::KeyReused(_)) => {
-            let view = preview_if_any(&orders, &state.typed).await?;
-            let state = FormState { key: fresh_key(&orders), ..state };
-            state
-                .refuse(&orders, StatusCode::UNPROCESSABLE_ENTITY, Refusal::because(ALREADY_SENT), view)
-                .await
+        OrderError::KeyReused(_) => {
+            let view = preview_if_any(orders, &state.typed).await?;
+            let state = FormState { key: fresh_key(orders), ..state };
+            state.refuse(orders, StatusCode::UNPROCESSABLE_ENTITY, Refusal::because(ALREADY_SENT), view).await
         }
-        Err(error) => match Problem::from(error) {
+        error => match Problem::from(error) {
             problem if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
-                state.busy(&orders, &form, problem).await
+                state.busy(orders, form, problem).await
             }
             problem => Err(problem),
         },
