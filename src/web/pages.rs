@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 use super::assets;
 use super::message::Message;
-use super::request::{BasePath, page_before};
+use super::request::BasePath;
 use super::theme::Theme;
 use crate::base::identity::SignedIn;
 use crate::base::{calendar, display_zone};
@@ -26,21 +26,13 @@ pub struct PageContext {
     pub message: Option<Message>,
     /// The theme.
     pub theme: Theme,
-    /// The address to return to after a form of the layout, with the prefix.
-    pub back: String,
 }
 
 impl PageContext {
     /// Creates the context of a request.
     pub fn of(parts: &Parts) -> Self {
         let base = parts.extensions.get::<BasePath>().cloned().unwrap_or_default().0;
-        // The answer to a form has no address that can be opened, so it returns to the page before.
-        let back = match parts.method.is_safe() {
-            true => parts.uri.path_and_query().map(|address| format!("{base}{address}")),
-            false => page_before(&parts.headers),
-        };
         Self {
-            back: back.unwrap_or_else(|| format!("{base}/")),
             base,
             path: parts.uri.path().to_owned(),
             account: parts.extensions.get::<SignedIn>().cloned(),

@@ -2,13 +2,16 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, HeaderName, Uri, header};
 use std::convert::Infallible;
 
 /// The prefix of every path, for example an API Gateway stage: `/prod`, or nothing. The host that strips it from the
 /// request (the Lambda bootstrap) inserts it into the request's extensions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BasePath(pub String);
+
+/// How the page that sent a request relates to its target: `same-origin`, `same-site`, `cross-site` or `none`.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The form of answer that a request accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,12 +126,16 @@ pub fn local_path<'a>(base: &str, next: &'a str) -> Option<&'a str> {
     (plain && local).then_some(path)
 }
 
-/// Returns the path and query of the page that sent a form, if it is ours.
+/// Returns the path and query of the page that sent a request, if it is ours. Its path has the prefix of every path.
 pub fn page_before(headers: &HeaderMap) -> Option<String> {
-    let uri: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
-    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let uri: Uri = text(header::REFERER)?.parse().ok()?;
+    // A proxy may send its own `Host`. Browsers say themselves whether the page is of the same origin.
+    let is_same_origin = text(SEC_FETCH_SITE) == Some("same-origin");
+    let host = text(header::HOST).unwrap_or_default();
     let is_ours = uri.authority().is_some_and(|authority| authority.as_str().eq_ignore_ascii_case(host));
-    uri.path_and_query().filter(|_| is_ours).map(ToString::to_string)
+    let page = uri.path_and_query().filter(|_| is_same_origin || is_ours)?.as_str();
+    local_path("", page).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -160,6 +167,26 @@ mod tests {
         ] {
             let tags = parsed(values);
             assert_eq!((tags.only(), tags.has("3")), (only, has), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn the_page_before_is_ours_and_leads_to_no_other_host() {
+        for (referer, host, site, page) in [
+            ("https://ours.example/leads?q=a", "ours.example", "", Some("/leads?q=a")),
+            ("https://OURS.example/prod/leads", "ours.example", "", Some("/prod/leads")),
+            ("https://ours.example:8443/leads", "ours.example:8443", "", Some("/leads")),
+            // Behind a proxy that sends its own host.
+            ("https://ours.example/leads", "gateway.example", "same-origin", Some("/leads")),
+            ("https://ours.example/leads", "gateway.example", "same-site", None),
+            ("https://evil.example/leads", "ours.example", "cross-site", None),
+            ("https://ours.example//evil.example/", "ours.example", "same-origin", None),
+            ("/leads", "ours.example", "", None),
+            ("", "ours.example", "", None),
+        ] {
+            let headers = [(header::REFERER, referer), (header::HOST, host), (SEC_FETCH_SITE, site)];
+            let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+            assert_eq!(page_before(&HeaderMap::from_iter(headers)).as_deref(), page, "{referer:?} to {host}");
         }
     }
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::request::cookies_named;
 
-/// The name of the cookie.
-const COOKIE: &str = "theme";
+/// The name of the cookie, which no other application on the host uses.
+const COOKIE: &str = "holdfast-theme";
 
 /// How long the cookie is kept, in seconds: a year.
 const MAX_AGE: u32 = 31_536_000;
@@ -30,8 +30,7 @@ pub enum Theme {
 impl Theme {
     const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
 
-    /// Returns the theme that a browser asks for. Other applications on the host may use the cookie's name, so an unknown
-    /// value is skipped.
+    /// Returns the theme that a browser asks for. An unknown value is skipped.
     pub fn of(headers: &HeaderMap) -> Self {
         let named = |value: &str| [Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == value);
         cookies_named(headers, COOKIE).find_map(named).unwrap_or_default()
@@ -88,12 +87,13 @@ mod tests {
     #[test]
     fn the_theme_is_that_of_the_cookie_or_the_systems() {
         for (cookie, theme) in [
-            ("theme=dark", Theme::Dark),
-            ("holdfast=abc; theme=light", Theme::Light),
-            ("theme=system", Theme::System),
-            ("theme=blue; theme=dark", Theme::Dark),
-            ("theme=\"><script>", Theme::System),
-            ("themes=dark", Theme::System),
+            ("holdfast-theme=dark", Theme::Dark),
+            ("holdfast=abc; holdfast-theme=light", Theme::Light),
+            ("holdfast-theme=system", Theme::System),
+            ("holdfast-theme=blue; holdfast-theme=dark", Theme::Dark),
+            ("holdfast-theme=\"><script>", Theme::System),
+            ("holdfast-themes=dark", Theme::System),
+            ("theme=dark", Theme::System),
             ("", Theme::System),
         ] {
             let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(cookie))]);
@@ -102,11 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_of_the_application_only() {
-        let dark = "theme=dark; Path=/; Max-Age=31536000; SameSite=Lax";
+    fn the_cookie_is_sent_to_the_application_only() {
+        let dark = "holdfast-theme=dark; Path=/; Max-Age=31536000; SameSite=Lax";
         assert_eq!(Theme::Dark.cookie("", false), dark);
-        let light = "theme=light; Path=/prod; Max-Age=31536000; SameSite=Lax; Secure";
+        let light = "holdfast-theme=light; Path=/prod; Max-Age=31536000; SameSite=Lax; Secure";
         assert_eq!(Theme::Light.cookie("/prod", true), light);
-        assert_eq!(Theme::System.cookie("", false), "theme=system; Path=/; Max-Age=0; SameSite=Lax");
+        let system = "holdfast-theme=system; Path=/; Max-Age=0; SameSite=Lax";
+        assert_eq!(Theme::System.cookie("", false), system);
     }
 }

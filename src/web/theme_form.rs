@@ -2,13 +2,13 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use super::access::Access;
 use super::extract::FormData;
 use super::pages::PageContext;
-use super::request::{WantsFragment, local_path};
+use super::request::{WantsFragment, local_path, page_before};
 use super::respond::{header_text, see_other};
 use super::routes::Routes;
 use super::theme::Theme;
@@ -21,21 +21,21 @@ pub fn routes(secure: bool) -> Routes {
 #[derive(Deserialize)]
 struct ThemeForm {
     theme: Theme,
-    /// The page to return to.
-    #[serde(default)]
-    next: String,
 }
 
-/// `POST /theme`: returns to the page of the form. The script changes the page itself, and needs no other one.
+/// `POST /theme`: returns to the page that sent the form. The script changes the page itself, and needs no other one.
 async fn change(
     State(secure): State<bool>,
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
+    headers: HeaderMap,
     FormData(form): FormData<ThemeForm>,
 ) -> Response {
+    let before = page_before(&headers);
+    let back = before.as_deref().and_then(|page| local_path(&context.base, page));
     let mut response = match fragment {
         true => StatusCode::NO_CONTENT.into_response(),
-        false => see_other(&context, local_path(&context.base, &form.next).unwrap_or("/"), false),
+        false => see_other(&context, back.unwrap_or("/"), false),
     };
     let cookie = header_text(&form.theme.cookie(&context.base, secure));
     response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -92,13 +92,21 @@ async fn an_error_page_shows_a_visitor_no_navigation_and_needs_no_call(environme
 async fn an_error_page_leads_back_to_the_page_before(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = at_a_page(workspace.session(Role::Agent, "Ann Lee").await);
-    let from = async |referer: &str| {
-        let page = ann.get("/nowhere").header("referer", referer).send().await.expect(404);
-        page.text().to_owned()
+    let from = async |referer: &str, site: &str| {
+        let page = ann.get("/nowhere").header("referer", referer).header("sec-fetch-site", site);
+        page.send().await.expect(404).text().to_owned()
     };
-    assert!(from("http://holdfast.test/leads?q=ann").await.contains("href=\"/leads?q=ann\">Go back</a>"));
-    for elsewhere in ["http://holdfast.test/nowhere", "http://other.test/leads", "nonsense"] {
-        assert!(!from(elsewhere).await.contains("Go back"), "{elsewhere}");
+    for site in ["same-origin", ""] {
+        let page = from("http://holdfast.test/leads?q=ann", site).await;
+        assert!(page.contains("href=\"/leads?q=ann\">Go back</a>"), "{page}");
+    }
+    for (elsewhere, site) in [
+        ("http://holdfast.test/nowhere", "same-origin"),
+        ("http://holdfast.test//other.test/", "same-origin"),
+        ("http://other.test/leads", "cross-site"),
+        ("nonsense", "same-origin"),
+    ] {
+        assert!(!from(elsewhere, site).await.contains("Go back"), "{elsewhere}");
     }
 }
 

@@ -33,7 +33,7 @@ async fn a_theme_applies_at_once_and_to_later_pages(environment: TestEnvironment
     ada.click(At::Css(".menu summary")).await;
     ada.click(At::Named("Dark")).await;
     assert_eq!(ground().await, DARK);
-    cookie_is("theme=dark;").await;
+    cookie_is("holdfast-theme=dark;").await;
     ada.goto(&office.url("/account")).await;
     assert_eq!(ground().await, DARK, "the next page has the theme");
 
@@ -41,7 +41,7 @@ async fn a_theme_applies_at_once_and_to_later_pages(environment: TestEnvironment
     ada.click(At::Css(".menu summary")).await;
     ada.click(At::Named("Light")).await;
     assert_eq!(ground().await, LIGHT, "it is stronger than the system");
-    cookie_is("theme=light;").await;
+    cookie_is("holdfast-theme=light;").await;
     ada.reload().await;
     assert_eq!(ground().await, LIGHT);
     let scheme = "return [document.querySelector('meta[name=color-scheme]').content, \

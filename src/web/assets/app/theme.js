@@ -13,7 +13,7 @@ function applyTheme(theme) {
   }
 }
 
-const savedTheme = () => document.cookie.match(/(?:^|; )theme=(light|dark)(?:;|$)/)?.[1] || "system";
+const savedTheme = () => document.cookie.match(/(?:^|; )holdfast-theme=(light|dark)(?:;|$)/)?.[1] || "system";
 window.addEventListener("pageshow", () => applyTheme(savedTheme()));
 document.addEventListener("visibilitychange", () => applyTheme(savedTheme()));
 
