@@ -45,6 +45,13 @@ pub async fn mark_secret(mut response: Response) -> Response {
     response
 }
 
+/// Marks an answer that takes the place of another one, if that one is marked: the page of a failure repeats addresses.
+pub(super) fn keep_mark(of: &Response, answer: &mut Response) {
+    if let Some(mark) = of.extensions().get::<ShowsSecret>() {
+        answer.extensions_mut().insert(*mark);
+    }
+}
+
 /// Compresses the answer if that is safe, useful and accepted by the client.
 pub async fn compress(State(blocking): State<BlockingPool>, request: Request, next: Next) -> Response {
     let encoding = Encoding::best(request.headers(), &[Encoding::Gzip]);

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 
+use super::compress::keep_mark;
 use super::context::{Renewal, RequestContext, Sender};
 use super::problem::{IntoProblem as _, Problem};
 use super::routes::{Overloaded, SenderDecided};
@@ -17,7 +18,7 @@ use crate::base::telemetry::RequestId;
 use crate::web::error::WebError;
 use crate::web::pages::PageContext;
 use crate::web::request::{Form, page_before};
-use crate::web::respond::{Tone, header_text, html, see_other, with_toast};
+use crate::web::respond::{Tone, header_text, html, see_other, with_fragment_toast};
 use crate::web::unsent::{Unsent, UnsentForm};
 
 #[derive(Template)]
@@ -66,10 +67,15 @@ pub async fn present(State(lookup): State<RequestContext>, request: Request, nex
         Form::Fragment => {
             let response = (problem.status(), [("hx-reswap", "none")]).into_response();
             let quote = reference.map(|id| format!(" Reference: {id}")).unwrap_or_default();
-            with_toast(response, Tone::Error, &format!("{}. {}{quote}", problem.title(), problem.detail()))
+            with_fragment_toast(
+                response,
+                Tone::Error,
+                &format!("{}. {}{quote}", problem.title(), problem.detail()),
+            )
         }
         Form::Page => page(&problem, context, reference, back(&method, &uri, &headers)),
     };
+    keep_mark(&response, &mut rendered);
     for name in [header::ALLOW, header::SET_COOKIE] {
         for value in response.headers().get_all(&name) {
             rendered.headers_mut().append(&name, value.clone());

@@ -44,49 +44,48 @@ pub fn instead_of_page(mut page: Response, address: &str) -> Response {
     page
 }
 
-/// Adds a toast that the page of an htmx request shows. If the answer is a redirect, the page after it shows the toast, as
-/// for [`with_toast_there`].
-pub fn with_toast(response: Response, tone: Tone, text: &str) -> Response {
+/// Adds a toast to a fragment. The page that receives the fragment shows it.
+pub fn with_fragment_toast(response: Response, tone: Tone, text: &str) -> Response {
+    with_event(response, "toast", &json!({ "kind": tone, "text": text }))
+}
+
+/// Adds a toast to a fragment, or a [message](Message) to a redirect, which the page after it shows.
+///
+/// The message travels in a cookie, which is signed and not encrypted, so its text is fixed: it contains no personal data.
+pub fn with_toast(response: Response, tone: Tone, text: &'static str) -> Response {
+    if response.status() == StatusCode::SEE_OTHER {
+        return with_toast_there(response, tone, text);
+    }
+    with_fragment_toast(response, tone, text)
+}
+
+/// Adds a toast as [`with_toast`] does, with a button that undoes the change.
+pub fn with_undo(response: Response, text: &'static str, undo: Undo) -> Response {
+    if response.status() == StatusCode::SEE_OTHER {
+        return with_undo_there(response, text, undo);
+    }
+    with_event(response, "toast", &json!({ "kind": Tone::Success, "text": text, "undo": undo }))
+}
+
+/// Adds a [message](Message) that the page after a redirect shows, also after a redirect that htmx follows.
+pub fn with_toast_there(response: Response, tone: Tone, text: &'static str) -> Response {
     with_message(response, Message { tone, text: text.to_owned(), undo: None })
 }
 
+/// Adds a message as [`with_toast_there`] does, with a button that undoes the change.
+pub fn with_undo_there(response: Response, text: &'static str, undo: Undo) -> Response {
+    with_message(response, Message { tone: Tone::Success, text: text.to_owned(), undo: Some(undo) })
+}
+
 fn with_message(mut response: Response, message: Message) -> Response {
-    if response.status() == StatusCode::SEE_OTHER {
-        response.extensions_mut().insert(message);
-        return response;
-    }
-    let Message { tone, text, undo } = message;
-    let toast = match undo {
-        Some(undo) => json!({ "kind": tone, "text": text, "undo": undo }),
-        None => json!({ "kind": tone, "text": text }),
-    };
-    with_event(response, "toast", &toast)
+    response.extensions_mut().insert(message);
+    response
 }
 
 /// Adds an event that the script of the page receives.
 pub fn with_event(mut response: Response, name: &str, detail: &serde_json::Value) -> Response {
     let event = json!({ name: detail });
     response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
-    response
-}
-
-/// Adds a toast about a change, with a button that undoes it, as [`with_toast`] does.
-pub fn with_undo(response: Response, text: &'static str, undo: Undo) -> Response {
-    with_message(response, Message { tone: Tone::Success, text: text.to_owned(), undo: Some(undo) })
-}
-
-/// Adds a [message](Message) about a change, with a button that undoes it, that the page after a redirect shows. As for
-/// [`with_toast_there`], it must contain no personal data.
-pub fn with_undo_there(mut response: Response, text: &'static str, undo: Undo) -> Response {
-    let message = Message { tone: Tone::Success, text: text.to_owned(), undo: Some(undo) };
-    response.extensions_mut().insert(message);
-    response
-}
-
-/// Adds a [message](Message) that the page after a redirect shows. It travels in a cookie, which is signed and not
-/// encrypted, so the text must contain no personal data.
-pub fn with_toast_there(mut response: Response, tone: Tone, text: &'static str) -> Response {
-    response.extensions_mut().insert(Message { tone, text: text.to_owned(), undo: None });
     response
 }
 
@@ -177,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_toast_with_any_characters_fits_in_a_header() {
-        let response = with_toast(Response::default(), Tone::Error, "“Zoë” 🎉\n");
+        let response = with_fragment_toast(Response::default(), Tone::Error, "“Zoë” 🎉\n");
         let header = response.headers()["hx-trigger"].to_str().unwrap();
         let event: serde_json::Value = serde_json::from_str(header).unwrap();
         assert_eq!(event["toast"]["text"], "“Zoë” 🎉\n");

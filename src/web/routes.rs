@@ -33,6 +33,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
+    /// Whether its answers may show a secret.
+    pub shows_secrets: bool,
 }
 
 /// A collection of routes whose handlers share a state `S`.
@@ -75,7 +77,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     {
         let guard = from_fn_with_state((path, access), admit);
         self.router = self.router.route(path, on(filter, handler).layer(guard));
-        self.list.push(Route { method, path, access });
+        self.list.push(Route { method, path, access, shows_secrets: false });
         self
     }
 
@@ -91,7 +93,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// [never compressed](super::compress).
     #[must_use]
     pub fn with_secrets(self) -> Self {
-        Self { router: self.router.layer(map_response(compress::mark_secret)), list: self.list }
+        let list = self.list.into_iter().map(|route| Route { shows_secrets: true, ..route }).collect();
+        Self { router: self.router.layer(map_response(compress::mark_secret)), list }
     }
 
     /// Provides the handlers' state.

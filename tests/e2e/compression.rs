@@ -1,5 +1,6 @@
 //! Answers are compressed for clients that accept it, except for those that show a secret.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use data_encoding::BASE32_NOPAD;
@@ -7,6 +8,7 @@ use flate2::read::GzDecoder;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::link_path;
 use holdfast::base::identity::Role;
+use holdfast::web::routes::Route;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
@@ -15,13 +17,14 @@ use super::orders::{create as create_order, set_cap, stock};
 use super::two_factor::{field, recovery_codes, shown_secret};
 use crate::support::http::Response;
 use crate::support::workspace::Workspace;
-use crate::support::{Case, TestEnvironment, cases};
+use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
         web: pages_and_lists_are_compressed_and_read_the_same,
-            an_answer_that_shows_a_secret_is_never_compressed
+            an_answer_that_shows_a_secret_is_never_compressed,
+            the_routes_that_show_secrets_are_marked
     ]
 }
 
@@ -65,6 +68,55 @@ async fn pages_and_lists_are_compressed_and_read_the_same(environment: TestEnvir
         agent.get(&format!("/api/orders/{}", order.id)).header("accept-encoding", "gzip").send().await;
     assert!(order.body.len() > 1_024, "{} bytes", order.body.len());
     assert_eq!((order.header("etag"), order.header("content-encoding")), ("\"1\"", ""));
+}
+
+/// Every route whose answer may show a secret. A new one must be added with `Routes::with_secrets`.
+const SECRET_ROUTES: [&str; 15] = [
+    "GET /account/two-factor",
+    "GET /sign-in/link/{secret}",
+    "POST /account/tokens",
+    "POST /account/two-factor",
+    "POST /account/two-factor/codes",
+    "POST /account/two-factor/off",
+    "POST /api/accounts",
+    "POST /api/accounts/{id}/link",
+    "POST /api/accounts/{id}/tokens",
+    "POST /api/tokens",
+    "POST /people",
+    "POST /people/{id}/link",
+    "POST /people/{id}/tokens",
+    "POST /sign-in",
+    "POST /sign-in/link/{secret}",
+];
+
+/// What routes with such a part in their path usually answer.
+const SUSPICIOUS: [&str; 4] = ["link", "token", "two-factor", "code"];
+
+/// Routes with such a part that show no secret: lists without secrets, and acts that end something.
+const WITHOUT_SECRETS: [&str; 11] = [
+    "DELETE /api/accounts/{id}/link",
+    "DELETE /api/accounts/{id}/tokens/{token}",
+    "DELETE /api/tokens/{id}",
+    "GET /api/accounts/{id}/tokens",
+    "GET /api/accounts/{id}/tokens/{token}",
+    "GET /api/tokens",
+    "GET /api/tokens/{id}",
+    "POST /account/tokens/{id}/revoke",
+    "POST /people/{id}/link/withdraw",
+    "POST /people/{id}/tokens/{token}/revoke",
+    "POST /people/{id}/two-factor/reset",
+];
+
+async fn the_routes_that_show_secrets_are_marked(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let named = |route: &Route| format!("{} {}", route.method, route.path);
+    let marked: BTreeSet<String> =
+        workspace.routes.iter().filter(|route| route.shows_secrets).map(named).collect();
+    assert_eq!(marked, SECRET_ROUTES.map(str::to_owned).into());
+    for route in workspace.routes.iter().map(named).filter(|route| !marked.contains(route)) {
+        let is_suspicious = SUSPICIOUS.iter().any(|part| route.contains(part));
+        assert!(!is_suspicious || WITHOUT_SECRETS.contains(&&*route), "{route}: does it show a secret?");
+    }
 }
 
 /// Panics unless the answer shows the secret and is not compressed, although its length would allow it.
@@ -127,4 +179,12 @@ async fn an_answer_that_shows_a_secret_is_never_compressed(environment: TestEnvi
     let form = [("enrollment", field(&setup, "enrollment")), ("code", code)];
     let codes = admin.post("/account/two-factor").form(&form).send().await.expect(200);
     assert_plain("recovery codes", &codes, &recovery_codes(&codes)[0]);
+
+    // The page of a failure has the address of the secret, so that the sender can go back.
+    let fault = Fault::Refused("AccessDeniedException");
+    environment.wire().next("BatchGetItem", fault.clone());
+    environment.wire().next("GetItem", fault);
+    let failed = workspace.visitor().get(&path).header("accept-encoding", "gzip").send().await;
+    assert_eq!((failed.status.as_u16(), failed.header("content-encoding")), (500, ""));
+    environment.wire().reset();
 }

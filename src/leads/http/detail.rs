@@ -21,7 +21,8 @@ use crate::web::error::WebError;
 use crate::web::extract::{FormData, Path, Query};
 use crate::web::pages::{DisplayTime, PageContext};
 use crate::web::respond::{
-    Tone, Undo, html, instead_of_page, no_content, see_other, with_toast, with_undo, with_undo_there,
+    Tone, Undo, html, instead_of_page, no_content, see_other, with_fragment_toast, with_toast, with_undo,
+    with_undo_there,
 };
 use crate::web::routes::Routes;
 
@@ -222,7 +223,7 @@ async fn revert(
 async fn not_reverted(leads: &Leads, target: RenderTarget, id: LeadId, error: String) -> Answer {
     let lead = leads.find(id).await?;
     if target.in_row() {
-        return Ok(with_toast(target.lead(leads, lead).await?, Tone::Error, &error));
+        return Ok(with_fragment_toast(target.lead(leads, lead).await?, Tone::Error, &error));
     }
     let refusal = Refusal { restock_error: Some(error), ..Refusal::default() };
     rejected_form(leads, target, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
@@ -238,7 +239,7 @@ async fn rejected_form(
 ) -> Answer {
     if target.in_row() {
         let text = format!("{} Check the current lead.", refusal.what);
-        return Ok(with_toast(target.lead(leads, lead).await?, Tone::Error, &text));
+        return Ok(with_fragment_toast(target.lead(leads, lead).await?, Tone::Error, &text));
     }
     let timeline = leads.timeline(lead.id, TIMELINE_LIMIT, None);
     let (found, timeline) = try_join(leads.find_with_fields(lead.id), timeline).await?;
