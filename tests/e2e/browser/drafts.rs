@@ -1,6 +1,7 @@
 //! Drafts: what was typed and not sent comes back, to the same person only, and overwrites no other change.
 
 use fantoccini::key::Key;
+use holdfast::base::identity::Role;
 use serde_json::json;
 
 use super::pages::assert_accessible;
@@ -8,7 +9,7 @@ use super::sign_in_dialog::{PASSWORD, account, agent, end_session};
 use super::{Office, PROGRAM, Place, console_is_quiet, field, focus_is_on, focus_is_somewhere, id};
 use crate::orders::stock;
 use crate::support::browser::{At, Browser, Look};
-use crate::support::{Case, TestEnvironment, cases, wait};
+use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
@@ -16,6 +17,8 @@ pub(super) fn all() -> Vec<Case> {
             a_form_survives_a_reload_a_link_and_a_refusal,
             typed_input_survives_the_end_of_a_session_for_the_same_person_only,
             a_draft_never_overwrites_a_change_of_another_person,
+            signing_out_ends_the_drafts_of_all_tabs,
+            a_form_that_may_have_been_accepted_keeps_its_key,
             without_storage_a_question_comes_before_input_is_lost
     ]
 }
@@ -296,6 +299,40 @@ async fn a_draft_never_overwrites_a_change_of_another_person(environment: TestEn
     ada.wait_for_text("#cap-NY .error", "20").await;
     assert_eq!(ada.value(At::Css("#cap-NY-value")).await, "12");
     console_is_quiet(&ada).await;
+}
+
+async fn signing_out_ends_the_drafts_of_all_tabs(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    ada.goto(&office.url("/leads/new")).await;
+    ada.fill(At::Named("Name"), "Mary Jackson").await;
+    let first = ada.open_tab().await;
+    ada.goto(&office.url("/leads")).await;
+    ada.click(At::Css(".menu summary")).await;
+    ada.click(At::Named("Sign out")).await;
+    ada.find(At::Named("Password")).await;
+    ada.switch_to_tab(first).await;
+    nothing_is_kept(&ada).await;
+}
+
+async fn a_form_that_may_have_been_accepted_keeps_its_key(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let ada = office.person(Role::Administrator, "Ada", Look::desktop()).await;
+    ada.goto(&office.url("/raffles/new")).await;
+    let key = async || ada.run("return document.querySelector('form [name=key]').value", Vec::new()).await;
+    ada.fill(At::Named("Title"), "Spring raffle").await;
+    ada.fill(At::Named("Prize"), "A weekend in Vermont").await;
+    let first = key().await;
+    office.environment.wire().next("TransactWriteItems", Fault::Refused("AccessDeniedException"));
+    ada.click(At::Named("Open raffle")).await;
+    ada.wait_for_text("main", "Reference:").await;
+    ada.click(At::Named("Go back")).await;
+    ada.wait_for_text(".draft", RESTORED).await;
+    assert_eq!(ada.value(At::Named("Title")).await, "Spring raffle");
+    assert_eq!(key().await, first, "the form cannot be accepted twice");
+    ada.click(At::Named("Open raffle")).await;
+    ada.wait_for_text("h1", "Spring raffle").await;
+    nothing_is_kept(&ada).await;
 }
 
 async fn without_storage_a_question_comes_before_input_is_lost(environment: TestEnvironment) {

@@ -10,6 +10,7 @@ use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, Poin
 use fantoccini::elements::{Element, ElementRef};
 use fantoccini::error::CmdError;
 use fantoccini::key::Key;
+use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 
@@ -38,6 +39,19 @@ impl Browser {
     pub async fn close(self) {
         // A crashed browser is closed already.
         let _ = self.0.close().await;
+    }
+
+    /// Opens another tab, which shows the page from now on. Returns the tab that showed it before.
+    pub async fn open_tab(&self) -> WindowHandle {
+        let before = self.0.window().await.unwrap_or_else(|error| panic!("no tab: {error}"));
+        let tab = self.0.new_window(true).await.unwrap_or_else(|error| panic!("no other tab: {error}"));
+        self.switch_to_tab(tab.handle).await;
+        before
+    }
+
+    /// Shows another tab.
+    pub async fn switch_to_tab(&self, tab: WindowHandle) {
+        self.0.switch_to_window(tab).await.unwrap_or_else(|error| panic!("the tab is gone: {error}"));
     }
 
     /// Sends a command of the Chrome DevTools Protocol.

@@ -2,7 +2,7 @@
 // after a reload, a link, a changed filter, a session that ended, or a crash.
 //
 // A draft holds only the fields that differ from the stored values, each with the value that it had before. It belongs
-// to an account, and it ends when the form is sent, canceled or discarded, after a day, or when the account signs out.
+// to an account, and it ends when the form is accepted, canceled or discarded, after a day, or when the account signs out.
 // Secrets, files and hidden fields are never in a draft.
 //
 // data-no-draft leaves a form out. data-draft names the draft of a form whose address does not; data-draft-open and
@@ -101,10 +101,12 @@ function draftKeys() {
     return [];
   }
 }
+// The name of a draft, after the id of its account.
+const draftNameOf = (key) => key.slice(key.indexOf(":", DRAFT_PREFIX.length) + 1);
 // The drafts of this account, as [name, draft].
 function allDrafts() {
   const keys = draftKeys().filter((key) => key.startsWith(draftsPrefix));
-  const named = keys.map((key) => [key.slice(draftsPrefix.length), readDraft(key.slice(draftsPrefix.length))]);
+  const named = keys.map((key) => [draftNameOf(key), readDraft(draftNameOf(key))]);
   return named.filter(([, draft]) => draft);
 }
 function dropOldDrafts() {
@@ -114,6 +116,26 @@ function dropOldDrafts() {
 function wipeDrafts(fits = () => true) {
   for (const key of draftKeys().filter(fits)) sessionStorage.removeItem(key);
 }
+
+// A sign-out ends the drafts of all tabs: at once in those that are open, and when they appear again in the others.
+const SIGN_OUT = "holdfast-sign-out";
+function reportSignOut() {
+  try {
+    localStorage.setItem(SIGN_OUT, Date.now());
+  } catch {
+    // Other tabs keep their drafts until another account signs in, or for a day.
+  }
+}
+function lastSignOut() {
+  try {
+    return Number(localStorage.getItem(SIGN_OUT));
+  } catch {
+    return 0;
+  }
+}
+window.addEventListener("storage", ({ key }) => {
+  if (key === SIGN_OUT) wipeDrafts();
+});
 
 // Keeps what differs from the stored values. A field that the form does not show stays in the draft.
 function keepDraft(form) {
@@ -188,6 +210,7 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || form.hasAttribute("hx-post")) return;
   if (form.matches("[action$='/sign-out']")) {
     wipeDrafts();
+    reportSignOut();
     return notKept.clear();
   }
   const name = draftName(form);
@@ -206,21 +229,22 @@ const answeredDrafts = new Set();
 const isAnswer = ({ from }) => arrival?.type !== "back_forward" && document.referrer === from;
 const isPageOfSuccess = ({ to }) => arrival?.responseStatus >= 200 && arrival.responseStatus < 300 && location.pathname === to;
 
-// What became of a draft, at the start of a page: `null` if it is over.
-function settledDraft(name, { sent, ...draft }) {
-  if (!draft.fields || Date.now() - draft.at > DRAFT_AGE) return null;
+// Returns a draft as it is at the start of a page, or `null` if its form was accepted.
+function reconciled(name, { sent, ...draft }) {
+  if (!draft.fields || Date.now() - draft.at > DRAFT_AGE || draft.at <= lastSignOut()) return null;
   if (!sent || !isAnswer(sent)) return draft;
   if (arrival.redirectCount > 0) return null;
   if (isPageOfSuccess(sent)) answeredDrafts.add(name);
   else refusedDrafts.add(name);
-  return { ...draft, key: undefined };
+  // After a failure of the server the form may have been accepted. With its key it cannot be accepted twice.
+  return arrival.responseStatus >= 500 ? draft : { ...draft, key: undefined };
 }
-function settleDrafts() {
+function reconcileDrafts() {
   if (draftsOwner) wipeDrafts((key) => !key.startsWith(draftsPrefix));
   for (const key of draftKeys()) {
     let draft = null;
     try {
-      draft = settledDraft(key.slice(draftsPrefix.length), JSON.parse(sessionStorage.getItem(key)));
+      draft = reconciled(draftNameOf(key), JSON.parse(sessionStorage.getItem(key)));
     } catch {
       // Another program wrote it.
     }
@@ -228,7 +252,9 @@ function settleDrafts() {
     else sessionStorage.removeItem(key);
   }
 }
-settleDrafts();
+reconcileDrafts();
 window.addEventListener("pageshow", ({ persisted }) => {
-  if (persisted) for (const [name] of allDrafts()) updateDraft(name, { sent: undefined });
+  if (!persisted) return;
+  wipeDrafts((key) => readDraft(draftNameOf(key))?.at <= lastSignOut());
+  for (const [name] of allDrafts()) updateDraft(name, { sent: undefined });
 });

@@ -39,7 +39,7 @@ function showToast(box) {
 
 // Toasts leave their place if they would cover the element that has the focus.
 function placeToasts() {
-  const toasts = document.querySelector(".toasts");
+  const toasts = byId("toast-status").parentElement;
   const focused = document.activeElement;
   if (toasts.contains(focused) || !focused?.matches("a, button, input, select, textarea, summary")) return;
   toasts.classList.remove("away");
@@ -79,6 +79,7 @@ function undoInPlace(form, box) {
 }
 
 document.addEventListener("toast", ({ detail }) => toast(detail.kind, detail.text, detail.undo));
-for (const box of document.querySelectorAll(".toasts .toast")) showToast(box);
+const shownToasts = () => document.querySelectorAll("#toast-status > .toast, #toast-alert > .toast");
+for (const box of shownToasts()) showToast(box);
 // A page that a person goes back to does not report the same change again.
-window.addEventListener("pagehide", () => document.querySelectorAll(".toasts .toast").forEach((box) => box.remove()));
+window.addEventListener("pagehide", () => shownToasts().forEach((box) => box.remove()));
