@@ -108,12 +108,11 @@ fn tag_suffix(encoding: Encoding) -> &'static str {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::{fs, path::Path as FilePath};
-
     use axum::{Router, body::to_bytes, http::Request, routing::get};
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::web::sources;
 
     async fn ask(path: &str, headers: &[(&str, &str)]) -> Response {
         let mut request = Request::get(path);
@@ -136,27 +135,10 @@ mod tests {
         response.headers().get(name).map(|value| value.to_str().unwrap())
     }
 
-    fn read_templates(folder: &FilePath, found: &mut Vec<(String, String)>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                read_templates(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "html") {
-                found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-
-    fn templates() -> Vec<(String, String)> {
-        let mut found = Vec::new();
-        read_templates(&FilePath::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut found);
-        found
-    }
-
     #[test]
     fn every_asset_that_a_template_names_exists() {
         let mut names = 0;
-        for (file, template) in templates() {
+        for (file, template) in sources::of("templates", "html") {
             for rest in template.split("asset(\"").skip(1) {
                 let name = rest.split('"').next().unwrap();
                 assert!(find(url(name).trim_start_matches("/assets/")).is_some(), "{file}: {name}");
@@ -168,7 +150,7 @@ mod tests {
 
     #[test]
     fn no_template_uses_what_the_content_security_policy_forbids() {
-        for (file, template) in templates() {
+        for (file, template) in sources::of("templates", "html") {
             for forbidden in [" style=", "<style", " onclick", " hx-on", "js:", "javascript:", "<script>"] {
                 assert!(!template.contains(forbidden), "{file} contains {forbidden:?}");
             }
@@ -177,24 +159,15 @@ mod tests {
 
     #[test]
     fn every_template_isolates_the_values_that_it_shows() {
-        fn read(folder: &FilePath, found: &mut usize) {
-            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-                if path.is_dir() {
-                    read(&path, found);
-                    continue;
-                }
-                let text = fs::read_to_string(&path).unwrap_or_default();
-                for attribute in
-                    text.split("#[template(").skip(1).map(|rest| rest.split(")]").next().unwrap())
-                {
-                    let isolates = attribute.contains("config = \"templates/askama.toml\"");
-                    assert!(isolates || attribute.starts_with('"'), "{}: {attribute}", path.display());
-                    *found += 1;
-                }
+        let mut found = 0;
+        for (file, text) in sources::of("src", "rs") {
+            for rest in text.split("#[template(").skip(1) {
+                let attribute = rest.split(")]").next().unwrap();
+                let isolates = attribute.contains("config = \"templates/askama.toml\"");
+                assert!(isolates || attribute.starts_with('"'), "{file}: {attribute}");
+                found += 1;
             }
         }
-        let mut found = 0;
-        read(&FilePath::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
         assert!(found > 50, "only {found} templates");
     }
 

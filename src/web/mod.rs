@@ -25,6 +25,8 @@ mod query;
 pub mod request;
 pub mod respond;
 pub mod routes;
+#[cfg(test)]
+mod sources;
 pub mod theme;
 pub mod theme_form;
 pub mod time_limit;

@@ -87,13 +87,11 @@ pub async fn refuse(request: Request) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
     use axum::body::Body;
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::web::sources;
 
     fn of(content_type: &str, body: impl Into<Body>) -> Unsent {
         let request = Request::post("/leads/1?view=row").header("content-type", content_type);
@@ -130,23 +128,10 @@ mod tests {
         assert_eq!(of(plain, vec![0xff]), Unsent::Lost);
     }
 
-    fn read_templates(folder: &Path, found: &mut Vec<String>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                read_templates(&path, found);
-            } else {
-                found.push(fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-
     #[test]
     fn every_password_field_is_a_secret() {
-        let mut templates = Vec::new();
-        read_templates(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut templates);
         let mut fields = 0;
-        for template in &templates {
+        for (_, template) in sources::of("templates", "html") {
             for tag in template.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap()) {
                 if tag.contains("type=\"password\"") || tag.contains("one-time-code") {
                     let name = tag.split("name=\"").nth(1).unwrap().split('"').next().unwrap();
