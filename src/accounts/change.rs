@@ -13,7 +13,6 @@ use super::items::{
 };
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn};
-use crate::base::text::isolated;
 use crate::base::values::Version;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::{
@@ -22,7 +21,7 @@ use crate::store::{
 
 /// Returns the sentence of the audit log about a changed value.
 pub(super) fn change_sentence(what: &str, old: &str, new: &str) -> String {
-    format!("{what} changed from {} to {}.", isolated(old), isolated(new))
+    format!("{what} changed from {old} to {new}.")
 }
 
 /// Who changes an account.

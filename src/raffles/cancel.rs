@@ -10,7 +10,6 @@ use super::error::RaffleError;
 use super::items::{Stored, block_item, entry_item, holding_item, ticket_key};
 use super::store::{at_version, minute, unchanged};
 use crate::base::identity::SignedIn;
-use crate::base::text::isolated;
 use crate::base::values::Version;
 use crate::raffles::Raffles;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
@@ -116,7 +115,7 @@ impl Change<'_> {
     fn audit_entry(&self, raffles: &Raffles, who: &SignedIn) -> AuditEntry {
         let (Ticket { number, name, .. }, raffle) = (self.ticket, &self.stored.raffle);
         let (now, by, kind) = (raffles.clock.now(), AuditActor::from(who), AuditKind::Deletion);
-        let detail = format!("Ticket {number} of {} canceled.", isolated(name.as_str()));
+        let detail = format!("Ticket {number} of {name} canceled.");
         AuditEntry::new(&raffles.rng, now, &by, kind, raffle.title.to_string(), detail)
             .at_path(format!("/raffles/{}/tickets", raffle.id))
     }
