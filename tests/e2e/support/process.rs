@@ -8,13 +8,13 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Descriptor 3 is the pipe. The shell replaces itself with the command, so its process id stays the same.
 const WATCHDOG: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 "$$") & exec "$@" 3<&- </dev/null"#;
 
 /// All started processes, ended by [`end_all`].
-static STARTED: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+static STARTED: Mutex<Vec<Arc<Mutex<Child>>>> = Mutex::new(Vec::new());
 
 /// The folder for everything that tests build, install or draw: cargo's target folder.
 pub fn target() -> PathBuf {
@@ -32,9 +32,11 @@ pub fn free_port() -> io::Result<u16> {
 }
 
 /// A started process. Clones are the same process.
+///
+/// It owns its child and does not find it by its process id, because a long run reuses ids.
 #[derive(Clone, Debug)]
 pub struct Process {
-    id: u32,
+    child: Arc<Mutex<Child>>,
     log: PathBuf,
 }
 
@@ -59,37 +61,32 @@ impl Process {
         }
         watched.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
         watched.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
-        let child = watched.spawn()?;
-        let id = child.id();
-        started().push(child);
-        Ok(Self { id, log })
+        let child = Arc::new(Mutex::new(watched.spawn()?));
+        locked(&STARTED).push(child.clone());
+        Ok(Self { child, log })
     }
 
     /// Its exit status, or `None` while it runs.
     pub fn ended(&self) -> Option<ExitStatus> {
-        let mut started = started();
-        let child = started.iter_mut().find(|child| child.id() == self.id)?;
-        child.try_wait().ok().flatten()
+        locked(&self.child).try_wait().ok().flatten()
     }
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.id
+        locked(&self.child).id()
     }
 
     /// Sends a signal by its name: `TERM`, `INT`, `KILL`.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status();
+        assert!(self.ended().is_none(), "{name} was not delivered: the process has ended");
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
         assert!(sent.is_ok_and(|status| status.success()), "{name} was not delivered");
     }
 
     /// Kills it, if it still runs.
     pub fn end(&self) {
-        if let Some(child) = started().iter_mut().find(|child| child.id() == self.id) {
-            // It may have ended already.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        locked(&STARTED).retain(|child| !Arc::ptr_eq(child, &self.child));
+        kill(&self.child);
     }
 
     /// Its output so far, of both streams.
@@ -105,8 +102,15 @@ impl Process {
     }
 }
 
-fn started() -> MutexGuard<'static, Vec<Child>> {
-    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn kill(child: &Mutex<Child>) {
+    let mut child = locked(child);
+    // It may have ended already.
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// The first executable file called `name` on the PATH.
@@ -117,9 +121,7 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
 
 /// Ends all processes. It is called once, after the last case.
 pub fn end_all() {
-    for mut child in started().drain(..) {
-        // A child may have ended already.
-        let _ = child.kill();
-        let _ = child.wait();
+    for child in locked(&STARTED).drain(..) {
+        kill(&child);
     }
 }
