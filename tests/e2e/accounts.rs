@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::browser::{At, Look};
 use crate::support::http::{Client, Response, Server};
 use crate::support::workspace::{COOKIE_SECRET, PATIENCE, Workspace, address, create, new_lead};
-use crate::support::{Case, Entry, Fault, TestEnvironment, cases};
+use crate::support::{Case, Entry, Fault, Kind, TestEnvironment, cases};
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::keys::cookie_key;
 use holdfast::accounts::{AccountError, link_path, links};
@@ -448,7 +448,10 @@ async fn authenticating_a_request_costs_one_call_for_a_session_and_two_for_a_tok
         me(&client).await.expect(status);
         let calls: Vec<_> = environment.wire().calls().into_iter().map(|call| call.operation).collect();
         assert_eq!(calls, reads);
-        assert_eq!(*units.lock().unwrap(), Some((read_units, 0.0)), "{reads:?}");
+        // DynamoDB Local reads items that do not exist for nothing.
+        if environment.engine().kind() == Kind::Embedded {
+            assert_eq!(*units.lock().unwrap(), Some((read_units, 0.0)), "{reads:?}");
+        }
         // Within ten seconds, whoever was recognized is not looked up again.
         environment.wire().reset();
         me(&client).await.expect(status);

@@ -22,10 +22,10 @@ pub fn all() -> Vec<Case> {
     cases![
         store: a_code_is_needed_after_the_password_and_works_once,
             of_two_requests_with_one_code_only_one_signs_in;
-        web: a_recovery_code_signs_in_once,
+        app: a_recovery_code_signs_in_once,
             a_role_that_requires_it_sets_it_up_before_the_first_session,
-            switching_it_off_needs_the_password_and_is_refused_if_it_is_required;
-        app: ten_wrong_codes_block_further_codes,
+            switching_it_off_needs_the_password_and_is_refused_if_it_is_required,
+            ten_wrong_codes_block_further_codes,
             a_link_does_not_replace_the_code,
             an_administrator_resets_it_for_a_person_who_lost_the_phone
     ]
