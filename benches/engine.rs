@@ -1,8 +1,8 @@
 //! The embedded engine without HTTP: 8 callers update leads of their own, durably. It prints the rate at each number
-//! of leads, which grows between the measurements.
+//! of leads, which grows between the measurements, and the time to open the file and read a lead.
 //!
 //! `cargo bench --bench engine`. The measured call is an update by the service of leads, so it also builds the
-//! transaction.
+//! transaction. A million leads (`HOLDFAST_BENCH_LEADS=1000000`) take about 15 minutes to create.
 //!
 //! | variable | meaning | default |
 //! | --- | --- | --- |
@@ -63,11 +63,14 @@ async fn main() {
     let rounds: usize = variable("HOLDFAST_BENCH_PAIRS", "5").parse().expect("a number of measurements");
     let folder = std::env::temp_dir().join(format!("holdfast-engine-{}", std::process::id()));
     let file = folder.join("holdfast.db");
-    let engine = open(&file);
-    let app = app(&engine);
+    let mut engine = open(&file);
+    let mut app = app(&engine);
     schema::create_table(&app.dynamo).await.expect("the table can be created");
     let mut shares = vec![Vec::new(); CREATORS];
-    println!("{:>9}  {:>7}  {:>7}  {:>7}  {:>9}", "leads", "/s", "p50 ms", "p99 ms", "KB a lead");
+    println!(
+        "{:>9}  {:>7}  {:>7}  {:>7}  {:>9}  {:>7}",
+        "leads", "/s", "p50 ms", "p99 ms", "KB a lead", "open ms"
+    );
     for leads in variable("HOLDFAST_BENCH_LEADS", "10000 100000").split_whitespace() {
         let leads: usize = leads.parse().expect("a number of leads");
         shares = fill(&app, &engine, shares, leads).await;
@@ -79,10 +82,14 @@ async fn main() {
         }
         results.sort_by(|one, other| one.rate.total_cmp(&other.rate));
         let Measured { rate, p50, p99 } = results[rounds / 2];
+        drop((app, engine));
+        let opened;
+        (app, engine, opened) = reopen(&file, shares[0][0].0).await;
         println!(
-            "{leads:>9}  {rate:>7.0}  {:>7.2}  {:>7.2}  {size:>9.1}",
+            "{leads:>9}  {rate:>7.0}  {:>7.2}  {:>7.2}  {size:>9.1}  {:>7.1}",
             milliseconds(p50),
-            milliseconds(p99)
+            milliseconds(p99),
+            milliseconds(opened)
         );
     }
     drop((app, engine));
@@ -100,6 +107,15 @@ fn milliseconds(time: Duration) -> f64 {
 fn open(file: &Path) -> Engine {
     let clock = Clock::of_system();
     Engine::open(file, move || clock.now()).expect("the data file can be created")
+}
+
+/// Opens the file again and reads a lead. Returns how long that took.
+async fn reopen(file: &Path, lead: LeadId) -> (App, Engine, Duration) {
+    let start = Instant::now();
+    let engine = open(file);
+    let app = app(&engine);
+    app.leads().find(lead).await.expect("the lead can be read");
+    (app, engine, start.elapsed())
 }
 
 fn app(engine: &Engine) -> App {

@@ -2,12 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Lines};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::load::{Answer, Connection};
+use crate::load::Connection;
 use crate::options::Options;
 
 /// The states of leads for orders.
@@ -30,6 +30,8 @@ pub struct Server {
     pub program: Program,
     /// The imported leads of each state.
     pub leads_of_state: usize,
+    binary: PathBuf,
+    folder: PathBuf,
 }
 
 impl Server {
@@ -38,7 +40,7 @@ impl Server {
         fs::create_dir(folder).expect("the folder can be made");
         import(options, folder);
         let log = File::create(folder.join("holdfast.log")).expect("the folder can be written to");
-        let mut command = holdfast(options, folder, &["--port", "0"]);
+        let mut command = holdfast(&options.binary, folder, &["--port", "0"]);
         let mut process =
             command.stdout(Stdio::piped()).stderr(log).spawn().expect("the release binary starts");
         let mut output = BufReader::new(process.stdout.take().expect("it is piped")).lines();
@@ -49,15 +51,20 @@ impl Server {
                 panic!("holdfast did not start: {log}")
             })
         };
-        let (first, link) = (next(), next());
+        let first = next();
         let address = first.strip_prefix("Holdfast is at ").expect("the first line has the address");
         let host = address.strip_prefix("http://").expect("it is not encrypted").to_owned();
-        let (_, path) = link.split_once(address).expect("the second line has the link");
-        let mut connection = Connection::open(&host);
-        let answer = connection.send(&request(&host, "GET", path, &[], ""));
-        let cookie = cookie(&answer, 303);
-        let program = Program::of_person(&host, &cookie);
-        Self { process, _output: output, host, program, leads_of_state: options.leads / STATES }
+        let (binary, folder) = (options.binary.clone(), folder.to_owned());
+        let program = Program::of(&binary, &folder, &host, "administrator", "bench@example.com");
+        Self {
+            process,
+            _output: output,
+            host,
+            program,
+            leads_of_state: options.leads / STATES,
+            binary,
+            folder,
+        }
     }
 
     /// The process id.
@@ -65,19 +72,10 @@ impl Server {
         self.process.id()
     }
 
-    /// A program with the token of a new person.
-    pub fn sign_up(&self, number: usize) -> Program {
-        let mut connection = Connection::open(&self.host);
-        let form =
-            format!("name=Person+{number}&email=person{number}%40example.com&password=correct+horse+battery");
-        let headers =
-            [("origin", self.origin()), ("content-type", "application/x-www-form-urlencoded".to_owned())];
-        let answer = connection.send(&request(&self.host, "POST", "/sign-up", &headers, &form));
-        Program::of_person(&self.host, &cookie(&answer, 303))
-    }
-
-    fn origin(&self) -> String {
-        format!("http://{}", self.host)
+    /// A program with the token of a new participant.
+    pub fn participant(&self, number: usize) -> Program {
+        let email = format!("person{number}@example.com");
+        Program::of(&self.binary, &self.folder, &self.host, "participant", &email)
     }
 
     /// Sends a request that must be answered with this status.
@@ -120,8 +118,8 @@ impl Drop for Server {
 }
 
 /// `holdfast` on the data in this folder, without the variables that a developer may have set.
-fn holdfast(options: &Options, folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(&options.binary);
+fn holdfast(binary: &Path, folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(binary);
     command.args(words).arg("--data-dir").arg(folder.join("data")).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -142,9 +140,14 @@ fn import(options: &Options, folder: &Path) {
     }
     let path = folder.join("leads.csv");
     fs::write(&path, file).expect("the folder can be written to");
-    let mut import = holdfast(options, folder, &["import", "leads"]);
-    let output = import.arg(&path).output().expect("the release binary starts");
-    assert!(output.status.success(), "the import failed: {}", String::from_utf8_lossy(&output.stderr));
+    output_of(holdfast(&options.binary, folder, &["import", "leads"]).arg(&path));
+}
+
+/// The output of a command that must succeed.
+fn output_of(command: &mut Command) -> String {
+    let output = command.output().expect("the release binary starts");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// An HTTP/1.1 request.
@@ -157,15 +160,6 @@ pub fn request(host: &str, method: &str, path: &str, headers: &[(&str, String)],
     text.into_bytes()
 }
 
-/// The cookies that an answer sets.
-fn cookie(answer: &Answer<'_>, status: u16) -> String {
-    assert_eq!(answer.status, status, "{} {}", answer.head, answer.text());
-    let headers = answer.head.lines().filter_map(|line| line.split_once(": "));
-    let set = headers.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
-    let pairs: Vec<&str> = set.filter_map(|(_, value)| value.split(';').next()).collect();
-    pairs.join("; ")
-}
-
 /// A program with a token.
 pub struct Program {
     host: String,
@@ -173,18 +167,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Creates a token for the person who is signed in with these cookies.
-    fn of_person(host: &str, cookie: &str) -> Self {
-        let mut connection = Connection::open(host);
-        let headers = [
-            ("origin", format!("http://{host}")),
-            ("cookie", cookie.to_owned()),
-            ("content-type", "application/json".to_owned()),
-        ];
-        let body = json!({ "name": "bench" }).to_string();
-        let made = connection.send(&request(host, "POST", "/api/tokens", &headers, &body)).json(201);
-        let secret = made["secret"].as_str().expect("the secret is shown once");
-        Self { host: host.to_owned(), authorization: format!("Bearer {secret}") }
+    /// Creates an account with this role, and a token for it.
+    fn of(binary: &Path, folder: &Path, host: &str, role: &str, email: &str) -> Self {
+        let add = ["account", "add", email, "--name", "Bench", "--role", role];
+        output_of(&mut holdfast(binary, folder, &add));
+        let secret = output_of(&mut holdfast(binary, folder, &["token", "create", email, "bench"]));
+        Self { host: host.to_owned(), authorization: format!("Bearer {}", secret.trim()) }
     }
 
     /// A request of this program with a JSON body, which may be empty.

@@ -55,13 +55,14 @@ pub trait Workload {
 /// Creates a workload and the data that it needs in Holdfast.
 pub type Make = fn(&Options, &Server) -> Box<dyn Workload>;
 
-const ALL: [(&str, Make); 9] = [
+const ALL: [(&str, Make); 10] = [
     (updates::UPDATE, |_, server| Box::new(updates::Updates::new(server))),
     (requests::CREATE, |_, _| Box::new(requests::create())),
     (requests::CONFLICT, |_, server| Box::new(requests::conflict(server))),
     (requests::RULE, |_, server| Box::new(requests::rule_violation(server))),
     (requests::DETAIL, |_, server| Box::new(requests::detail(server))),
     (requests::LIST, |_, _| Box::new(requests::list())),
+    (requests::SEARCH, |_, _| Box::new(requests::search())),
     (raffles::RAFFLE, |options, server| Box::new(raffles::Raffles::new(options, server))),
     (orders::ORDER, |_, server| Box::new(orders::Orders::new(server))),
     (updates::ASSET, |_, server| Box::new(updates::Assets::new(server))),

@@ -31,7 +31,7 @@ impl Raffles {
     /// Signs the people up.
     pub fn new(options: &Options, server: &Server) -> Self {
         Self {
-            people: (0..PEOPLE).map(|number| server.sign_up(number)).collect(),
+            people: (0..PEOPLE).map(|number| server.participant(number)).collect(),
             raffles_of_round: options.duration.as_secs() * RAFFLES_PER_SECOND,
             paths: Mutex::default(),
             next: AtomicUsize::new(0),

@@ -14,6 +14,7 @@ pub const CONFLICT: &str = "conflict (409)";
 pub const RULE: &str = "rule violation (422)";
 pub const DETAIL: &str = "detail (JSON)";
 pub const LIST: &str = "list of 50 (JSON)";
+pub const SEARCH: &str = "search for two words (JSON)";
 
 /// Creates the request with this number.
 type Make = Box<dyn Fn(&Server, usize) -> Vec<u8> + Sync>;
@@ -103,6 +104,15 @@ pub fn list() -> Requests {
     let goal = Goal { rate: Some(1_500.0), cpu: Some(1.0), ..Goal::default() };
     let make = |server: &Server, _| server.program.request("GET", "/api/leads?limit=50", "");
     Requests::new(LIST, goal, 200, Box::new(make))
+}
+
+/// The leads with a word that all leads have and a number that few have. The rate with many leads, compared with the
+/// rate with few, is the goal.
+pub fn search() -> Requests {
+    let make = |server: &Server, number| {
+        server.program.request("GET", &format!("/api/leads?limit=50&q=lead%20{}", number % 400), "")
+    };
+    Requests::new(SEARCH, Goal::default(), 200, Box::new(make))
 }
 
 /// The addresses of leads.
