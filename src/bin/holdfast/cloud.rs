@@ -22,9 +22,9 @@ use crate::console::print;
 use crate::failure::Failure;
 use crate::hosts::Hosts;
 use crate::http_server::Limits;
-use crate::serve::serve;
+use crate::local::no_cookies;
+use crate::shutdown::serve_until_stopped;
 use crate::signals::Signals;
-use crate::table::no_cookies;
 use crate::workers::Workers;
 
 /// Serves the table until a signal asks the process to stop.
@@ -52,7 +52,7 @@ pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
     let workers = (!options.no_workers)
         .then(|| Workers::of_table(&app, aws::streams(&sdk, config.dynamodb_endpoint.as_deref())));
     let router = hosts.guard(router(app, &config.base_path));
-    let served = serve(listener, router, Limits::of(&options.limits), signals).await;
+    let served = serve_until_stopped(listener, router, Limits::of(&options.limits), signals).await;
     if let Some(workers) = workers {
         workers.stop().await;
     }

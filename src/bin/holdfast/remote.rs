@@ -16,6 +16,7 @@ mod connection;
 mod console;
 mod http;
 mod protocol;
+mod runner;
 mod server;
 #[cfg(unix)]
 mod socket;

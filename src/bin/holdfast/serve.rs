@@ -6,9 +6,8 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use axum::Router;
 use holdfast::accounts::cookies::CookiePolicy;
 use holdfast::accounts::data_keys::{DataKey, DataKeys};
 use holdfast::accounts::keys::{CookieKey, KeyRing};
@@ -32,18 +31,14 @@ use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::hosts::Hosts;
-use crate::http_server::{HttpServer, Limits};
+use crate::http_server::Limits;
+use crate::local::TABLE;
 use crate::lock::{Holder, Lock};
 use crate::remote::CommandServer;
+use crate::shutdown::serve_until_stopped;
 use crate::signals::Signals;
 use crate::table::Served;
 use crate::workers::Workers;
-
-/// The name of the table in the local data.
-pub const TABLE: &str = "holdfast";
-
-/// The longest wait for running requests when the server stops.
-pub const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until a signal asks the process to stop.
 pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
@@ -85,7 +80,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
             router = commands.mount(router);
         }
         let router = Hosts::local(&options.hosts).guard(router);
-        let served = serve(listener, router, Limits::of(&options.limits), signals).await;
+        let served = serve_until_stopped(listener, router, Limits::of(&options.limits), signals).await;
         workers.stop().await;
         commands.into_iter().for_each(CommandServer::close);
         served
@@ -183,37 +178,6 @@ async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String)
     })?;
     let address = listener.local_addr().map_err(|cause| Failure::Listen { port, cause })?;
     Ok((listener, format!("http://{address}")))
-}
-
-/// Serves until the first signal, and then lets running requests finish for a while. The second signal stops
-/// immediately. Fails if the server stops by itself.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    limits: Limits,
-    mut signals: Signals,
-) -> Result<(), Failure> {
-    let mut server = HttpServer::start(listener, router, limits);
-    let signal = tokio::select! {
-        error = server.ended() => return Err(Failure::Serving(error)),
-        signal = signals.next() => signal,
-    };
-    tracing::info!(
-        "{signal}: finishing running requests for at most {} s; repeat to stop immediately",
-        GRACE.as_secs()
-    );
-    tokio::select! {
-        finished = server.stop(GRACE) => {
-            if !finished {
-                tracing::warn!("some requests did not finish in time and were cut off");
-            }
-            Ok(())
-        }
-        signal = signals.next() => {
-            tracing::warn!("{signal}: stopped immediately");
-            std::process::exit(130);
-        }
-    }
 }
 
 /// Prints the link that signs the first administrator in, on its own line with a description.

@@ -1,11 +1,8 @@
 //! The table that a command works on: a table on AWS, or the local data, which the command opens itself unless a
 //! server has it open.
 
-use holdfast::accounts::cookies::CookiePolicy;
-use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::App;
-use holdfast::base::rng::Rng;
 use holdfast::engine;
 use holdfast::hosts::process;
 use holdfast::store::schema::create_table;
@@ -16,8 +13,8 @@ use crate::cloud;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::local::{TABLE, no_cookies};
 use crate::lock::{Holder, Lock};
-use crate::serve::TABLE;
 
 /// Where a command runs.
 pub enum Host<'a> {
@@ -123,10 +120,4 @@ impl Opened {
             owned.engine.close().await;
         }
     }
-}
-
-/// Returns a cookie policy for commands, which have no browser: the key is random.
-pub fn no_cookies() -> CookiePolicy {
-    let key = CookieKey::new(Rng::of_system().bytes());
-    CookiePolicy { keys: CookieKeys::fixed(KeyRing::of(key, None)), secure: true, port: None }
 }

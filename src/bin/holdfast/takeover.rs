@@ -22,9 +22,7 @@ use tokio::task::spawn_blocking;
 use crate::data::DataDirectory;
 use crate::failure::{Failure, system};
 use crate::files::{remove_if_exists, sync_name};
-use crate::serve::TABLE;
-use crate::table::no_cookies;
-use crate::workers::CONSUMER;
+use crate::local::{CONSUMER, TABLE, no_cookies};
 
 /// The number of items in one write.
 const BATCH_SIZE: usize = 200;

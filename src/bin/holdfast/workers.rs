@@ -18,10 +18,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::serve::GRACE;
+use crate::local::CONSUMER;
+use crate::shutdown::GRACE;
 
-/// The reader's name in its checkpoints.
-pub const CONSUMER: &str = "holdfast";
 /// The time between two sweeps.
 const SWEEP: Duration = Duration::from_secs(20);
 /// The delay before a worker that panicked is restarted.

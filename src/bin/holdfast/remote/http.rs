@@ -25,7 +25,7 @@ use hyper::upgrade::OnUpgrade;
 use subtle::ConstantTimeEq as _;
 
 use super::connection::Connection;
-use super::server::Runner;
+use super::runner::Runner;
 use crate::data::DataDirectory;
 #[cfg(unix)]
 use crate::files::remove_if_exists;

@@ -11,7 +11,7 @@ use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 use super::connection::Connection;
-use super::server::Runner;
+use super::runner::Runner;
 use crate::data::DataDirectory;
 use crate::files::remove_if_exists;
 
