@@ -10,7 +10,7 @@ use futures_util::future::{Either, select};
 use super::StoreError;
 use super::budget::Deadline;
 use super::line::{CallError, Line, Request};
-use super::retry::{RetriesExhausted, RetryPolicy};
+use super::retry::{FinalError, RetriesExhausted, RetryPolicy};
 use super::schema_versions::{SCHEMA_VERSIONS, SchemaToWrite, SchemaVersions};
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
@@ -87,7 +87,8 @@ impl Dynamo {
         request: &R,
     ) -> Result<Result<R::Output, CallError>, StoreError> {
         let attempt = |limit| self.attempt(request.clone(), limit);
-        Ok(self.retry_until(self.deadline(), R::NAME, attempt, CallError::is_retryable).await?)
+        let called = self.retry_until(self.deadline(), R::NAME, attempt, CallError::is_retryable).await?;
+        Ok(called.map_err(|failed| failed.error))
     }
 
     /// Calls like [`call`](Self::call). An error that a retry cannot help is [`StoreError::Failed`].
@@ -121,7 +122,8 @@ impl Dynamo {
         F: Future<Output = Result<T, CallError>>,
     {
         let attempt = |_| attempt();
-        Ok(self.retry_until(self.deadline(), operation, attempt, CallError::is_retryable).await?)
+        let called = self.retry_until(self.deadline(), operation, attempt, CallError::is_retryable).await?;
+        Ok(called.map_err(|failed| failed.error))
     }
 
     /// Repeats `attempt` until it succeeds, fails with an error that a retry cannot help, or reaches the deadline. The
@@ -132,7 +134,7 @@ impl Dynamo {
         operation: &'static str,
         mut attempt: impl FnMut(Duration) -> F,
         is_retryable: impl Fn(&CallError) -> bool,
-    ) -> Result<Result<T, CallError>, RetriesExhausted>
+    ) -> Result<Result<T, FinalError>, RetriesExhausted>
     where
         F: Future<Output = Result<T, CallError>>,
     {
@@ -147,8 +149,9 @@ impl Dynamo {
             let error = match attempt(left.min(self.policy.attempt)).await {
                 Err(error) if is_retryable(&error) => error,
                 answer => {
-                    metrics::call(exhausted.attempts);
-                    return Ok(answer);
+                    let RetriesExhausted { attempts, unanswered, .. } = exhausted;
+                    metrics::call(attempts);
+                    return Ok(answer.map_err(|error| FinalError { error, attempts, unanswered }));
                 }
             };
             exhausted.unanswered |= error.is_unanswered();

@@ -1,10 +1,11 @@
-//! Finds out what happened to a write that was sent and not answered until the deadline.
+//! Finds out what happened to a write that was sent and not answered, and that failed afterwards.
 //!
 //! A read that finds nothing proves nothing, because the transaction may still commit. So a write with an idempotency
 //! record is fenced: another write puts a record under the same key, which says that the first write was abandoned.
-//! The fence succeeds only if the change did not happen, and then a late change fails on it. For a write without a
-//! record, the items that it creates are looked up. They show that it happened, or that another write made it
-//! impossible. Otherwise its outcome is unknown.
+//! The fence succeeds only if the change did not happen, and then a late change fails on it. If the store takes no
+//! writes, for example because its disk is full, the record is looked up. For a write without a record, the items that
+//! it creates are looked up. They show that it happened, or that another write made it impossible. Otherwise its
+//! outcome is unknown, whatever the store answers: it is never called a failure.
 //!
 //! An abandoned record lists the tokens of the abandoned writes. The same request can be made again under its key,
 //! but no abandoned write can still succeed.
@@ -14,8 +15,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::answer::Answer;
 use super::item::key_of;
 use super::record::{ABANDONED, TOKEN, abandoned, empty_record, is_abandoned};
-use super::retry::RetriesExhausted;
-use super::transaction::{OPERATION, Sent};
+use super::transaction::{FailedWrite, OPERATION, SendError, Sent};
 use super::{Condition, Dynamo, Item, Key, Refusal, StoreError, WriteError, to_attribute};
 
 /// The most items that are looked up.
@@ -24,28 +24,26 @@ const MOST_LOOKED_FOR: usize = 10;
 const ATTEMPTS: usize = 4;
 
 impl Dynamo {
-    /// Finds the outcome of a write whose attempts ended without an answer.
-    pub(super) async fn find_outcome(
-        &self,
-        sent: &Sent,
-        exhausted: RetriesExhausted,
-    ) -> Result<(), WriteError> {
+    /// Finds the outcome of a write of which an attempt was not answered.
+    pub(super) async fn find_outcome(&self, sent: &Sent, failed: FailedWrite) -> Result<(), WriteError> {
         let record = sent.record.and_then(|action| sent.item_put(action));
         let found = match record {
             Some((label, item)) => self.fence(sent, label, item).await,
             None => self.look_for(sent).await,
         };
+        let found = found.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the outcome of a write could not be looked up");
+            Outcome::Unknown
+        });
         match found {
-            Ok(Outcome::Happened) => Ok(()),
-            Ok(Outcome::Refused(refusal)) => Err(WriteError::Refused(refusal)),
-            Ok(Outcome::Never) => Err(WriteError::Store(exhausted.into())),
-            Ok(Outcome::Unknown)
-            | Err(StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. }) => {
-                let RetriesExhausted { attempts, last, .. } = exhausted;
+            Outcome::Happened => Ok(()),
+            Outcome::Refused(refusal) => Err(WriteError::Refused(refusal)),
+            Outcome::Never => Err(WriteError::Store(failed.error)),
+            Outcome::Unknown => {
+                let FailedWrite { attempts, last, .. } = failed;
                 let error = StoreError::OutcomeUnknown { operation: OPERATION, attempts, last };
                 Err(WriteError::Store(error))
             }
-            Err(error) => Err(WriteError::Store(error)),
         }
     }
 
@@ -63,20 +61,20 @@ impl Dynamo {
             let item = self.abandoned_record(&key, tokens)?;
             let write = self.guarded_write().put("abandoned", item, condition);
             let stored = match self.send(&write.into_sent()?, self.deadline()).await {
-                Ok(Ok(())) => return Ok(Outcome::Never),
-                Ok(Err(_)) => return Ok(Outcome::Unknown),
-                Err(WriteError::Store(error)) => return Err(error),
-                Err(WriteError::Refused(refusal)) => refusal.item("abandoned").cloned(),
-            };
-            match stored {
-                Some(item) if is_abandoned(&item) => before = Some(item),
-                Some(item) if item.get(TOKEN) == record.get(TOKEN) => return Ok(Outcome::Happened),
-                Some(item) => {
-                    return Ok(Outcome::Refused(Refusal { failed: vec![(label, Some(item))] }));
+                Ok(()) => return Ok(Outcome::Never),
+                Err(SendError::Refused(refusal)) => refusal.item("abandoned").cloned(),
+                // Without an answer to the fence, only a stored record proves anything.
+                Err(SendError::Failed(_)) => {
+                    let stored = self.get(&key).await?;
+                    return Ok(stored.map_or(Outcome::Unknown, |stored| shown_by(stored, label, &sent.token)));
                 }
-                // The record expired just now.
-                None => before = None,
-            }
+            };
+            // A missing record expired just now.
+            before = match stored {
+                Some(item) if is_abandoned(&item) => Some(item),
+                Some(item) => return Ok(shown_by(item, label, &sent.token)),
+                None => None,
+            };
         }
         Ok(Outcome::Unknown)
     }
@@ -109,6 +107,19 @@ impl Dynamo {
         });
         let failed: Vec<_> = others.collect();
         Ok(if failed.is_empty() { Outcome::Unknown } else { Outcome::Refused(Refusal { failed }) })
+    }
+}
+
+/// Returns what the stored record shows about the write with this token, whose own record has the same key.
+fn shown_by(stored: Item, label: &'static str, token: &str) -> Outcome {
+    let by_this_write =
+        |item: &Item| item.get(TOKEN).and_then(|own| own.as_s().ok()).is_some_and(|own| own == token);
+    match abandoned(&stored) {
+        Some(tokens) if tokens.split(' ').any(|abandoned| abandoned == token) => Outcome::Never,
+        // It abandons other writes of the same request. This one may still happen.
+        Some(_) => Outcome::Unknown,
+        None if by_this_write(&stored) => Outcome::Happened,
+        None => Outcome::Refused(Refusal { failed: vec![(label, Some(stored))] }),
     }
 }
 

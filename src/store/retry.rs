@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::StoreError;
+use super::line::CallError;
 
 /// How long a request and an attempt of a call may take.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +48,15 @@ pub(super) struct RetriesExhausted {
     pub(super) attempts: u32,
     pub(super) last: String,
     /// Whether an attempt was sent and not answered, so that it may have happened or may still happen.
+    pub(super) unanswered: bool,
+}
+
+/// A call failed with an error that a retry cannot help.
+#[derive(Debug)]
+pub(super) struct FinalError {
+    pub(super) error: CallError,
+    pub(super) attempts: u32,
+    /// Whether an earlier attempt was sent and not answered. The final error says nothing about that attempt.
     pub(super) unanswered: bool,
 }
 

@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::types::{CancellationReason, ReturnConsumedCapacity, Transa
 
 use super::budget::Deadline;
 use super::line::{CallError, is_temporary};
-use super::retry::RetriesExhausted;
+use super::retry::{FinalError, RetriesExhausted};
 use super::schema_versions::SchemaVersions;
-use super::{Dynamo, Item, Refusal, StoreError, WriteError};
+use super::{Dynamo, Item, Refusal, StoreError};
 use crate::base::telemetry::metrics;
 
 /// The DynamoDB operation that does a guarded write.
@@ -29,28 +29,63 @@ impl Sent {
     }
 }
 
+/// Why a sent write did not succeed.
+pub(super) enum SendError {
+    /// A condition failed.
+    Refused(Refusal),
+    /// The store failed.
+    Failed(FailedWrite),
+}
+
+/// A write that the store did not accept. It may have happened if an attempt was not answered.
+pub(super) struct FailedWrite {
+    /// The error to report if the write did not happen.
+    pub(super) error: StoreError,
+    pub(super) attempts: u32,
+    /// The error of the last attempt.
+    pub(super) last: String,
+    /// Whether an attempt was sent and not answered, so that it may have happened or may still happen.
+    pub(super) unanswered: bool,
+}
+
+impl From<RetriesExhausted> for FailedWrite {
+    fn from(exhausted: RetriesExhausted) -> Self {
+        let RetriesExhausted { attempts, ref last, unanswered, .. } = exhausted;
+        Self { last: last.clone(), error: exhausted.into(), attempts, unanswered }
+    }
+}
+
+impl From<FinalError> for FailedWrite {
+    fn from(FinalError { error, attempts, unanswered }: FinalError) -> Self {
+        Self { last: error.to_string(), error: error.into_store_error(OPERATION), attempts, unanswered }
+    }
+}
+
+impl From<StoreError> for SendError {
+    /// Converts the error of a refusal with an item that this program cannot read. A refused write did not happen.
+    fn from(error: StoreError) -> Self {
+        Self::Failed(FailedWrite { last: error.to_string(), error, attempts: 0, unanswered: false })
+    }
+}
+
 impl Dynamo {
     /// Sends a write until it is answered, or gives up at the deadline.
-    pub(super) async fn send(
-        &self,
-        sent: &Sent,
-        deadline: Deadline,
-    ) -> Result<Result<(), RetriesExhausted>, WriteError> {
+    pub(super) async fn send(&self, sent: &Sent, deadline: Deadline) -> Result<(), SendError> {
         let request = TransactWriteItemsInput::builder()
             .client_request_token(&sent.token)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .set_transact_items(Some(sent.actions.clone()));
         let attempt = |limit| self.attempt(request.clone(), limit);
         match self.retry_until(deadline, OPERATION, attempt, is_retryable_write).await {
-            Err(exhausted) => Ok(Err(exhausted)),
+            Err(exhausted) => Err(SendError::Failed(exhausted.into())),
             Ok(Ok(output)) => {
                 metrics::written(output.consumed_capacity());
-                Ok(Ok(()))
+                Ok(())
             }
-            Ok(Err(error)) => Err(match refusal(&error, &sent.labels, self.schema_versions)? {
-                Some(refusal) => WriteError::Refused(refusal),
-                None => WriteError::Store(error.into_store_error(OPERATION)),
-            }),
+            Ok(Err(failed)) => match refusal(&failed.error, &sent.labels, self.schema_versions)? {
+                Some(refusal) => Err(SendError::Refused(refusal)),
+                None => Err(SendError::Failed(failed.into())),
+            },
         }
     }
 }

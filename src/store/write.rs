@@ -2,11 +2,12 @@
 //! everything that must be true if and only if the change happened.
 //!
 //! Invariants: a write that succeeded happened exactly once, even if its first reply was lost, because every attempt
-//! sends the same `ClientRequestToken`. A write that was refused or unavailable changed nothing and never will. If no
-//! answer came until the deadline, [`outcome`](super::outcome) finds out what happened. An outcome that cannot be found
-//! is reported as unknown.
+//! sends the same `ClientRequestToken`. A write that was refused or failed changed nothing and never will. If an attempt
+//! was not answered and no later one succeeded or was refused, [`outcome`](super::outcome) finds out what happened. An
+//! outcome that cannot be found is reported as unknown.
 
 use super::record::fence_item;
+use super::transaction::SendError;
 use super::{Dynamo, GuardedWrite, StoreError, WriteError};
 
 impl Dynamo {
@@ -17,10 +18,11 @@ impl Dynamo {
     pub async fn write(&self, write: GuardedWrite) -> Result<(), WriteError> {
         self.refresh_schema_to_write().await?;
         let sent = self.fenced(write)?.into_sent()?;
-        match self.send(&sent, self.deadline_of_write()).await? {
+        match self.send(&sent, self.deadline_of_write()).await {
             Ok(()) => Ok(()),
-            Err(exhausted) if exhausted.unanswered => self.find_outcome(&sent, exhausted).await,
-            Err(exhausted) => Err(WriteError::Store(exhausted.into())),
+            Err(SendError::Refused(refusal)) => Err(WriteError::Refused(refusal)),
+            Err(SendError::Failed(failed)) if failed.unanswered => self.find_outcome(&sent, failed).await,
+            Err(SendError::Failed(failed)) => Err(WriteError::Store(failed.error)),
         }
     }
 

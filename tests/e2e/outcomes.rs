@@ -16,7 +16,9 @@ pub fn all() -> Vec<Case> {
         store: an_unanswered_write_that_happened_is_reported_as_done,
             an_unanswered_write_with_a_key_that_did_not_happen_never_happens_later,
             an_unanswered_write_without_a_key_may_have_an_unknown_outcome,
-            an_unanswered_write_that_became_stale_is_a_conflict;
+            an_unanswered_write_that_became_stale_is_a_conflict,
+            a_final_error_does_not_hide_an_unanswered_attempt,
+            a_final_error_does_not_hide_that_a_write_happened;
         embedded: a_request_can_be_repeated_after_two_unanswered_writes,
             the_outcome_of_a_form_is_always_known,
             a_write_that_was_never_sent_is_reported_as_not_done,
@@ -33,7 +35,18 @@ const ONE_ATTEMPT: RetryPolicy = RetryPolicy {
     reserve: Duration::from_millis(8_500),
 };
 
-/// A lead, an agent, and the same agent at an instance that makes one attempt.
+/// At least two attempts of a write, and time to find its outcome.
+const TWO_ATTEMPTS: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(1),
+    request: Duration::from_secs(12),
+    reserve: Duration::from_secs(8),
+};
+
+/// Errors that a retry cannot help, each with the status and the name of its problem.
+const FINAL: [(&str, u16, &str); 2] =
+    [("StorageFull", 503, "disk-full"), ("AccessDeniedException", 500, "internal")];
+
+/// A lead, an agent, and the same agent at an instance with little time.
 struct Fixture {
     agent: Client,
     hasty: Client,
@@ -42,11 +55,15 @@ struct Fixture {
 }
 
 async fn fixture(environment: &TestEnvironment) -> Fixture {
+    fixture_with(environment, ONE_ATTEMPT).await
+}
+
+async fn fixture_with(environment: &TestEnvironment, policy: RetryPolicy) -> Fixture {
     let workspace = Workspace::open(environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let agent = workspace.bearer(&token);
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    let hasty_workspace = workspace.another(environment, environment.wire(), ONE_ATTEMPT);
+    let hasty_workspace = workspace.another(environment, environment.wire(), policy);
     let form = hasty_workspace.session(Role::Agent, "Bob").await.always("sec-fetch-site", "same-origin");
     environment.wire().reset();
     Fixture { agent, hasty: hasty_workspace.bearer(&token), form, lead }
@@ -157,6 +174,59 @@ async fn an_unanswered_write_that_became_stale_is_a_conflict(environment: TestEn
     let body = json!({ "version": 1, "leadScore": 1 });
     let answer = hasty.patch(&address(&lead)).json(&body).send().await.expect(409);
     assert_eq!(answer.json::<Value>()["fresh"]["leadScore"], 2);
+}
+
+async fn a_final_error_does_not_hide_an_unanswered_attempt(environment: TestEnvironment) {
+    let Fixture { agent, hasty, lead, .. } = fixture_with(&environment, TWO_ATTEMPTS).await;
+    let wire = environment.wire();
+    for (error, status, name) in FINAL {
+        // A fence proves that nothing happened, so the error is the whole answer.
+        wire.next(WRITE, Fault::Hang);
+        wire.next(WRITE, Fault::Refused(error));
+        let failed: Value = post(&hasty, Some("k1")).await.expect(status).json();
+        assert_eq!(failed["type"], format!("urn:holdfast:problem:{name}"));
+        // The store takes no fence either.
+        wire.next(WRITE, Fault::Hang);
+        wire.always(WRITE, Fault::Refused(error));
+        assert_unknown(&post(&hasty, Some("k2")).await.expect(503));
+        wire.reset();
+        // Without a key there is nothing to fence.
+        let body = json!({ "version": 1, "leadScore": 1 });
+        for reads in [None, Some(Fault::Refused(error))] {
+            wire.next(WRITE, Fault::Hang);
+            wire.always(WRITE, Fault::Refused(error));
+            if let Some(fault) = reads {
+                wire.always("BatchGetItem", fault);
+            }
+            assert_unknown(&post(&hasty, None).await.expect(503));
+            wire.reset();
+        }
+        wire.next(WRITE, Fault::Hang);
+        wire.next(WRITE, Fault::Refused(error));
+        assert_unknown(&hasty.patch(&address(&lead)).json(&body).send().await.expect(503));
+    }
+    assert_eq!(leads(&agent).await, std::slice::from_ref(&lead));
+    // The same request can be repeated, once.
+    for _ in 0..2 {
+        post(&hasty, Some("k2")).await.expect(201);
+    }
+    assert_eq!(leads(&agent).await.len(), 2);
+}
+
+async fn a_final_error_does_not_hide_that_a_write_happened(environment: TestEnvironment) {
+    let Fixture { agent, hasty, lead, .. } = fixture_with(&environment, TWO_ATTEMPTS).await;
+    for (error, ..) in FINAL {
+        for key in [None, Some(error)] {
+            environment.wire().next(WRITE, Fault::ReplyNeverComes);
+            environment.wire().always(WRITE, Fault::Refused(error));
+            let made: Value = post(&hasty, key).await.expect(201).json();
+            environment.wire().reset();
+            assert_eq!(read(&agent, &made).await, made);
+            assert_eq!(leads(&agent).await.len(), 2);
+            agent.delete(&format!("{}?version=1", address(&made))).send().await.expect(204);
+        }
+    }
+    assert_eq!(leads(&agent).await, [lead]);
 }
 
 async fn a_request_can_be_repeated_after_two_unanswered_writes(environment: TestEnvironment) {
