@@ -115,7 +115,7 @@ fn parse_json(bytes: &[u8]) -> Result<Value, ParseError> {
 /// # Errors
 /// For anything else, such as a time without an offset.
 fn moment(value: &Value) -> Result<Timestamp, Invalid> {
-    let moment = value.as_str().and_then(|text| rfc3339(text.trim()));
+    let moment = value.as_str().and_then(rfc3339);
     moment.ok_or_else(|| {
         Invalid::new("Use RFC 3339 time with an offset from UTC, for example 2026-03-01T09:30:00-05:00.")
     })
