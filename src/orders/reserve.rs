@@ -175,7 +175,8 @@ impl LargeOrder<'_> {
         }
         let mut first = None;
         if let [worker] = workers {
-            let batch = self.next_batch(worker, lead_capacity(actions));
+            // One more action for the fence of a form.
+            let batch = self.next_batch(worker, lead_capacity(actions + 1));
             write = self.with_batch(write, &batch)?;
             first = Some(batch);
         }

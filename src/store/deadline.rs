@@ -30,8 +30,8 @@ impl Dynamo {
         let _ = BUDGET.try_with(|budget| budget.end.set(self.clock.ticks().saturating_add(budget.whole)));
     }
 
-    /// Adds a record to every write of this request, so that its outcome can always be found. Forms on pages use this,
-    /// because a person cannot look up an unknown outcome.
+    /// Adds a record to every write of this request, so that its outcome can always be found. Requests from pages use
+    /// this, because a person cannot look up an unknown outcome.
     pub fn fence_writes(&self) {
         let _ = BUDGET.try_with(|budget| budget.fences.set(true));
     }

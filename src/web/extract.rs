@@ -104,7 +104,6 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequest<S> for FormData<T> 
             _ => WebError::Malformed("The form can't be read. Reload the page and try again.".to_owned()),
         })?;
         context.dynamo.restart_deadline();
-        context.dynamo.fence_writes();
         Ok(form)
     }
 }

@@ -28,9 +28,8 @@ impl Form {
     /// Returns the form for a request to this address with these headers.
     pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let path = uri.path();
-        let programs = path == "/api" || path.starts_with("/api/") || path == "/health";
-        if programs || (accept.contains("application/json") && !accept.contains("text/html")) {
+        let is_for_programs = is_api(uri) || uri.path() == "/health";
+        if is_for_programs || (accept.contains("application/json") && !accept.contains("text/html")) {
             Self::Json
         } else if Htmx::of(headers).is_some_and(|htmx| !htmx.restores_history) {
             Self::Fragment
@@ -38,6 +37,11 @@ impl Form {
             Self::Page
         }
     }
+}
+
+/// Returns whether an address belongs to the JSON API. All others belong to pages.
+pub fn is_api(uri: &Uri) -> bool {
+    uri.path() == "/api" || uri.path().starts_with("/api/")
 }
 
 /// A request that htmx made.

@@ -1,5 +1,5 @@
-//! One request, one deadline: every kind of write is answered in time, whatever the store does. The time is
-//! virtual, so that the case can use the real budget of 20 s.
+//! One request, one deadline: every kind of write is answered in time, whatever the store does, and the outcome of a
+//! form is known. The time is virtual, so that the cases can use the real budget of 20 s.
 
 mod api;
 mod page_accounts;
@@ -21,6 +21,7 @@ use holdfast::base::telemetry::Telemetry;
 use holdfast::engine::Engine;
 use holdfast::store::line::{CallError, Calling, Line, Operation, Target};
 use holdfast::store::{Embedded, RetryPolicy};
+use serde_json::Value;
 
 pub use self::api::{TestRequest, requests};
 use self::pages::{Form, WITHOUT_A_FORM, WITHOUT_A_WRITE};
@@ -33,7 +34,10 @@ use crate::support::{Case, Entry, TestEnvironment, cases, request};
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
-    cases![host: every_write_is_answered_within_its_budget_on_any_store_failure]
+    cases![
+        host: every_write_is_answered_within_its_budget_on_any_store_failure,
+            the_outcome_of_every_form_is_known_as_long_as_the_store_takes_fences
+    ]
 }
 
 const BUDGET: Duration = Duration::from_secs(20);
@@ -52,6 +56,26 @@ pub enum StoreBehavior {
     Contended,
     /// It throttles every call.
     Throttled,
+    /// It never answers a write, except a fence.
+    TakesOnlyFences,
+    /// It refuses a write without a record, which could not be fenced.
+    RequiresRecords,
+}
+
+/// The items that a transaction puts.
+fn items_put(operation: &Operation) -> Vec<Value> {
+    let request = request::json(operation);
+    let actions = request["TransactItems"].as_array().map_or(&[][..], Vec::as_slice);
+    actions.iter().map(|action| action["Put"]["Item"].clone()).collect()
+}
+
+fn is_fence(operation: &Operation) -> bool {
+    items_put(operation).iter().any(|item| item["abandoned"].is_object())
+}
+
+fn has_record(operation: &Operation) -> bool {
+    let is_record = |item: &Value| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("LEDGER#"));
+    items_put(operation).iter().any(is_record)
 }
 
 #[derive(Debug, Clone)]
@@ -69,6 +93,12 @@ impl Target for MisbehavingStore {
             match behavior {
                 StoreBehavior::Silent => std::future::pending().await,
                 StoreBehavior::SilentToWrites if is_write => std::future::pending().await,
+                StoreBehavior::TakesOnlyFences if is_write && !is_fence(&operation) => {
+                    std::future::pending().await
+                }
+                StoreBehavior::RequiresRecords if is_write && !has_record(&operation) => {
+                    Err(CallError::from(Refusal::named("ValidationException")))
+                }
                 StoreBehavior::Contended if is_write => {
                     Err(CallError::from(Refusal::transaction_conflict(&request::json(&operation))))
                 }
@@ -206,6 +236,32 @@ fn assert_in_time(
     let is_right = status == 503 || matches!(behavior, StoreBehavior::Slow(_)) || reads_alone;
     assert!(is_right, "{what}: {}", shown(answer));
     status == 503
+}
+
+async fn the_outcome_of_every_form_is_known_as_long_as_the_store_takes_fences(_: TestEnvironment) {
+    tokio::task::spawn_blocking(fence_all).await.unwrap();
+}
+
+fn fence_all() {
+    let scene = Scene::open(5);
+    scene.assert_complete(&requests(&scene.records));
+    let mut wrong = Vec::new();
+    for form in &scene.forms {
+        let what = format!("{} {}", form.method(), form.route);
+        let (answer, _) = scene.send(StoreBehavior::TakesOnlyFences, form.send());
+        let text = answer.text();
+        let is_known = text.contains("Nothing was saved") || text.contains("No order was created");
+        let writes = !WITHOUT_A_WRITE.iter().any(|(path, _)| *path == form.route);
+        if writes && !(answer.status == 503 && is_known) {
+            wrong.push(format!("{what} without an answer of the store: {}", shown(&answer)));
+        }
+        // Nothing was saved, so the same form succeeds now. Its later writes can be fenced too.
+        let (answer, _) = scene.send(StoreBehavior::RequiresRecords, form.send());
+        if !answer.status.is_success() && !answer.status.is_redirection() {
+            wrong.push(format!("{what} with records: {}", shown(&answer)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// The status of an answer, and the text of its page without the markup.
