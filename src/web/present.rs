@@ -17,7 +17,7 @@ use crate::base::identity::SignedIn;
 use crate::base::telemetry::RequestId;
 use crate::web::error::WebError;
 use crate::web::pages::PageContext;
-use crate::web::request::{Form, page_before};
+use crate::web::request::{Form, has_idempotency_key, page_before};
 use crate::web::respond::{Tone, header_text, html, see_other, with_fragment_toast};
 use crate::web::unsent::{Unsent, UnsentForm};
 
@@ -46,6 +46,7 @@ pub async fn present(State(lookup): State<RequestContext>, request: Request, nex
     let is_overloaded = parts.extensions.get::<Overloaded>().is_some();
     let mut response = next.run(Request::from_parts(parts, body)).await;
     let Some(problem) = problem_of(&mut response) else { return response };
+    let problem = if has_idempotency_key(&uri, &headers) { problem.of_keyed_request() } else { problem };
     let reference = id.filter(|_| problem.status() == StatusCode::INTERNAL_SERVER_ERROR).map(|id| id.0);
     let form = Form::of(&uri, &headers);
     let is_decided = is_overloaded || response.extensions().get::<SenderDecided>().is_some();

@@ -23,6 +23,21 @@ impl<E: IntoProblem> From<E> for Problem {
     }
 }
 
+/// The name of the problem of a write that may have happened.
+pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
+
+/// Its title.
+pub const NOT_CONFIRMED: &str = "We couldn't confirm this change";
+
+/// Says how to go on after a write that may have happened: what a repetition does, and how to find out.
+pub fn how_to_repeat(has_key: bool) -> &'static str {
+    if has_key {
+        "Send it again with the same Idempotency-Key; it won't be done twice."
+    } else {
+        "Check the current data before you try again, or it may be done twice."
+    }
+}
+
 /// A failure in the form that clients see.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -73,6 +88,23 @@ impl Problem {
     /// Creates the problem of too much contention or a slow store: a retry may help.
     pub fn busy(detail: &str) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy right now", detail)
+    }
+
+    /// Creates the problem of a write that may have happened.
+    pub fn outcome_unknown() -> Problem {
+        Self::may_have_happened(false)
+    }
+
+    fn may_have_happened(has_key: bool) -> Problem {
+        let words = "The table didn't answer in time, so the change may have been saved.";
+        let detail = format!("{words} {}", how_to_repeat(has_key));
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, OUTCOME_UNKNOWN, NOT_CONFIRMED, detail)
+    }
+
+    /// Adapts the advice to a request with an idempotency key, which is safe to repeat.
+    #[must_use]
+    pub fn of_keyed_request(self) -> Problem {
+        if self.name == OUTCOME_UNKNOWN { Self::may_have_happened(true) } else { self }
     }
 
     /// Logs an unexpected error with its cause, and creates a problem without details.
@@ -165,12 +197,7 @@ impl IntoProblem for StoreError {
             }
             Self::OutcomeUnknown { .. } => {
                 tracing::warn!(error = %self, "the outcome of a write is unknown");
-                Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "outcome-unknown",
-                    "We couldn't confirm this change",
-                    "The table didn't answer in time, so the change may have been saved. Check before you try again.",
-                )
+                Problem::outcome_unknown()
             }
             Self::Full { .. } => {
                 tracing::error!(error = %self, "the disk is full; free some space, no restart is needed");

@@ -44,6 +44,12 @@ pub fn is_api(uri: &Uri) -> bool {
     uri.path() == "/api" || uri.path().starts_with("/api/")
 }
 
+/// Returns whether a request to the JSON API has an idempotency key, so that it is safe to repeat. Pages ignore the
+/// header.
+pub fn has_idempotency_key(uri: &Uri, headers: &HeaderMap) -> bool {
+    is_api(uri) && headers.contains_key("idempotency-key")
+}
+
 /// A request that htmx made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Htmx {

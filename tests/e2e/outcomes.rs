@@ -94,11 +94,18 @@ fn assert_busy(answer: &Response) {
     assert!(!answer.header("retry-after").is_empty());
 }
 
-fn assert_unknown(answer: &Response) {
+/// Checks the answer to a request with or without a key whose outcome is unknown.
+fn assert_unknown(answer: &Response, has_key: bool) {
     let problem: Value = answer.json();
     assert_eq!(problem["type"], "urn:holdfast:problem:outcome-unknown");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("may have been saved") && !detail.contains("Nothing was saved"), "{detail}");
+    let advice = if has_key {
+        "Send it again with the same Idempotency-Key; it won't be done twice."
+    } else {
+        "Check the current data before you try again, or it may be done twice."
+    };
+    assert!(detail.ends_with(advice), "{detail}");
     assert!(!answer.header("retry-after").is_empty());
 }
 
@@ -156,12 +163,12 @@ async fn an_unanswered_write_with_a_key_that_did_not_happen_never_happens_later(
 async fn an_unanswered_write_without_a_key_may_have_an_unknown_outcome(environment: TestEnvironment) {
     let Fixture { agent, hasty, lead, .. } = fixture(&environment).await;
     let late = environment.wire().delay(WRITE);
-    assert_unknown(&post(&hasty, None).await.expect(503));
+    assert_unknown(&post(&hasty, None).await.expect(503), false);
     late.open();
     wait::until("the late write is stored", async || leads(&agent).await.len() == 2).await;
     environment.wire().next(WRITE, Fault::Hang);
     let body = json!({ "version": 1, "leadScore": 1 });
-    assert_unknown(&hasty.patch(&address(&lead)).json(&body).send().await.expect(503));
+    assert_unknown(&hasty.patch(&address(&lead)).json(&body).send().await.expect(503), false);
     assert_eq!(read(&agent, &lead).await["version"], 1);
 }
 
@@ -188,7 +195,7 @@ async fn a_final_error_does_not_hide_an_unanswered_attempt(environment: TestEnvi
         // The store takes no fence either.
         wire.next(WRITE, Fault::Hang);
         wire.always(WRITE, Fault::Refused(error));
-        assert_unknown(&post(&hasty, Some("k2")).await.expect(503));
+        assert_unknown(&post(&hasty, Some("k2")).await.expect(503), true);
         wire.reset();
         // Without a key there is nothing to fence.
         let body = json!({ "version": 1, "leadScore": 1 });
@@ -198,12 +205,12 @@ async fn a_final_error_does_not_hide_an_unanswered_attempt(environment: TestEnvi
             if let Some(fault) = reads {
                 wire.always("BatchGetItem", fault);
             }
-            assert_unknown(&post(&hasty, None).await.expect(503));
+            assert_unknown(&post(&hasty, None).await.expect(503), false);
             wire.reset();
         }
         wire.next(WRITE, Fault::Hang);
         wire.next(WRITE, Fault::Refused(error));
-        assert_unknown(&hasty.patch(&address(&lead)).json(&body).send().await.expect(503));
+        assert_unknown(&hasty.patch(&address(&lead)).json(&body).send().await.expect(503), false);
     }
     assert_eq!(leads(&agent).await, std::slice::from_ref(&lead));
     // The same request can be repeated, once.
@@ -287,7 +294,7 @@ async fn a_write_that_was_never_sent_is_reported_as_not_done(environment: TestEn
 async fn an_unanswered_fence_leaves_the_outcome_unknown(environment: TestEnvironment) {
     let Fixture { hasty, .. } = fixture(&environment).await;
     environment.wire().always(WRITE, Fault::Hang);
-    assert_unknown(&post(&hasty, Some("k1")).await.expect(503));
+    assert_unknown(&post(&hasty, Some("k1")).await.expect(503), true);
     environment.wire().reset();
     post(&hasty, Some("k1")).await.expect(201);
 }

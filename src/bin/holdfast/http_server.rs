@@ -274,8 +274,12 @@ mod tests {
 
     /// Returns everything that the server sends on one connection.
     async fn answer(address: SocketAddr, method: &str) -> String {
-        let head =
-            format!("{method} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        answer_to(address, &format!("{method} / HTTP/1.1")).await
+    }
+
+    /// Returns the answer to a request that starts with these lines.
+    async fn answer_to(address: SocketAddr, lines: &str) -> String {
+        let head = format!("{lines}\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         let request = spawn_blocking(move || {
             let mut stream = StdStream::connect(address).unwrap();
             stream.write_all(head.as_bytes()).unwrap();
@@ -296,7 +300,12 @@ mod tests {
             let write = answer(address, method).await;
             assert!(write.starts_with("HTTP/1.1 504 "), "{write}");
             assert!(write.contains("urn:holdfast:problem:outcome-unknown"), "{write}");
+            assert!(write.contains("it may be done twice"), "{write}");
         }
+        let keyed = answer_to(address, "POST /api/leads HTTP/1.1\r\nIdempotency-Key: k").await;
+        assert!(keyed.contains("again with the same Idempotency-Key; it won't be done twice"), "{keyed}");
+        let page = answer_to(address, "POST /leads HTTP/1.1\r\nIdempotency-Key: k").await;
+        assert!(page.contains("it may be done twice"), "pages ignore the key: {page}");
     }
 
     #[tokio::test]

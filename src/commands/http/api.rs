@@ -16,6 +16,7 @@ use crate::shared::api::*;
 use crate::shared::audit::Author;
 use crate::web::extract::{buffer_body, content_type, idempotent_request, is_json};
 use crate::web::present::AlreadyRendered;
+use crate::web::request::has_idempotency_key;
 use crate::web::respond::header_text;
 
 /// Returns the routes of the API.
@@ -26,7 +27,10 @@ pub fn routes() -> Routes<Commands> {
 /// Runs one command sent as JSON, or a whole text.
 async fn run(State(commands): State<Commands>, who: SignedIn, request: Request) -> Result<Response, Problem> {
     if content_type(request.headers()) == "text/plain" {
-        return Ok(run_text(&commands, &who, request).await.unwrap_or_else(text_problem));
+        let has_key = has_idempotency_key(request.uri(), request.headers());
+        let problem = |problem: Problem| if has_key { problem.of_keyed_request() } else { problem };
+        let ran = run_text(&commands, &who, request).await.map_err(problem);
+        return Ok(ran.unwrap_or_else(text_problem));
     }
     if !is_json(request.headers()) {
         return Err(WebError::MediaType("application/json or text/plain").into());

@@ -13,6 +13,7 @@ use crate::shared::forms::{Field, RawForm};
 use crate::shared::pages::*;
 use crate::stats::Stats;
 use crate::store::idempotency::Idempotency;
+use crate::web::problem::OUTCOME_UNKNOWN;
 use crate::web::respond::answer;
 
 pub(super) fn routes() -> Routes<Orders> {
@@ -75,8 +76,9 @@ impl FormState {
     /// Shows the form again after a failure that a retry may overcome. The same form creates one order at most.
     async fn busy(self, orders: &Orders, form: &RawForm, problem: Problem) -> PageAnswer {
         metrics::problem(problem.name());
-        let what = if problem.name() == "outcome-unknown" { NOT_CONFIRMED } else { NOT_CREATED };
-        let why = if problem.name() == "outcome-unknown" { SEND_AGAIN } else { problem.detail() };
+        let is_unknown = problem.name() == OUTCOME_UNKNOWN;
+        let what = if is_unknown { NOT_CONFIRMED } else { NOT_CREATED };
+        let why = if is_unknown { SEND_AGAIN } else { problem.detail() };
         let refusal = Refusal { what, why: why.to_owned() };
         let preview = PreviewView {
             confirm: form.text("confirm"),

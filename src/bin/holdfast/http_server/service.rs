@@ -10,6 +10,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use holdfast::web::client::PeerAddress;
+use holdfast::web::problem::{NOT_CONFIRMED, OUTCOME_UNKNOWN, how_to_repeat};
+use holdfast::web::request::has_idempotency_key;
 use holdfast::web::routes::Overloaded;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body::Body as _;
@@ -61,6 +63,7 @@ impl Service {
         let running = Running::begin(&self.load, &self.connection);
         let end = EndOnDrop(Arc::clone(&running));
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let has_key = has_idempotency_key(request.uri(), request.headers());
         let expects_continue = request.headers().contains_key(header::EXPECT);
         let (mut parts, incoming) = request.into_parts();
         if let Some(peer) = self.peer {
@@ -76,7 +79,7 @@ impl Service {
             _ if outcome.is_late() => too_slow(),
             Ok(Ok(response)) => response,
             Err(_) if outcome.is_waiting() => too_slow(),
-            Err(_) => cut_off(is_safe),
+            Err(_) => cut_off(is_safe, has_key),
         };
         drop(end);
         self.connection.set_waits_for_body(true);
@@ -123,18 +126,15 @@ fn too_slow() -> Response {
     )
 }
 
-/// The response to a request that took too long.
-fn cut_off(is_safe: bool) -> Response {
+/// The response to a request that took too long. A write with an idempotency key is safe to repeat.
+fn cut_off(is_safe: bool, has_key: bool) -> Response {
     if is_safe {
         let detail = "The answer wasn't ready in time. Try again in a moment.";
         let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy right now", detail);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         return response;
     }
-    problem(
-        StatusCode::GATEWAY_TIMEOUT,
-        "outcome-unknown",
-        "We couldn't confirm this change",
-        "The answer wasn't ready in time. Check before you try again, or send the same Idempotency-Key.",
-    )
+    let words = "The answer wasn't ready in time, so the change may have been saved.";
+    let detail = format!("{words} {}", how_to_repeat(has_key));
+    problem(StatusCode::GATEWAY_TIMEOUT, OUTCOME_UNKNOWN, NOT_CONFIRMED, &detail)
 }
