@@ -27,6 +27,7 @@ pub fn all() -> Vec<Case> {
             a_running_reader_gets_new_changes_until_it_is_stopped;
         dynamodb: a_stream_that_fails_temporarily_loses_nothing,
             a_shard_is_read_after_its_parent,
+            a_shard_that_fails_or_lags_keeps_the_reported_time_back,
             a_reader_continues_after_every_failure,
             a_table_without_a_stream_is_a_clear_error
     ]
@@ -284,13 +285,20 @@ async fn a_running_reader_gets_new_changes_until_it_is_stopped(environment: Test
     assert_eq!(received.recv().await, None, "no more records");
 }
 
+const RECORDED: i64 = 1_795_298_640;
+
 /// A stream record of a change of a lead.
 fn record(sequence: u64) -> Value {
+    record_at(sequence, RECORDED)
+}
+
+/// A stream record of a change of a lead at this second.
+fn record_at(sequence: u64, second: i64) -> Value {
     let key = json!({ "pk": { "S": "LEAD#1" }, "sk": { "S": "LEAD" } });
     let item =
         json!({ "pk": { "S": "LEAD#1" }, "sk": { "S": "LEAD" }, "version": { "N": sequence.to_string() } });
     json!({ "eventID": format!("event-{sequence}"), "eventName": "INSERT", "dynamodb": {
-        "ApproximateCreationDateTime": 1_795_298_640, "Keys": key, "NewImage": item,
+        "ApproximateCreationDateTime": second, "Keys": key, "NewImage": item,
         "SequenceNumber": format!("{sequence:021}"), "StreamViewType": "NEW_AND_OLD_IMAGES" } })
 }
 
@@ -324,6 +332,51 @@ async fn a_shard_is_read_after_its_parent(environment: TestEnvironment) {
     let one_then_two = ["shardId-00000000000000000001", "shardId-00000000000000000002"];
     assert_eq!(calls("GetShardIterator", "ShardId"), one_then_two);
     assert_eq!(calls(READ, "ShardIterator"), ["parent", "parent, further", "child", "child, further"]);
+}
+
+async fn a_shard_that_fails_or_lags_keeps_the_reported_time_back(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (reader, wire) = reader(&environment, &workspace, "case");
+    let [ahead, behind] = ["shardId-00000000000000000001", "shardId-00000000000000000002"];
+    let shards = json!({ "StreamDescription": { "Shards": [{ "ShardId": ahead }, { "ShardId": behind }] } });
+    wire.next("DescribeStream", Fault::Instead(shards));
+    // A failed shard needs another iterator.
+    wire.times(4, "GetShardIterator", Fault::Instead(json!({ "ShardIterator": "first" })));
+    let refused = || Fault::Refused("AccessDeniedException");
+    let page = |records: &[Value]| Fault::Instead(json!({ "Records": records, "NextShardIterator": "next" }));
+    let one = |number: u64, second: i64| page(&[record_at(number, RECORDED + second)]);
+    // Each line is one poll of both shards.
+    let polls = [
+        vec![one(1, 100), refused()],
+        vec![one(2, 110), refused()],
+        vec![one(3, 120), one(11, 50)],
+        vec![one(4, 130), one(12, 60)],
+        // The batch of the second shard was not handled. It is handled now, and not read again.
+        vec![one(5, 140)],
+        vec![page(&[]), page(&[])],
+    ];
+    polls.into_iter().flatten().for_each(|answer| wire.next(READ, answer));
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (stop, progress) = (Mutex::new(Some(stop)), Arc::new(Mutex::new(Vec::new())));
+    let seen = progress.clone();
+    let mut reader = reader.reporting(move |progress| {
+        seen.lock().unwrap().push(progress);
+        if progress == Progress::CaughtUp {
+            drop(stop.lock().unwrap().take());
+        }
+    });
+    let mut failures = vec!["not now"];
+    let handle = |batch: Arc<Batch>| {
+        let is_behind = versions(&batch.changes) == [(None, Some(12))];
+        let failure = if is_behind { failures.pop() } else { None };
+        async move { failure.map_or(Ok(()), Err) }
+    };
+    let run = reader.run(handle, async { drop(stopped.await) });
+    tokio::time::timeout(PATIENCE, run).await.expect("it ends when both shards are at their end");
+    let at = |second| Progress::Handled(jiff::Timestamp::from_second(RECORDED + second).unwrap());
+    let (failed, caught_up) = (Progress::Failed, Progress::CaughtUp);
+    assert_eq!(*progress.lock().unwrap(), [failed, failed, at(50), failed, at(60), caught_up]);
 }
 
 async fn a_reader_continues_after_every_failure(environment: TestEnvironment) {

@@ -60,7 +60,7 @@ impl Log {
             report.unhandled = Some(error.to_string());
             return Ok(Poll::Retry);
         }
-        report.handled(&batch);
+        report.handled = batch.changes.iter().map(|change| change.at).max();
         self.acknowledge(last).await?;
         (self.page, self.position) = (None, Some(last));
         Ok(Poll::More)

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use crate::store::stream::Batch;
 use crate::store::{Dynamo, Key};
 
 /// The consumer for which a stream is read.
@@ -15,17 +14,10 @@ pub(super) struct Subscription {
 /// What one poll of a stream handled.
 #[derive(Debug, Default)]
 pub(super) struct PollReport {
-    /// The time of the last handled change.
+    /// All changes of all shards up to this time are handled, if that is known.
     pub(super) handled: Option<Timestamp>,
     /// The handler's error, if it failed.
     pub(super) unhandled: Option<String>,
-}
-
-impl PollReport {
-    /// Records that a batch was handled.
-    pub(super) fn handled(&mut self, batch: &Batch) {
-        self.handled = batch.changes.iter().map(|change| change.at).max().or(self.handled);
-    }
 }
 
 /// The result of one poll of a stream. Of several results, the greatest wins.

@@ -35,6 +35,8 @@ pub(super) struct Shard {
     pending: Option<Checkpoint>,
     /// Records that were read and not yet handled.
     batch: Option<Fetched>,
+    /// All changes of the shard up to this time are handled, if that is known.
+    pub(super) handled: Option<Timestamp>,
 }
 
 enum Position {
@@ -95,6 +97,7 @@ impl Shard {
             checkpoint: None,
             pending: None,
             batch: None,
+            handled: None,
         }
     }
 
@@ -128,9 +131,9 @@ impl Shard {
                 self.batch = Some(fetched);
                 return Ok(Step::Unhandled);
             }
-            report.handled(&fetched.batch);
             self.pending = fetched.last.clone();
         }
+        self.handled = self.handled.max(fetched.last.as_ref().map(|last| last.at));
         let has_records = fetched.last.is_some();
         self.read = fetched.last.map(|checkpoint| checkpoint.sequence).or(self.read.take());
         let ended = fetched.next.is_none();
@@ -234,6 +237,7 @@ impl Shard {
     async fn load_checkpoint(&mut self, source: &Source) -> Result<(), StoreError> {
         self.checkpoint = self.stored_checkpoint(source).await?;
         self.read = self.checkpoint.as_ref().map(|checkpoint| checkpoint.sequence.clone());
+        self.handled = self.checkpoint.as_ref().map(|checkpoint| checkpoint.at);
         self.position = Position::After;
         Ok(())
     }

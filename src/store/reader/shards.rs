@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
+use jiff::Timestamp;
 
 use super::poll::{Poll, PollReport, Subscription};
 use super::shard::{Shard, Step};
@@ -34,7 +35,8 @@ impl Shards {
         Self { source, stream: None, shards: Vec::new() }
     }
 
-    /// Takes one step in each shard whose parent was read to its end.
+    /// Takes one step in each shard whose parent was read to its end. Reports a time only if no shard failed: all changes
+    /// up to it are handled in every shard. A shard that waits for its parent has only later changes.
     pub(super) async fn poll<E: Display, F: Future<Output = Result<(), E>>>(
         &mut self,
         handle: &mut impl FnMut(Arc<Batch>) -> F,
@@ -44,36 +46,44 @@ impl Shards {
             self.describe().await?;
         }
         let (mut poll, mut failed) = (Poll::Nothing, None);
+        let mut handled: Vec<Option<Timestamp>> = Vec::new();
         for index in 0..self.shards.len() {
-            let parent = self.shards[index].parent.clone();
-            let waits = |shard: &Shard| Some(&shard.id) == parent.as_ref() && !shard.ended();
-            if self.shards.iter().any(waits) {
+            if self.waits_for_parent(index) {
                 continue;
             }
-            let step = match self.shards[index].step(&self.source, handle, report).await {
-                Ok(step) => step,
-                // The other shards continue.
-                Err(error) => {
-                    failed = failed.or(Some(error));
-                    continue;
+            match self.shards[index].step(&self.source, handle, report).await {
+                Ok(Step::AtEnd) => {}
+                Ok(Step::Read) => {
+                    poll = poll.max(Poll::More);
+                    handled.push(self.shards[index].handled);
                 }
-            };
-            match step {
-                Step::AtEnd => {}
-                Step::Read => poll = poll.max(Poll::More),
-                Step::Unhandled => poll = Poll::Retry,
-                Step::Ended => {
+                Ok(Step::Unhandled) => poll = Poll::Retry,
+                Ok(Step::Ended) => {
                     // Find the child shards.
                     self.describe().await?;
                     return Ok(poll.max(Poll::More));
                 }
-                Step::Gone => {
+                Ok(Step::Gone) => {
                     self.shards.clear();
                     return Ok(Poll::Retry);
                 }
+                // The other shards continue.
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        failed.map_or(Ok(poll), Err)
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if poll == Poll::More {
+            // An unknown time is less than all others, so it leaves the minimum unknown.
+            report.handled = handled.into_iter().min().flatten();
+        }
+        Ok(poll)
+    }
+
+    fn waits_for_parent(&self, index: usize) -> bool {
+        let parent = self.shards[index].parent.as_ref();
+        self.shards.iter().any(|shard| Some(&shard.id) == parent && !shard.ended())
     }
 
     /// Reads which shards the stream has. Known shards keep their positions.
