@@ -25,6 +25,7 @@ use crate::leads::domain::{Action, StoredLead};
 use crate::leads::items::{history_key, lead_key, requeue, stored_lead};
 use crate::reservations::{PHASE, Phase, Reconcile, ReservationState, order_key, state_of};
 use crate::shared::services::Services;
+use crate::store::schema::SK;
 use crate::store::{Condition, Dynamo, GuardedWrite, Item, Key, Select, StoreError, from_item, to_item};
 
 /// Shards that are written at the same time. They share only the caps, which reconciling does not change.
@@ -82,7 +83,8 @@ impl Reconciler {
         let random = usize::from(u16::from_be_bytes(self.rng.bytes()));
         let first = random.checked_rem(ids.len()).unwrap_or_default();
         ids.rotate_left(first);
-        let attempts = ids.into_iter().map(|id| self.dynamo.within(Some(TIME_PER_ORDER), self.reconcile(id)));
+        let attempts =
+            ids.into_iter().map(|id| self.dynamo.within(Some(TIME_PER_ORDER), self.try_to_reconcile(id)));
         let ended: Vec<_> =
             stream::iter(attempts.collect::<Vec<_>>()).buffer_unordered(CONCURRENCY).collect().await;
         let (mut found, mut failure) = (Found::Nothing, None);
@@ -96,27 +98,34 @@ impl Reconciler {
     }
 
     /// Checks the pending orders with leads of these states once, and completes or aborts those that were cut
-    /// off. An order that cannot be reconciled counts as running.
+    /// off. An order that cannot be reconciled counts as running, unless it cannot be read: this version can never end
+    /// such an order, so it is useless to wait for it.
     ///
     /// # Errors
     /// [`StoreError`] if the pending orders cannot be read.
     pub(super) async fn reconcile_states(&self, states: &[UsState]) -> Result<Found, StoreError> {
         let mut found = Found::Nothing;
         for order in self.pending_orders(MAX_PAGES).await?.iter().filter(|order| order.concerns(states)) {
-            let ended = self.reconcile(order.id).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, order = %order.id, "failed to reconcile a large order");
-                false
+            found = found.max(match self.try_to_reconcile(order.id).await {
+                Ok(true) => Found::Ended,
+                Err(StoreError::Malformed { .. } | StoreError::OtherSchema { .. }) => Found::Nothing,
+                Ok(false) | Err(_) => Found::Running,
             });
-            found = found.max(if ended { Found::Ended } else { Found::Running });
         }
         Ok(found)
+    }
+
+    /// Reconciles an order, and logs a failure.
+    async fn try_to_reconcile(&self, id: OrderId) -> Result<bool, StoreError> {
+        let ended = self.reconcile(id).await;
+        ended.inspect_err(|error| tracing::warn!(%error, order = %id, "failed to reconcile a large order"))
     }
 }
 
 /// A large order that is not completely written.
 struct PendingOrder {
     id: OrderId,
-    /// The states of its leads. Older versions did not store them.
+    /// The states of its leads, if they can be read. Older versions did not store them.
     states: Option<Vec<UsState>>,
 }
 
@@ -132,21 +141,22 @@ pub(super) fn pending_item(id: OrderId, states: impl Iterator<Item = UsState>) -
 }
 
 impl Reconciler {
-    /// Reads the pending orders from at most this many pages.
+    /// Reads the pending orders from at most this many pages. One that cannot be read does not hide the others.
     async fn pending_orders(&self, pages: usize) -> Result<Vec<PendingOrder>, StoreError> {
         #[derive(Deserialize)]
         struct PendingItem {
-            sk: String,
             states: Option<Vec<UsState>>,
         }
         let mut pending = Vec::new();
         let mut select = Select::partition(PENDING, PAGE_SIZE);
         for _ in 0..pages {
-            let page = self.dynamo.select(&select).await?;
+            let page = self.dynamo.select_unconverted(&select).await?;
             let mut last = None;
             for item in page.items {
-                let PendingItem { sk, states } = from_item(item)?;
-                let Some(id) = sk.strip_prefix("ORDER#").and_then(|id| id.parse().ok()) else { continue };
+                let sort_key = item.get(SK).and_then(|sort_key| sort_key.as_s().ok());
+                let id = sort_key.and_then(|sort_key| sort_key.strip_prefix("ORDER#")?.parse().ok());
+                let Some(id) = id else { continue };
+                let states = from_item(item).ok().and_then(|item: PendingItem| item.states);
                 pending.push(PendingOrder { id, states });
                 last = Some(id);
             }

@@ -2,7 +2,7 @@
 //!
 //! Invariants: every call has a key or index condition, a limit and a deadline. Every change is one guarded
 //! `TransactWriteItems`. Temporary failures are retried in one place. No request sends a Scan. Every item that is
-//! read is converted to the current schema.
+//! read is converted to the current schema, unless little more than its key is needed.
 
 mod answer;
 mod budget;

@@ -141,6 +141,22 @@ impl Dynamo {
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn select(&self, select: &Select) -> Result<Page, StoreError> {
+        let page = self.select_unconverted(select).await?;
+        let to_current = |item| match select.index {
+            // An index holds only keys, which have no schema version.
+            Some(_) => Ok(item),
+            None => self.schema_versions.to_current(item),
+        };
+        let items = page.items.into_iter().map(to_current).collect::<Result<_, _>>()?;
+        Ok(Page { items, ..page })
+    }
+
+    /// Reads one page of a range without converting its items to the current schema, for a caller that needs little
+    /// more than the keys. So an item that this version cannot read does not hide the others.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn select_unconverted(&self, select: &Select) -> Result<Page, StoreError> {
         let mut expression = Expression::default();
         let key_condition = select.key_condition(&mut expression);
         let filter = select.filter.as_ref().map(|filter| filter.render(&mut expression));
@@ -159,14 +175,7 @@ impl Dynamo {
         let output = self.output(&request).await?;
         metrics::read(&output.consumed_capacity);
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
-        let items = output.items.unwrap_or_default();
-        let to_current = |item| match select.index {
-            // An index holds only keys, which have no schema version.
-            Some(_) => Ok(item),
-            None => self.schema_versions.to_current(item),
-        };
-        let items = items.into_iter().map(to_current).collect::<Result<_, _>>()?;
-        Ok(Page { items, more: last.is_some(), last })
+        Ok(Page { items: output.items.unwrap_or_default(), more: last.is_some(), last })
     }
 
     /// Reads up to a hundred items by key, consistently and in the order of the keys. Keys without an item are left

@@ -29,6 +29,7 @@ pub fn all() -> Vec<Case> {
         store: readers_never_see_older_versions_during_large_orders,
             an_order_does_not_wait_for_orders_of_other_states;
         embedded: a_large_order_that_cannot_be_reconciled_does_not_block_others,
+            an_order_does_not_wait_for_orders_that_cannot_be_read,
             an_order_reports_the_numbers_that_it_read
     ]
 }
@@ -144,22 +145,35 @@ fn broken(number: usize) -> [Item; 2] {
     [pending, order]
 }
 
+/// Inserts items that say that they have this schema.
+async fn insert(environment: &TestEnvironment, items: impl Iterator<Item = Item>, schema: &str) {
+    let items = items.map(|mut item| {
+        item.insert("schema".to_owned(), AttributeValue::N(schema.to_owned()));
+        let leak = |(name, value): (String, _)| (Box::leak(name.into_boxed_str()) as &'static str, value);
+        item.into_iter().map(leak).collect()
+    });
+    environment.insert_items(items.collect()).await;
+}
+
+async fn an_order_does_not_wait_for_orders_that_cannot_be_read(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    // One is damaged. A later version wrote the other one, with its pending item.
+    insert(&environment, broken(1).into_iter(), "2").await;
+    insert(&environment, broken(2).into_iter(), "9").await;
+    environment.wire().reset();
+    let refused = create(&workspace, &["CA"], Some(1)).await;
+    assert!(matches!(refused, Err(OrderError::NothingToGive(_))), "{refused:?}");
+    let calls = environment.wire().total();
+    assert!(calls <= 5, "{calls} calls: the queue twice, the unfinished orders and each of them once");
+}
+
 async fn a_large_order_that_cannot_be_reconciled_does_not_block_others(environment: TestEnvironment) {
     let test_clock = AdjustableClock::default();
     let mut workspace = Workspace::open(&environment).await;
     workspace.app.clock = test_clock.clock();
     set_cap(&workspace, "NY", 100).await;
     let queue = stock(&workspace, "NY", 100).await;
-    let broken: Vec<_> = (0..130)
-        .flat_map(broken)
-        .map(|mut item| {
-            item.insert("schema".to_owned(), AttributeValue::N("2".to_owned()));
-            item.into_iter()
-                .map(|(name, value)| (Box::leak(name.into_boxed_str()) as &'static str, value))
-                .collect()
-        })
-        .collect();
-    environment.insert_items(broken).await;
+    insert(&environment, (0..130).flat_map(broken), "2").await;
     let wire = environment.another_wire();
     let mut cut = workspace.another(&environment, &wire, PATIENCE);
     cut.app.clock = test_clock.clock();
