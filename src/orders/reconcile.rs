@@ -48,6 +48,23 @@ pub enum Found {
     Ended,
 }
 
+/// Why not all pending orders were completed or aborted. It is safe to try again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// Some orders failed. All others were checked.
+    #[error("{failed} of the large orders failed: {last}")]
+    Orders {
+        /// How many orders failed.
+        failed: usize,
+        /// The last error.
+        #[source]
+        last: StoreError,
+    },
+    /// The pending orders cannot be read.
+    #[error(transparent)]
+    Pending(#[from] StoreError),
+}
+
 /// Completes or aborts large orders and writes their leads.
 #[derive(Clone)]
 pub struct Reconciler {
@@ -76,8 +93,8 @@ impl Reconciler {
     /// fail do not block the others.
     ///
     /// # Errors
-    /// [`StoreError`] if any order fails. It is safe to call this again.
-    pub async fn reconcile_all(&self) -> Result<Found, StoreError> {
+    /// [`ReconcileError`].
+    pub async fn reconcile_all(&self) -> Result<Found, ReconcileError> {
         let mut ids: Vec<OrderId> =
             self.pending_orders(usize::MAX).await?.into_iter().map(|order| order.id).collect();
         let random = usize::from(u16::from_be_bytes(self.rng.bytes()));
@@ -87,14 +104,17 @@ impl Reconciler {
             ids.into_iter().map(|id| self.dynamo.within(Some(TIME_PER_ORDER), self.try_to_reconcile(id)));
         let ended: Vec<_> =
             stream::iter(attempts.collect::<Vec<_>>()).buffer_unordered(CONCURRENCY).collect().await;
-        let (mut found, mut failure) = (Found::Nothing, None);
+        let (mut found, mut failed, mut last) = (Found::Nothing, 0, None);
         for ended in ended {
             match ended {
                 Ok(ended) => found = found.max(if ended { Found::Ended } else { Found::Running }),
-                Err(error) => failure = Some(error),
+                Err(error) => (failed, last) = (failed + 1, Some(error)),
             }
         }
-        failure.map_or(Ok(found), Err)
+        match last {
+            Some(last) => Err(ReconcileError::Orders { failed, last }),
+            None => Ok(found),
+        }
     }
 
     /// Checks the pending orders with leads of these states once, and completes or aborts those that were cut

@@ -326,21 +326,4 @@ impl Projections {
         }
         failed.map_or(Ok(()), Err)
     }
-
-    /// Runs the periodic work, every half minute: recovers large orders that were interrupted, retries failed runs,
-    /// and runs the rules that are due. A failure does not block the rest.
-    ///
-    /// # Errors
-    /// The last failure of the store; it is safe to repeat.
-    pub async fn sweep(&self) -> Result<(), StoreError> {
-        let reconciled = self.orders.reconciler().reconcile_all().await.map(drop);
-        let rules = match (self.rules.all().await, &reconciled) {
-            (Ok(rules), _) => rules,
-            (Err(error), Ok(())) => return Err(error),
-            (Err(_), Err(_)) => return reconciled,
-        };
-        let fired = self.rules.fire_due(&rules).await;
-        let retried = self.rules.retry_due(&rules).await;
-        reconciled.and(fired).and(retried)
-    }
 }

@@ -4,6 +4,7 @@ pub mod consume;
 pub mod dead_letters;
 mod routes;
 mod service;
+pub mod sweep;
 
 pub use routes::routes;
 pub use service::Projections;

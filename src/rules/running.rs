@@ -195,9 +195,12 @@ const MAX_CONSECUTIVE_FAILURES: u32 = 3;
 
 /// The failures of independent steps. A failed step does not block the next one.
 #[derive(Default)]
-struct Failures {
+pub(crate) struct Failures {
+    /// The number of failed steps.
+    pub(crate) count: usize,
+    /// The last error.
+    pub(crate) last: Option<StoreError>,
     consecutive: u32,
-    last: Option<StoreError>,
 }
 
 impl Failures {
@@ -213,14 +216,11 @@ impl Failures {
             Err(error) => {
                 tracing::warn!(what, %id, %error, "it failed; the next sweep will retry it");
                 self.consecutive += 1;
+                self.count += 1;
                 self.last = Some(error);
             }
         }
         self.consecutive < MAX_CONSECUTIVE_FAILURES
-    }
-
-    fn end(self) -> Result<(), StoreError> {
-        self.last.map_or(Ok(()), Err)
     }
 }
 
@@ -229,15 +229,15 @@ impl Rules {
     /// person. A run that fails does not block the others.
     ///
     /// # Errors
-    /// The last [`StoreError`].
-    pub(crate) async fn retry_due(&self, rules: &[Rule]) -> Result<(), StoreError> {
+    /// [`StoreError`] if the runs cannot be read.
+    pub(crate) async fn retry_due(&self, rules: &[Rule]) -> Result<Failures, StoreError> {
         let mut failures = Failures::default();
         for before in self.due_runs(self.clock.now(), RUNS_PER_SWEEP).await? {
             if !failures.record("run", before.id, self.retry_one(rules, &before).await) {
                 break;
             }
         }
-        failures.end()
+        Ok(failures)
     }
 
     async fn retry_one(&self, rules: &[Rule], before: &Run) -> Result<(), StoreError> {
@@ -262,10 +262,7 @@ impl Rules {
     }
 
     /// Runs the rules that are due by their schedule. A rule that fails does not block the others.
-    ///
-    /// # Errors
-    /// The last [`StoreError`].
-    pub(crate) async fn fire_due(&self, rules: &[Rule]) -> Result<(), StoreError> {
+    pub(crate) async fn fire_due(&self, rules: &[Rule]) -> Failures {
         let now = self.clock.now();
         let mut failures = Failures::default();
         for rule in rules {
@@ -274,6 +271,6 @@ impl Rules {
                 break;
             }
         }
-        failures.end()
+        failures
     }
 }

@@ -12,11 +12,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::base::clock::Clock;
-use crate::base::telemetry::Heartbeats;
+use crate::base::telemetry::{Heartbeats, SweepFailures};
 use crate::store::{Dynamo, Key, StoreError};
 use crate::web::access::Access;
 use crate::web::routes::Routes;
 
+/// The status of a process that can do its work.
+const READY: &str = "ready";
 /// How long an answer is reused before the table is read again.
 const CACHED_FOR: SignedDuration = SignedDuration::from_secs(2);
 /// How far statistics and rules may be behind changes.
@@ -88,6 +90,29 @@ impl Check {
     }
 }
 
+/// What went wrong although the process can do its work. It needs a person, but keeps no request from the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Warnings {
+    sweep: SweepFailures,
+}
+
+impl Warnings {
+    /// Returns them as sentences.
+    fn sentences(self) -> impl Iterator<Item = String> {
+        let Self { sweep: SweepFailures { orders, rules, runs } } = self;
+        let counted = |count: usize, one: &str, many: &str| {
+            (count > 0).then(|| format!("{count} {}", if count == 1 { one } else { many }))
+        };
+        [
+            counted(orders, "large order can't be completed.", "large orders can't be completed."),
+            counted(rules, "rule failed in the last sweep.", "rules failed in the last sweep."),
+            counted(runs, "run of a rule couldn't be retried.", "runs of rules couldn't be retried."),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Checks {
     table: Check,
@@ -99,15 +124,15 @@ struct Checks {
 /// Whether a process can do its work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Readiness {
-    /// `ready` or `not-ready`.
+    /// `ready` or `not-ready`. Only a check that fails makes the process not ready.
     status: &'static str,
-    /// The problems, each as a sentence.
+    /// The failed checks and the warnings, as sentences.
     problems: Vec<String>,
     checks: Checks,
 }
 
 impl Readiness {
-    fn of(checks: Checks) -> Self {
+    fn of(checks: Checks, warnings: Warnings) -> Self {
         let age = |check: &Check| check.age_seconds.unwrap_or_default();
         let mut problems = Vec::new();
         let mut add = |check: &Check, problem: String| {
@@ -120,7 +145,9 @@ impl Readiness {
         add(&checks.sweeper, format!("The last sweep ended {} s ago.", age(&checks.sweeper)));
         let free = checks.disk.free_bytes.unwrap_or_default();
         add(&checks.disk, format!("The disk of the data has {free} bytes left."));
-        Self { status: if problems.is_empty() { "ready" } else { "not-ready" }, problems, checks }
+        let status = if problems.is_empty() { READY } else { "not-ready" };
+        problems.extend(warnings.sentences());
+        Self { status, problems, checks }
     }
 }
 
@@ -152,12 +179,11 @@ async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /health/ready`: 200 if the process can do its work, otherwise 503 with the problems. It consumes at most one
-/// read unit every two seconds.
+/// `GET /health/ready`: 200 if the process can do its work, otherwise 503, both with the problems. It consumes at most
+/// one read unit every two seconds.
 async fn ready(State(health): State<Health>) -> Response {
     let readiness = readiness(&health).await;
-    let is_ready = readiness.problems.is_empty();
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if readiness.status == READY { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
 }
 
@@ -170,12 +196,14 @@ async fn readiness(health: &Health) -> Readiness {
     if let Err(error) = &table {
         tracing::warn!(%error, "the table does not answer a health check");
     }
-    let readiness = Readiness::of(Checks {
+    let heartbeats = &health.heartbeats;
+    let checks = Checks {
         table: Check::of(answers(&table)),
-        stream: Check::of_age(health.heartbeats.stream_age(now), STREAM_LIMIT),
-        sweeper: Check::of_age(health.heartbeats.sweep_age(now), SWEEPER_LIMIT),
+        stream: Check::of_age(heartbeats.stream_age(now), STREAM_LIMIT),
+        sweeper: Check::of_age(heartbeats.sweep_age(now), SWEEPER_LIMIT),
         disk: Check::of_disk(health.free_disk.as_ref().and_then(|free| (free.0)())),
-    });
+    };
+    let readiness = Readiness::of(checks, Warnings { sweep: heartbeats.sweep_failures() });
     health.last.keep(health.clock.now(), &readiness);
     readiness
 }
@@ -215,7 +243,7 @@ mod tests {
             sweeper: Check::of_age(Some(SignedDuration::from_secs(20)), SWEEPER_LIMIT),
             disk: Check::of_disk(None),
         };
-        let ready = Readiness::of(ok.clone());
+        let ready = Readiness::of(ok.clone(), Warnings::default());
         assert_eq!((ready.status, ready.problems.len()), ("ready", 0));
         assert_eq!(json!(ready.checks.stream), json!({ "status": "absent" }));
         assert_eq!(json!(ready.checks.sweeper), json!({ "status": "ok", "ageSeconds": 20 }));
@@ -241,8 +269,28 @@ mod tests {
                 "The disk of the data has 9 bytes left.",
             ),
         ] {
-            let readiness = Readiness::of(checks);
+            let readiness = Readiness::of(checks, Warnings::default());
             assert_eq!((readiness.status, &readiness.problems[..]), ("not-ready", &[problem.to_owned()][..]));
         }
+    }
+
+    #[test]
+    fn warnings_are_problems_that_leave_the_process_ready() {
+        let absent = Checks {
+            table: Check::of(true),
+            stream: Check::ABSENT,
+            sweeper: Check::ABSENT,
+            disk: Check::ABSENT,
+        };
+        let warnings = Warnings { sweep: SweepFailures { orders: 2, rules: 1, runs: 0 } };
+        let readiness = Readiness::of(absent.clone(), warnings);
+        let problems = ["2 large orders can't be completed.", "1 rule failed in the last sweep."];
+        assert_eq!((readiness.status, &readiness.problems[..]), ("ready", &problems.map(str::to_owned)[..]));
+        let failed = Readiness::of(Checks { table: Check::of(false), ..absent }, warnings);
+        assert_eq!(
+            (failed.status, failed.problems.len()),
+            ("not-ready", 3),
+            "a warning hides no failed check"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use holdfast::base::clock::Clock;
+use holdfast::base::telemetry::SweepFailures;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -217,8 +218,14 @@ async fn health_reports_the_process_and_readiness_the_table(environment: TestEnv
     let answer = ready(503).await;
     assert_eq!(answer["problems"], json!(["The last sweep ended 200 s ago."]));
     assert_eq!(answer["checks"]["stream"]["ageSeconds"], 200);
-    workspace.app.heartbeats.swept(workspace.app.clock.now());
+    let failures = SweepFailures { orders: 1, ..SweepFailures::default() };
+    workspace.app.heartbeats.swept(workspace.app.clock.now(), failures);
     workspace.app.heartbeats.handled(workspace.app.clock.now());
+    later(3);
+    let answer = ready(200).await;
+    assert_eq!(answer["problems"], json!(["1 large order can't be completed."]));
+    assert_eq!((&answer["status"], &answer["checks"]["sweeper"]["status"]), (&json!("ready"), &json!("ok")));
+    workspace.app.heartbeats.swept(workspace.app.clock.now(), SweepFailures::default());
     later(3);
     assert_eq!(ready(200).await["problems"], json!([]));
 }

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
+use holdfast::base::telemetry::SweepFailures;
 use holdfast::base::values::Version;
 use holdfast::leads::Filter;
 use holdfast::leads::domain::{Lead, LeadId};
 use holdfast::leads::list::ListRequest;
 use holdfast::leads::search::SearchQuery;
 use holdfast::orders::OrderError;
+use holdfast::projections::sweep::SweepError;
 use holdfast::store::{Item, Key, to_item};
 use serde_json::json;
 
@@ -165,6 +167,10 @@ async fn an_order_does_not_wait_for_orders_that_cannot_be_read(environment: Test
     assert!(matches!(refused, Err(OrderError::NothingToGive(_))), "{refused:?}");
     let calls = environment.wire().total();
     assert!(calls <= 5, "{calls} calls: the queue twice, the unfinished orders and each of them once");
+
+    let swept = workspace.app.projections().sweep().await;
+    let Err(SweepError::Steps { failures, .. }) = swept else { panic!("{swept:?}") };
+    assert_eq!(failures, SweepFailures { orders: 2, rules: 0, runs: 0 });
 }
 
 async fn a_large_order_that_cannot_be_reconciled_does_not_block_others(environment: TestEnvironment) {

@@ -19,8 +19,19 @@ pub fn late_words(age: Option<SignedDuration>) -> Option<String> {
     Some(format!("{number} {unit}"))
 }
 
-/// The times at which the workers of this process last made progress. Clones share them. In a process without
-/// workers, as on Lambda, they are unknown.
+/// The number of steps of a sweep that failed. The next sweep tries them again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepFailures {
+    /// Large orders that were not completed or aborted.
+    pub orders: usize,
+    /// Rules that were due and did not run.
+    pub rules: usize,
+    /// Failed runs of rules that were not retried.
+    pub runs: usize,
+}
+
+/// The progress of this process's workers: when they last made some, and what went wrong. Clones share it. In a process
+/// without workers, as on Lambda, it is unknown.
 #[derive(Debug, Clone, Default)]
 pub struct Heartbeats(Arc<Mutex<Beats>>);
 
@@ -31,6 +42,8 @@ struct Beats {
     handled: Option<Timestamp>,
     /// When the last sweep finished.
     swept: Option<Timestamp>,
+    /// What failed in the last sweep.
+    sweep_failures: SweepFailures,
 }
 
 impl Heartbeats {
@@ -48,14 +61,19 @@ impl Heartbeats {
         self.with(|beats| beats.handled = beats.handled.max(Some(up_to)));
     }
 
-    /// Records that a sweep finished.
-    pub fn swept(&self, now: Timestamp) {
-        self.with(|beats| beats.swept = Some(now));
+    /// Records that a sweep finished, and what failed in it.
+    pub fn swept(&self, now: Timestamp, failures: SweepFailures) {
+        self.with(|beats| (beats.swept, beats.sweep_failures) = (Some(now), failures));
     }
 
     /// Returns how far the handling of changes is behind, or `None` in a process without workers.
     pub fn stream_age(&self, now: Timestamp) -> Option<SignedDuration> {
         self.with(|beats| since(beats.handled.or(beats.started), beats, now))
+    }
+
+    /// Returns what failed in the last sweep that finished.
+    pub fn sweep_failures(&self) -> SweepFailures {
+        self.with(|beats| beats.sweep_failures)
     }
 
     /// Returns the time since the last sweep finished, or `None` in a process without workers.
@@ -102,10 +120,13 @@ mod tests {
         assert_eq!(beats.stream_age(at(15)), Some(SignedDuration::from_secs(5)));
         beats.handled(at(12));
         beats.handled(at(11));
-        beats.swept(at(14));
+        beats.swept(at(14), SweepFailures { orders: 2, ..SweepFailures::default() });
         let other = beats.clone();
         assert_eq!(other.stream_age(at(15)), Some(SignedDuration::from_secs(3)));
         assert_eq!(other.sweep_age(at(15)), Some(SignedDuration::from_secs(1)));
         assert_eq!(other.stream_age(at(1)), Some(SignedDuration::ZERO), "clocks differ");
+        assert_eq!(other.sweep_failures().orders, 2);
+        beats.swept(at(15), SweepFailures::default());
+        assert_eq!(other.sweep_failures(), SweepFailures::default());
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod metrics;
 mod report;
 mod trace;
 
-pub use heartbeats::{Heartbeats, LATE_SECONDS, late_words};
+pub use heartbeats::{Heartbeats, LATE_SECONDS, SweepFailures, late_words};
 pub(crate) use metrics::current_trace;
 pub use metrics::{RequestMetrics, unfinished};
 pub use report::{ESSENTIAL, Metrics, Report, embedded_metrics};

@@ -10,7 +10,9 @@ use std::time::Duration;
 #[cfg(feature = "aws")]
 use aws_sdk_dynamodbstreams::config::Builder;
 use holdfast::app::App;
+use holdfast::base::telemetry::SweepFailures;
 use holdfast::projections::consume::is_relevant;
+use holdfast::projections::sweep::SweepError;
 use holdfast::store::line::Line;
 use holdfast::store::stream::Batch;
 use holdfast::store::{Embedded, Progress, StreamReader};
@@ -143,12 +145,21 @@ async fn read(app: App, reader: StreamReader, stopped: watch::Receiver<bool>) {
     reader.reporting(listener).run(handle, stop_requested(stopped)).await;
 }
 
+/// Sweeps once. A sweep that ran to its end is progress, even if some of its steps failed.
+async fn sweep(app: &App) {
+    let error = match app.projections().sweep().await {
+        Ok(()) => return app.heartbeats.swept(app.clock.now(), SweepFailures::default()),
+        Err(error) => error,
+    };
+    tracing::warn!(%error, "a sweep failed; it will be repeated");
+    if let SweepError::Steps { failures, .. } = error {
+        app.heartbeats.swept(app.clock.now(), failures);
+    }
+}
+
 async fn sweep_until_stopped(app: App, stopped: watch::Receiver<bool>) {
     loop {
-        match app.projections().sweep().await {
-            Ok(()) => app.heartbeats.swept(app.clock.now()),
-            Err(error) => tracing::warn!(%error, "a sweep failed; it will be repeated"),
-        }
+        sweep(&app).await;
         tokio::select! {
             () = sleep(SWEEP) => {}
             () = stop_requested(stopped.clone()) => return,
