@@ -62,9 +62,9 @@ impl Engine {
     }
 
     /// Returns the records of a table's stream after the sequence number `after`, in order, but only those of items
-    /// whose key attributes satisfy `is_wanted`. A page has about `limit` records, or fewer if they are large. Trimmed
-    /// records are skipped. A page can be empty although more records exist: the end is reached when `last` equals
-    /// `after`.
+    /// whose key attributes satisfy `is_wanted`. A page has about `limit` records, or fewer if they are large. The page
+    /// says whether records were trimmed before this read, and which rows are damaged. A page can be empty although more
+    /// records exist: the end is reached when `last` equals `after`.
     ///
     /// # Errors
     /// [`EngineError`] if storage fails.

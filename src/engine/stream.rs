@@ -2,7 +2,8 @@
 //!
 //! Invariants: rows are numbered without gaps in the order of the transactions. The newest row is never
 //! trimmed, so no number is used twice. Each row records how many bytes were logged before it, so the size of
-//! the log follows from its first and last rows.
+//! the log follows from its first and last rows. A damaged row stops neither readers nor trimming: its key says
+//! which row it is.
 
 mod row;
 #[cfg(test)]
@@ -15,14 +16,14 @@ use std::ops::ControlFlow;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::row::{ChangeRef, decode_row, encode_row};
+use self::row::{ChangeRef, decode_row, encode_row, row_number};
 use super::codec::{self, Attributes, Damaged, ItemRef};
 use super::storage::{Batch, Order, Range, Read, Space, StorageError, try_scan};
 use super::tables::{Catalog, Table};
 
 /// The maximum size of the log in bytes.
 pub const MAX_BYTES: u64 = 1 << 30;
-/// The maximum age of a record.
+/// The age from which a record is removed if there are no readers.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// The number of bytes after which a page can end before it has `limit` records.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
@@ -64,9 +65,19 @@ impl fmt::Debug for StreamRecord {
 pub struct StreamPage {
     /// The records in order.
     pub records: Vec<StreamRecord>,
+    /// The rows that are damaged, each as the sequence number of its first record. Nothing else is known about their
+    /// records.
+    pub damaged: Vec<u64>,
+    /// Whether rows after the position of this read were trimmed before it.
+    pub has_gap: bool,
     /// The last sequence number that was read. Continue from here, and acknowledge this number when the
     /// records are handled.
     pub last: u64,
+}
+
+/// Returns the highest sequence number that a record of a row can have.
+fn last_possible(row: u64) -> u64 {
+    row << RECORD_BITS | (MAX_RECORDS as u64 - 1)
 }
 
 /// The end of the log. Both numbers are 0 if nothing was ever logged.
@@ -81,7 +92,7 @@ pub struct LogEnd {
 impl LogEnd {
     /// Returns the highest sequence number that a record of the log can have.
     pub fn last_sequence(self) -> u64 {
-        self.row << RECORD_BITS | ((1 << RECORD_BITS) - 1)
+        last_possible(self.row)
     }
 
     /// Finds the end of the stored log.
@@ -124,16 +135,30 @@ pub fn read(
     limit: usize,
 ) -> Result<StreamPage, StorageError> {
     let after = filter.after;
-    let mut page = StreamPage { records: Vec::new(), last: after };
-    let mut bytes = 0;
+    let mut page = StreamPage { last: after, ..StreamPage::default() };
+    let (mut bytes, mut next) = (0, (after >> RECORD_BITS) + 1);
     let range = Range { start: (after >> RECORD_BITS).to_be_bytes().to_vec(), end: Vec::new() };
     let table = catalog.get(filter.table).map(|table| &**table);
     try_scan::<StorageError>(read, Space::Log, &range, Order::Forward, &mut |key, value| {
-        let (records, last) = row_records(table, filter, key, value)?;
-        page.records.extend(records);
-        page.last = page.last.max(last);
+        let number = row_number(key)?;
+        page.has_gap |= number > next;
+        let (first, is_new) = (number << RECORD_BITS, number >= next);
+        next = number + 1;
+        match row_records(table, filter, key, value) {
+            Ok((records, last)) => {
+                page.records.extend(records);
+                page.last = page.last.max(last);
+            }
+            Err(Damaged) if is_new => {
+                page.damaged.push(first);
+                page.last = last_possible(number);
+            }
+            // Rows are read whole, so this one was read before it was damaged.
+            Err(Damaged) => {}
+        }
         bytes += value.len();
-        let is_full = page.records.len() >= limit || (bytes >= PAGE_BYTES && page.last > after);
+        let is_full =
+            page.records.len() + page.damaged.len() >= limit || (bytes >= PAGE_BYTES && page.last > after);
         Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     Ok(page)
@@ -180,19 +205,33 @@ pub fn trim(
     batch: &mut Batch,
 ) -> Result<usize, StorageError> {
     let oldest = now.checked_sub(MAX_AGE).unwrap_or(Timestamp::MIN);
-    let mut trimmed = 0;
+    let is_read = |last: u64| acknowledged.is_some_and(|acknowledged| last <= acknowledged);
+    let (mut keys, mut trimmed) = (Vec::new(), 0);
     try_scan::<StorageError>(read, Space::Log, &Range::all(), Order::Forward, &mut |key, value| {
-        let (number, row) = decode_row(key, value)?;
-        let last = number << RECORD_BITS | row.count.saturating_sub(1);
-        let is_read = acknowledged.is_some_and(|acknowledged| last <= acknowledged);
-        let is_surplus = end.bytes.saturating_sub(row.offset) > max_bytes;
-        let is_old = acknowledged.is_none() && row.at < oldest;
-        if number >= end.row || trimmed >= limit || !(is_read || is_surplus || is_old) {
+        let number = row_number(key)?;
+        if number >= end.row || keys.len() >= limit {
             return Ok(ControlFlow::Break(()));
         }
-        batch.delete(Space::Log, key.to_vec());
-        trimmed += 1;
+        let is_unneeded = match decode_row(key, value) {
+            Ok((_, row)) => {
+                let is_surplus = end.bytes.saturating_sub(row.offset) > max_bytes;
+                let is_old = acknowledged.is_none() && row.at < oldest;
+                if !(is_read(number << RECORD_BITS | row.count.saturating_sub(1)) || is_surplus || is_old) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                true
+            }
+            // Its size and time are unknown. If it is not read, it is removed together with the next readable row.
+            Err(Damaged) => is_read(last_possible(number)),
+        };
+        keys.push(key.to_vec());
+        if is_unneeded {
+            trimmed = keys.len();
+        }
         Ok(ControlFlow::Continue(()))
     })?;
+    for key in keys.into_iter().take(trimmed) {
+        batch.delete(Space::Log, key);
+    }
     Ok(trimmed)
 }

@@ -109,8 +109,11 @@ impl Projections {
             Ok(records) => self.run_rules(records).await.err(),
             Err(error) => Some(error),
         };
-        let failed = failed.into_iter().chain(rules_error).reduce(ConsumeError::earlier);
-        failed.map_or(Ok(()), Err)
+        if let Some(failed) = failed.into_iter().chain(rules_error).reduce(ConsumeError::earlier) {
+            return Err(failed);
+        }
+        self.statistics.observe_recounts(changes);
+        Ok(())
     }
 
     /// Applies all effects of one change, and returns any failure. Used to retry a dead letter.

@@ -16,7 +16,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::count::{Epoch, Step, join};
 use super::projection::TOTAL;
 use super::stream_record::StreamRecord;
-use super::{BY_STATE, GENERATION, NEXT, RECOUNT, REVISION, next_attribute, state_attribute, stats_key};
+use super::{
+    BY_STATE, GENERATION, NEXT, RECOUNT, REVISION, is_stats, next_attribute, state_attribute, stats_key,
+};
 use crate::base::values::UsState;
 use crate::leads::domain::{Status, Stock};
 use crate::leads::items::LEAD;
@@ -160,6 +162,23 @@ fn counters() -> impl Iterator<Item = String> {
 }
 
 impl Statistics {
+    /// Recognizes recounts in the changes of the statistics, whichever process runs them. A completed recount corrects
+    /// the statistics after changes were lost.
+    pub fn observe_recounts(&self, changes: &[Change]) {
+        for change in changes.iter().filter(|change| is_stats(&change.key)) {
+            let new = |name| {
+                let value = |item: &Option<Item>| item.as_ref().and_then(|item| text(item, name));
+                value(&change.after).filter(|after| value(&change.before).as_ref() != Some(after))
+            };
+            if let Some(id) = new(RECOUNT) {
+                self.heartbeats.recount_started(&id);
+            }
+            if let Some(id) = new(GENERATION) {
+                self.heartbeats.recounted(&id);
+            }
+        }
+    }
+
     /// Replaces the statistics with the recount's counters.
     async fn replace(&self, id: &str) -> Result<(), RecountError> {
         self.change_recount(|mut item| {

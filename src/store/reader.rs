@@ -2,8 +2,8 @@
 //!
 //! Invariants: a reader ends only when it is stopped; after a failure it waits and continues. Each change is handled
 //! after the earlier changes of its shard, and each shard after its parent. The engine's log counts as one shard. No
-//! change is skipped, and a batch that the handler rejects is passed to it again. The position is stored, so the next
-//! process continues from there. Changes that were handled just before a process was killed are handled again.
+//! change is skipped, except those that the stream deleted before they were read; the reader reports that. A batch that
+//! the handler rejects is passed to it again. The position is stored, so the next process continues from there. Changes that were handled just before a process was killed are handled again.
 //!
 //! The engine stores the positions of its readers itself. For DynamoDB's stream, the table has a checkpoint for each
 //! shard. A checkpoint is a change of the table too. Readers do not pass it to the handler, and they write a checkpoint
@@ -24,10 +24,11 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodbstreams::config::Builder;
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
-use jiff::Timestamp;
+
+pub use self::poll::Progress;
 
 use self::log::Log;
-use self::poll::{Poll, PollReport, Subscription};
+use self::poll::{Listener, Poll, PollReport, Subscription};
 use self::shards::Shards;
 use super::stream::Batch;
 use super::{Dynamo, Embedded, Key, StoreError};
@@ -63,19 +64,6 @@ enum Origin {
     Shards(Shards),
     Log(Log),
 }
-
-/// The progress of a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// Every change in the stream is handled.
-    CaughtUp,
-    /// All changes up to this time are handled, and there may be more.
-    Handled(Timestamp),
-    /// Reading or handling failed and is retried.
-    Failed,
-}
-
-type Listener = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// The consecutive failures of a reader. The log gets the first failure, then one a minute, and the recovery.
 #[derive(Debug, Default)]
@@ -185,7 +173,7 @@ impl StreamReader {
         let mut stop = pin!(stop);
         let mut failures = Failures::default();
         while stop.as_mut().now_or_never().is_none() {
-            let mut report = PollReport::default();
+            let mut report = PollReport { listener: self.listener.clone(), ..PollReport::default() };
             let polled = self.poll(&mut handle, &mut report).await;
             self.report(&polled, &report);
             let consumer = self.subscription().consumer;

@@ -93,17 +93,20 @@ impl Check {
 /// What went wrong although the process can do its work. It needs a person, but keeps no request from the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Warnings {
+    has_lost_changes: bool,
     sweep: SweepFailures,
 }
 
 impl Warnings {
     /// Returns them as sentences.
     fn sentences(self) -> impl Iterator<Item = String> {
-        let Self { sweep: SweepFailures { orders, rules, runs } } = self;
+        let Self { has_lost_changes, sweep: SweepFailures { orders, rules, runs } } = self;
+        let lost = "The stream deleted changes before rules ran for them. Run holdfast recount to correct the statistics.";
         let counted = |count: usize, one: &str, many: &str| {
             (count > 0).then(|| format!("{count} {}", if count == 1 { one } else { many }))
         };
         [
+            has_lost_changes.then(|| lost.to_owned()),
             counted(orders, "large order can't be completed.", "large orders can't be completed."),
             counted(rules, "rule failed in the last sweep.", "rules failed in the last sweep."),
             counted(runs, "run of a rule couldn't be retried.", "runs of rules couldn't be retried."),
@@ -203,7 +206,8 @@ async fn readiness(health: &Health) -> Readiness {
         sweeper: Check::of_age(heartbeats.sweep_age(now), SWEEPER_LIMIT),
         disk: Check::of_disk(health.free_disk.as_ref().and_then(|free| (free.0)())),
     };
-    let readiness = Readiness::of(checks, Warnings { sweep: heartbeats.sweep_failures() });
+    let (has_lost_changes, sweep) = (heartbeats.has_lost_changes(), heartbeats.sweep_failures());
+    let readiness = Readiness::of(checks, Warnings { has_lost_changes, sweep });
     health.last.keep(health.clock.now(), &readiness);
     readiness
 }
@@ -282,14 +286,19 @@ mod tests {
             sweeper: Check::ABSENT,
             disk: Check::ABSENT,
         };
-        let warnings = Warnings { sweep: SweepFailures { orders: 2, rules: 1, runs: 0 } };
+        let warnings =
+            Warnings { has_lost_changes: true, sweep: SweepFailures { orders: 2, rules: 1, runs: 0 } };
         let readiness = Readiness::of(absent.clone(), warnings);
-        let problems = ["2 large orders can't be completed.", "1 rule failed in the last sweep."];
+        let problems = [
+            "The stream deleted changes before rules ran for them. Run holdfast recount to correct the statistics.",
+            "2 large orders can't be completed.",
+            "1 rule failed in the last sweep.",
+        ];
         assert_eq!((readiness.status, &readiness.problems[..]), ("ready", &problems.map(str::to_owned)[..]));
         let failed = Readiness::of(Checks { table: Check::of(false), ..absent }, warnings);
         assert_eq!(
             (failed.status, failed.problems.len()),
-            ("not-ready", 3),
+            ("not-ready", 4),
             "a warning hides no failed check"
         );
     }

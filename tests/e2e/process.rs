@@ -14,6 +14,7 @@ mod privacy;
 mod raffles;
 mod raw;
 mod size;
+mod streams;
 mod takeover;
 
 use std::io::{Read as _, Write as _};
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(privacy::all());
     cases.extend(raffles::all());
     cases.extend(size::all());
+    cases.extend(streams::all());
     cases.extend(takeover::all());
     cases
 }

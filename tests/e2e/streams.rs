@@ -1,5 +1,6 @@
 //! The table's stream: which records a reader gets, how often, in which order, and where it continues.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -237,7 +238,12 @@ async fn a_stream_that_fails_temporarily_loses_nothing(environment: TestEnvironm
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    let (mut reader, wire) = reader(&environment, &workspace, "case");
+    let (reader, wire) = reader(&environment, &workspace, "case");
+    let lost = Arc::new(AtomicUsize::new(0));
+    let counter = lost.clone();
+    let mut reader = reader.reporting(move |progress| {
+        counter.fetch_add(usize::from(progress == Progress::Lost), Ordering::SeqCst);
+    });
     let mut expected = vec![(None, Some(1))];
     assert_eq!(versions(&records(&mut reader).await), expected);
     let faults = [
@@ -254,9 +260,11 @@ async fn a_stream_that_fails_temporarily_loses_nothing(environment: TestEnvironm
         expected = vec![(Some(last), Some(last + 1))];
         assert_eq!(versions(&records(&mut reader).await), expected, "{fault:?}");
     }
-    // If its position was trimmed, it gets all remaining records.
+    assert_eq!(lost.load(Ordering::SeqCst), 0);
+    // If its position was trimmed, it gets all remaining records, and reports that others are lost.
     wire.next(READ, Fault::Refused("TrimmedDataAccessException"));
     assert_eq!(records(&mut reader).await.len(), 7);
+    assert_eq!(lost.load(Ordering::SeqCst), 1);
 }
 
 async fn a_running_reader_gets_new_changes_until_it_is_stopped(environment: TestEnvironment) {

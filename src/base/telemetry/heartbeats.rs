@@ -44,6 +44,10 @@ struct Beats {
     swept: Option<Timestamp>,
     /// What failed in the last sweep.
     sweep_failures: SweepFailures,
+    /// Whether the stream deleted changes before they were read, and no recount was done since.
+    lost_changes: bool,
+    /// The recount that started after changes were lost.
+    recount: Option<String>,
 }
 
 impl Heartbeats {
@@ -66,6 +70,25 @@ impl Heartbeats {
         self.with(|beats| (beats.swept, beats.sweep_failures) = (Some(now), failures));
     }
 
+    /// Records that the stream deleted changes before they were read.
+    pub fn lost_changes(&self) {
+        self.with(|beats| (beats.lost_changes, beats.recount) = (true, None));
+    }
+
+    /// Records that a recount started. Only one that starts after changes were lost includes all of them.
+    pub fn recount_started(&self, id: &str) {
+        self.with(|beats| beats.recount = beats.lost_changes.then(|| id.to_owned()));
+    }
+
+    /// Records that a recount was completed.
+    pub fn recounted(&self, id: &str) {
+        self.with(|beats| {
+            if beats.recount.as_deref() == Some(id) {
+                (beats.lost_changes, beats.recount) = (false, None);
+            }
+        });
+    }
+
     /// Returns how far the handling of changes is behind, or `None` in a process without workers.
     pub fn stream_age(&self, now: Timestamp) -> Option<SignedDuration> {
         self.with(|beats| since(beats.handled.or(beats.started), beats, now))
@@ -74,6 +97,11 @@ impl Heartbeats {
     /// Returns what failed in the last sweep that finished.
     pub fn sweep_failures(&self) -> SweepFailures {
         self.with(|beats| beats.sweep_failures)
+    }
+
+    /// Returns whether changes were lost, and no recount was done since.
+    pub fn has_lost_changes(&self) -> bool {
+        self.with(|beats| beats.lost_changes)
     }
 
     /// Returns the time since the last sweep finished, or `None` in a process without workers.
@@ -128,5 +156,24 @@ mod tests {
         assert_eq!(other.sweep_failures().orders, 2);
         beats.swept(at(15), SweepFailures::default());
         assert_eq!(other.sweep_failures(), SweepFailures::default());
+    }
+
+    #[test]
+    fn changes_are_lost_until_a_later_recount_is_completed() {
+        let beats = Heartbeats::default();
+        beats.recount_started("earlier");
+        beats.lost_changes();
+        beats.recounted("earlier");
+        assert!(beats.has_lost_changes(), "this recount may have counted before the lost changes");
+        beats.recount_started("interrupted");
+        beats.recount_started("second");
+        beats.recounted("interrupted");
+        assert!(beats.has_lost_changes());
+        beats.lost_changes();
+        beats.recounted("second");
+        assert!(beats.has_lost_changes(), "more changes were lost while it ran");
+        beats.recount_started("third");
+        beats.recounted("third");
+        assert!(!beats.has_lost_changes());
     }
 }

@@ -140,6 +140,7 @@ async fn read(app: App, reader: StreamReader, stopped: watch::Receiver<bool>) {
     let listener = move |progress| match progress {
         Progress::CaughtUp => heartbeats.handled(clock.now()),
         Progress::Handled(up_to) => heartbeats.handled(up_to),
+        Progress::Lost => heartbeats.lost_changes(),
         Progress::Failed => {}
     };
     reader.reporting(listener).run(handle, stop_requested(stopped)).await;

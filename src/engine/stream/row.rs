@@ -150,9 +150,14 @@ fn patch(old: ItemRef<'_>, delta: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// Returns the number of a row, which is its key.
+pub fn row_number(key: &[u8]) -> Result<u64, Damaged> {
+    Ok(u64::from_be_bytes(key.try_into().map_err(|_| Damaged)?))
+}
+
 /// Reads the number and the header of a row.
 pub fn decode_row<'a>(key: &[u8], sealed: &'a [u8]) -> Result<(u64, Row<'a>), Damaged> {
-    let number = u64::from_be_bytes(key.try_into().map_err(|_| Damaged)?);
+    let number = row_number(key)?;
     let value = codec::unseal(key, sealed)?;
     let (offset, value) = value.split_first_chunk::<8>().ok_or(Damaged)?;
     let (at, mut changes) = value.split_first_chunk::<8>().ok_or(Damaged)?;

@@ -115,3 +115,66 @@ fn rows_are_trimmed_when_read_old_or_over_the_limit_but_the_newest_stays() {
     let row = log(1).1.bytes;
     assert_eq!(trimmed(None, now, 3 * row, 100), 2, "the log keeps at most three rows of bytes");
 }
+
+/// Reads the table's page after a sequence number.
+fn page_after(memory: &Memory, after: u64, limit: usize) -> StreamPage {
+    let filter = RecordFilter { table: "things", after, keys: &|_| true };
+    read(memory, &catalog(), &filter, limit).unwrap()
+}
+
+#[test]
+fn a_page_says_whether_rows_before_it_were_trimmed() {
+    let (mut memory, end) = log(5);
+    assert!(!page_after(&Memory::default(), 0, 100).has_gap, "nothing was ever logged");
+    assert!(!page_after(&memory, 0, 100).has_gap);
+    let (mut batch, row) = (Batch::default(), log(1).1.bytes);
+    let trimmed = trim(&memory, end, Some(0), Timestamp::UNIX_EPOCH, 3 * row, 100, &mut batch);
+    assert_eq!(trimmed.unwrap(), 2, "the reader is too far behind");
+    memory.apply(batch);
+    for (after, has_gap) in [(0, true), (1 << 8 | 1, true), (2 << 8 | 1, false), (3 << 8 | 1, false)] {
+        assert_eq!(page_after(&memory, after, 100).has_gap, has_gap, "after {after}");
+    }
+    let first = page_after(&memory, 0, 1);
+    assert!(first.has_gap && !page_after(&memory, first.last, 1).has_gap, "a gap is reported once");
+}
+
+/// A log of five rows, of which the one with this number is damaged.
+fn damaged_log(row: u64) -> (Memory, LogEnd) {
+    let (mut memory, end) = log(5);
+    let mut batch = Batch::default();
+    batch.put(Space::Log, row.to_be_bytes().to_vec(), vec![0; 70]);
+    memory.apply(batch);
+    (memory, end)
+}
+
+#[test]
+fn a_damaged_row_is_reported_once_and_later_rows_are_read() {
+    let (memory, _) = damaged_log(3);
+    let whole = page_after(&memory, 0, 100);
+    let rows = |page: &StreamPage| page.records.iter().map(|record| record.sequence >> 8).collect::<Vec<_>>();
+    assert_eq!((rows(&whole), &whole.damaged[..], whole.last), (vec![1, 2, 4, 5], &[3 << 8][..], 5 << 8 | 1));
+    assert!(!whole.has_gap);
+    let only = page_after(&memory, 2 << 8 | 1, 1);
+    assert_eq!((rows(&only), &only.damaged[..]), (vec![], &[3 << 8][..]));
+    for after in [only.last, 3 << 8 | 1] {
+        let rest = page_after(&memory, after, 100);
+        assert_eq!((rows(&rest), &rest.damaged[..]), (vec![4, 5], &[][..]), "after {after}");
+    }
+}
+
+#[test]
+fn a_damaged_row_does_not_stop_trimming() {
+    let trimmed = |row, acknowledged, max_bytes| {
+        let (mut memory, end) = damaged_log(row);
+        let mut batch = Batch::default();
+        trim(&memory, end, acknowledged, Timestamp::UNIX_EPOCH, max_bytes, 100, &mut batch).unwrap();
+        memory.apply(batch);
+        5 - rows(&memory)
+    };
+    assert_eq!(trimmed(2, Some(2 << 8 | 1), MAX_BYTES), 1, "perhaps it has more records");
+    assert_eq!(trimmed(2, Some(2 << 8 | 255), MAX_BYTES), 2, "the reader has reported it");
+    assert_eq!(trimmed(2, Some(3 << 8 | 1), MAX_BYTES), 3);
+    let row = log(1).1.bytes;
+    assert_eq!(trimmed(1, Some(0), 3 * row), 2, "the log keeps at most three rows of bytes");
+    assert_eq!(trimmed(2, Some(0), 3 * row), 1, "the row after it is within the limit");
+}

@@ -32,6 +32,8 @@ struct Page {
     batch: Arc<Batch>,
     /// The position of the last change, relevant or not.
     last: u64,
+    /// Whether the engine removed changes before this read.
+    has_gap: bool,
 }
 
 impl Log {
@@ -48,10 +50,13 @@ impl Log {
         let position = self.position().await?;
         let page = match &mut self.page {
             Some(page) => page,
-            None => match self.read(position).await? {
-                Some(page) => self.page.insert(page),
-                None => return Ok(Poll::Nothing),
-            },
+            None => {
+                let Some(page) = self.read(position).await? else { return Ok(Poll::Nothing) };
+                if page.has_gap {
+                    report.report_loss(self.subscription.consumer);
+                }
+                self.page.insert(page)
+            }
         };
         let (last, batch) = (page.last, page.batch.clone());
         if !batch.is_empty()
@@ -91,7 +96,10 @@ impl Log {
         for record in page.records {
             batch.push(change(record));
         }
-        Ok(Some(Page { batch: Arc::new(batch), last: page.last }))
+        for first in page.damaged {
+            batch.push(Err(damaged(first)));
+        }
+        Ok(Some(Page { batch: Arc::new(batch), last: page.last, has_gap: page.has_gap }))
     }
 
     /// Stores the reader's position without waiting for the disk. If it is lost, the changes are handled again.
@@ -135,6 +143,20 @@ fn change(record: StreamRecord) -> Result<Change, Box<Unreadable>> {
             after,
         })),
     }
+}
+
+/// Returns the record for a damaged row of the log, whose first change has this number.
+fn damaged(first: u64) -> Box<Unreadable> {
+    Box::new(Unreadable {
+        id: format!("2{first:020}"),
+        at: None,
+        sequence: numbered(first).ok(),
+        key: None,
+        cause: "is damaged in the data file: run `holdfast recount` to count its changes".to_owned(),
+        schema: None,
+        before: None,
+        after: None,
+    })
 }
 
 /// Converts the engine's number to DynamoDB's format. The leading 2 sorts it after all numbers of Holdfast's previous

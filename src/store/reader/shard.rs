@@ -82,6 +82,8 @@ enum Located<T> {
     Found(T),
     /// The position no longer exists and must be found again.
     Lost,
+    /// The records after the position are older than a day and deleted. All remaining records come later.
+    Trimmed,
     /// The shard no longer exists.
     Gone,
 }
@@ -122,6 +124,10 @@ impl Shard {
             None => match self.fetch(source).await? {
                 Located::Found(fetched) => fetched,
                 Located::Lost => return Ok(Step::Read),
+                Located::Trimmed => {
+                    report.report_loss(source.subscription.consumer);
+                    return Ok(Step::Read);
+                }
                 Located::Gone => return Ok(Step::Gone),
             },
         };
@@ -157,6 +163,7 @@ impl Shard {
                 match self.iterator(source).await? {
                     Located::Found(iterator) => iterator,
                     Located::Lost => return Ok(Located::Lost),
+                    Located::Trimmed => return Ok(Located::Trimmed),
                     Located::Gone => return Ok(Located::Gone),
                 }
             }
@@ -215,10 +222,8 @@ impl Shard {
         match error.code() {
             Some("ExpiredIteratorException") => Ok(Located::Lost),
             Some("TrimmedDataAccessException") => {
-                // The records after the position are older than a day and deleted. All remaining records come later.
-                tracing::warn!(shard = self.id, "the stream deleted changes before they were read");
                 self.read = None;
-                Ok(Located::Lost)
+                Ok(Located::Trimmed)
             }
             Some("ResourceNotFoundException") => Ok(Located::Gone),
             _ => Err(StoreError::failed(operation, error)),
