@@ -195,6 +195,9 @@ fn row_records(
 /// Adds the removal of up to `limit` rows to a batch, and returns how many. A row is removed if every reader has
 /// acknowledged it, if there are no readers and it is older than a day, or if the log is larger than `max_bytes`.
 /// `acknowledged` is the lowest acknowledged sequence number of all readers, or `None` if there are no readers.
+///
+/// A reader keeps its records longer than the day that DynamoDB keeps them: statistics and rules need every change, and
+/// a computer may be off for days. So only the size of the log limits how far a reader may be behind.
 pub fn trim(
     read: &dyn Read,
     end: LogEnd,
