@@ -1,8 +1,8 @@
 //! Links that sign a person in, let an invited person join, or set a new password.
 //!
 //! Invariants: a link works once and expires. Opening it changes nothing, because mail scanners open links; its page has
-//! a button that uses it. A new password ends unused sign-in links, and a later invitation or reset replaces the
-//! earlier one.
+//! a button that uses it. A new password and the end of all sessions end unused sign-in links and resets, and a later
+//! invitation or reset replaces the earlier one.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -11,7 +11,7 @@ use http::Method;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::accounts::{OTHER, PASSWORD, browser, later, me, sign_in, signed_in, with_password};
+use super::accounts::{OTHER, PASSWORD, browser, change, later, me, sign_in, signed_in, with_password};
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
@@ -25,6 +25,7 @@ pub fn all() -> Vec<Case> {
             a_withdrawn_or_renewed_invitation_is_gone,
             a_reset_sets_a_new_password_and_ends_sessions,
             a_reset_that_is_renewed_withdrawn_or_of_a_disabled_account_is_gone,
+            an_unused_reset_ends_with_a_new_password_and_with_the_sessions,
             the_first_start_asks_for_a_name_an_address_and_a_password,
             the_link_of_a_second_start_only_signs_in,
             a_form_of_another_site_does_not_use_a_link;
@@ -254,6 +255,37 @@ async fn a_reset_that_is_renewed_withdrawn_or_of_a_disabled_account_is_gone(envi
         assert_gone(&workspace, &link_path(&unused)).await;
     }
     sign_in(&browser(&workspace), PAT, PASSWORD).await.expect(303);
+}
+
+async fn an_unused_reset_ends_with_a_new_password_and_with_the_sessions(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let accounts = workspace.app.accounts();
+    let (account, first) = with_reset(&workspace).await;
+    let pat = signed_in(&workspace, PAT).await;
+    // The owner changes the password.
+    change(&pat, PASSWORD, OTHER, OTHER).await.expect(303);
+    assert_gone(&workspace, &first).await;
+    // The owner ends all other sessions.
+    let (_, second) = renew(&workspace, account.id, accounts.find(account.id).await.unwrap().version).await;
+    pat.post("/account/sessions/end").send().await.expect(303);
+    assert_gone(&workspace, &second).await;
+    // An administrator ends all sessions.
+    let (renewed, third) =
+        renew(&workspace, account.id, accounts.find(account.id).await.unwrap().version).await;
+    let ended =
+        accounts.end_sessions(account.id, renewed.version, false, Operator::Command, None).await.unwrap();
+    assert_eq!(ended.link, None, "no page shows a link that does not work");
+    assert_gone(&workspace, &third).await;
+    // An invitation is for a person without sessions, so it stays.
+    let draft = AccountDraft {
+        name: "Ida Ray".parse().unwrap(),
+        email: Some("ida@holdfast.test".parse().unwrap()),
+        role: Role::Agent,
+        kind: AccountKind::Person,
+    };
+    let (invited, secret) = accounts.invite(draft, Operator::Command, None).await.unwrap();
+    accounts.end_sessions(invited.id, invited.version, false, Operator::Command, None).await.unwrap();
+    join(&browser(&workspace), &link_path(secret.unwrap().reveal())).await.expect(303);
 }
 
 async fn the_first_start_asks_for_a_name_an_address_and_a_password(environment: TestEnvironment) {

@@ -152,7 +152,7 @@ impl Account {
         }
     }
 
-    /// Returns the account with another password, which ends all its sessions.
+    /// Returns the account with another password, which ends all its sessions and unused links.
     pub fn with_password(self, password: PasswordHash, now: Timestamp) -> Self {
         Self { password: Some(password), ..self.without_sessions().changed(now) }
     }
@@ -168,10 +168,16 @@ impl Account {
         Self { version: self.version.next(), updated_at: now, ..self }
     }
 
-    /// Returns the account after all its sessions and unused sign-in links ended.
+    /// Returns the account after all its sessions and its unused links to sign in or to reset the password ended. An
+    /// invited person has no session, so the invitation stays.
     #[must_use]
     pub fn without_sessions(self) -> Self {
-        Self { epoch: self.epoch + 1, ..self }
+        let account = Self { epoch: self.epoch + 1, ..self };
+        match account.status {
+            AccountStatus::Invited => account,
+            // Otherwise a reset that an attacker copied would still work after the owner chose a new password.
+            _ => Self { link: None, link_number: account.link_number + 1, ..account },
+        }
     }
 
     /// Returns the account after all its tokens were revoked.
@@ -201,6 +207,25 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_all_sessions_ends_a_reset_but_no_invitation() {
+        let now = Timestamp::UNIX_EPOCH;
+        let (name, email) = ("Ann".parse().unwrap(), "ann@example.com".parse().unwrap());
+        let account = Account::new(AccountId::new(now, &[1; 10]), name, email, Role::Agent, None, now);
+        for (status, purpose, stays) in [
+            (AccountStatus::Active, LinkPurpose::Reset, false),
+            (AccountStatus::Invited, LinkPurpose::Invitation, true),
+        ] {
+            let link = Some(AccountLink { purpose, expires_at: now });
+            let before = Account { status, link, link_number: 3, ..account.clone() };
+            let after = before.clone().without_sessions();
+            assert_eq!(after.epoch, before.epoch + 1, "{status}");
+            let kept = (after.link.clone(), after.link_number) == (before.link, before.link_number);
+            assert_eq!(kept, stays, "{status}");
+            assert!(stays || (after.link.is_none() && after.link_number == 4), "{status}");
+        }
+    }
 
     #[test]
     fn roles_are_sorted_by_their_rights() {
