@@ -65,9 +65,9 @@ impl Accounts {
             }
         };
         let who = self.auth_cache.get_or_check(key, now, check).await?;
-        let lasts = former
-            .as_ref()
-            .map_or(self.session_limits.absolute, |former| former.ends_at().duration_since(now));
+        let limits = self.session_limits;
+        let lasts =
+            former.as_ref().map_or(limits.absolute, |former| former.ends_at(limits).duration_since(now));
         let renewal = (is_outdated || former.is_some()).then(|| {
             let jars = renewed(&self.cookies, keys, &session, lasts, headers, now);
             renewal_from(&self.cookies, jars)

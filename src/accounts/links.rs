@@ -256,7 +256,9 @@ impl Accounts {
         let write = delete_link(write, secret, now)?;
         let next = self.second_step(&after).await?;
         let (write, session) = self.add_session_unless(next.is_some(), write, &after, from)?;
-        match self.make(write, &after).await {
+        let made = self.make(write, &after).await;
+        self.forget_replaced(from);
+        match made {
             Ok(()) => {
                 let next = self.next_step(next, session, from).await;
                 Ok(next.map(|next| (after, next)))
@@ -281,7 +283,7 @@ impl Accounts {
             false => self.signed_in_write(write, &account, from, "Signed in by a link with")?,
         };
         let (write, session) = self.add_session_unless(next.is_some(), write, &account, from)?;
-        if !self.dynamo.try_write(write).await? {
+        if !self.write_session(write, from).await? {
             return Ok(None);
         }
         let next = self.next_step(next, session, from).await;

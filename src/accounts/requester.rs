@@ -11,6 +11,7 @@ use super::device::Device;
 use super::device_name::device_name;
 use super::hashing::Queue;
 use super::login_throttle::Budget;
+use super::session::{SessionCookie, open};
 use crate::accounts::Accounts;
 use crate::base::identity::AccountId;
 use crate::base::values::Email;
@@ -27,6 +28,8 @@ pub struct Requester {
     pub device: Option<Device>,
     /// The browser and the system in words.
     pub device_name: String,
+    /// The session of the browser's cookie, whether or not it has ended. A new session replaces it.
+    pub(super) session: Option<SessionCookie>,
 }
 
 impl Requester {
@@ -76,6 +79,7 @@ impl Requester {
             address,
             device: Device::open(&accounts.cookies, &keys, headers, now),
             device_name: device_name(user_agent.unwrap_or_default()),
+            session: open(&accounts.cookies, &keys, headers, now).map(|opened| opened.content.session()),
         }
     }
 }

@@ -136,7 +136,7 @@ impl Accounts {
             self.dynamo.guarded_write().update("account", &account_key(account.id), &update, condition);
         let write = self.audit_sign_in(write, account, from, how)?;
         let (write, session) = self.add_session(write, account, from)?;
-        if !self.dynamo.try_write(write).await? {
+        if !self.write_session(write, from).await? {
             return Err(AccountError::Changed);
         }
         self.refund_attempt(counted).await?;
@@ -174,7 +174,9 @@ impl Accounts {
         let what = Description::new(AuditKind::TwoFactorChanged, "Two-factor authentication set up.");
         let write = self.change_write(&before, &after, Operator::Link(&actor), &what)?;
         let (write, session) = self.add_session(write, &after, from)?;
-        self.make(write, &after).await.map_err(super::own::as_changed)?;
+        let made = self.make(write, &after).await;
+        self.forget_replaced(from);
+        made.map_err(super::own::as_changed)?;
         self.refund_attempt(counted).await?;
         Ok((self.session_cookies(&session, from).await, codes))
     }

@@ -14,14 +14,14 @@ use sha2::{Digest, Sha256};
 
 use super::cookies::{CookiePolicy, cookie_named, cookies_named, with_port};
 use super::device::Device;
-use super::domain::Secret;
+use super::domain::{Secret, SessionLimits};
 use super::keys::{CookieKey, KeyRing};
 use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 use crate::web::context::Renewal;
 
-/// How long a session of version 0.1 lasts.
-const FORMER_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long the cookie of a session of version 0.1 lasts.
+pub(super) const FORMER_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The session that a cookie names. The cookie contains `<account>.<secret>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +48,15 @@ pub(super) struct FormerSession {
 }
 
 impl FormerSession {
-    /// Returns the end of the session.
-    pub(super) fn ends_at(&self) -> Timestamp {
+    /// Returns the end of the cookie.
+    pub(super) fn cookie_ends_at(&self) -> Timestamp {
         self.began.saturating_add(FORMER_LIFETIME).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Returns the end of the session: that of its cookie, or earlier if sessions last for less time now.
+    pub(super) fn ends_at(&self, limits: SessionLimits) -> Timestamp {
+        let absolute = self.began.saturating_add(limits.absolute).unwrap_or(Timestamp::MAX);
+        absolute.min(self.cookie_ends_at())
     }
 
     /// Returns the cookie of the session that replaces it.
@@ -67,6 +73,14 @@ pub(super) enum CookieContent {
 }
 
 impl CookieContent {
+    /// Returns the session in the table that the cookie names.
+    pub(super) fn session(self) -> SessionCookie {
+        match self {
+            Self::Session(session) => session,
+            Self::Former(former) => former.successor(),
+        }
+    }
+
     /// Parses the content of a cookie whose signature was checked. `signed` is the content with its signature.
     fn parse(content: &str, signed: &str) -> Result<Self, Invalid> {
         let read = || {
@@ -88,7 +102,7 @@ impl CookieContent {
     fn may_last(&self, now: Timestamp) -> bool {
         match self {
             Self::Session(_) => true,
-            Self::Former(former) => now < former.ends_at(),
+            Self::Former(former) => now < former.cookie_ends_at(),
         }
     }
 }

@@ -3,9 +3,9 @@
 //! Invariants:
 //! - A session is stored under the hash of its secret, which only the browser's cookie contains.
 //! - It ends when it was not used for [`SessionLimits::idle`], at [`SessionLimits::absolute`] after it began, when its
-//!   person signs out or ends it, and when the account's epoch changes.
-//! - An ended session stays in the table until it would have ended, so that a cookie of version 0.1 cannot start it
-//!   again.
+//!   person signs out or ends it, when its browser signs in again, and when the account's epoch changes.
+//! - A cookie of version 0.1 starts one session. That session stays in the table until the cookie itself ends, also if
+//!   it ended before or never began, so that the cookie cannot start it again.
 //! - Recognizing a session takes one call, which reads the account and the session together.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::domain::{Account, AccountStatus, Secret, Session};
 pub use super::domain::{ListedSession, SessionId, SessionLimits};
 use super::items::{SESSIONS, account_key, session_key};
 use super::requester::Requester;
-use super::session::{FormerSession, SessionCookie};
+use super::session::{FORMER_LIFETIME, FormerSession, SessionCookie};
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, SignedIn, Via};
 use crate::shared::lists::{cursor_after, start_after};
@@ -35,7 +35,8 @@ pub(super) const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(10);
 pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 impl Accounts {
-    /// Adds a new session of the account to a write.
+    /// Adds a new session of the account to a write. The session that the browser had before ends in the same write,
+    /// because its cookie is replaced and only a copy of it could still use it.
     pub(super) fn add_session(
         &self,
         write: GuardedWrite,
@@ -46,7 +47,49 @@ impl Accounts {
         let session =
             Session::begin(account, from.device_and_address(), self.session_limits, self.clock.now());
         let key = session_key(account.id, &cookie.secret.hash());
-        Ok((write.put("session", to_item(&key, &session)?, Condition::Absent), cookie))
+        let write = write.put("session", to_item(&key, &session)?, Condition::Absent);
+        let write = match &from.session {
+            Some(replaced) => self.put_ended(write, replaced)?,
+            None => write,
+        };
+        Ok((write, cookie))
+    }
+
+    /// Adds the end of a session to a write, whether or not the session is in the table.
+    pub(super) fn put_ended(
+        &self,
+        write: GuardedWrite,
+        session: &SessionCookie,
+    ) -> Result<GuardedWrite, StoreError> {
+        let now = self.clock.now();
+        // A cookie of version 0.1 must find that its session has ended.
+        let kept = self.session_limits.absolute.max(FORMER_LIFETIME);
+        let key = session_key(session.account, &session.secret.hash());
+        let ended = Session::ended(now, now.saturating_add(kept).unwrap_or(Timestamp::MAX));
+        Ok(write.put_derived("ended session", to_item(&key, &ended)?))
+    }
+
+    /// Sends a write that adds a session. Returns whether its conditions held.
+    pub(super) async fn write_session(
+        &self,
+        write: GuardedWrite,
+        from: &Requester,
+    ) -> Result<bool, StoreError> {
+        let written = self.dynamo.try_write(write).await;
+        self.forget_replaced(from);
+        written
+    }
+
+    /// Checks the session that a new one replaces again from now on. This is called whatever the write answered,
+    /// because a write whose answer was lost may have happened.
+    pub(super) fn forget_replaced(&self, from: &Requester) {
+        if let Some(replaced) = &from.session {
+            self.forget_session(replaced);
+        }
+    }
+
+    pub(super) fn forget_session(&self, session: &SessionCookie) {
+        self.auth_cache.invalidate(&AuthKey::Session(session.account, SessionId::of(&session.secret)));
     }
 
     /// Returns the person of a session, if it has not ended.
@@ -113,6 +156,9 @@ impl Accounts {
         from: &Requester,
     ) -> Result<Option<SignedIn>, AccountError> {
         let cookie = former.successor();
+        if self.clock.now() >= former.ends_at(self.session_limits) {
+            return Ok(None);
+        }
         let Some((account, session)) = self.read_session(&cookie).await? else { return Ok(None) };
         if session.is_none() {
             if account.epoch != former.epoch || !account.is_active() {
@@ -120,7 +166,8 @@ impl Accounts {
             }
             let begun =
                 Session::begin(&account, from.device_and_address(), self.session_limits, self.clock.now());
-            let expires_at = begun.expires_at.min(former.ends_at().as_second());
+            // The limits can end it earlier. It stays in the table as long as its cookie could start it again.
+            let expires_at = former.cookie_ends_at().as_second();
             let session = Session { created_at: former.began, expires_at, ..begun };
             let key = session_key(account.id, &cookie.secret.hash());
             let write =

@@ -12,8 +12,7 @@ use super::hashing::Permit;
 use super::items::account_key;
 use super::password::{Password, PasswordHash};
 use super::requester::Requester;
-use super::session::{CookieContent, SessionCookie, cookie, open, signed};
-use super::sessions::SessionId;
+use super::session::{SessionCookie, cookie, open, signed};
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Actor, Role};
 use crate::base::values::Email;
@@ -95,7 +94,7 @@ impl Accounts {
     ) -> Result<SessionCookies, AccountError> {
         let write = self.signed_in_write(self.dynamo.guarded_write(), account, from, how)?;
         let (write, session) = self.add_session(write, account, from)?;
-        if self.dynamo.try_write(write).await? {
+        if self.write_session(write, from).await? {
             Ok(self.session_cookies(&session, from).await)
         } else {
             Err(AccountError::Changed)
@@ -155,10 +154,7 @@ impl Accounts {
     pub(super) async fn session_of(&self, headers: &HeaderMap) -> Option<SessionCookie> {
         let now = self.clock.now();
         let opened = open(&self.cookies, &*self.cookies.keys.at(now).await, headers, now)?;
-        Some(match opened.content {
-            CookieContent::Session(session) => session,
-            CookieContent::Former(former) => former.successor(),
-        })
+        Some(opened.content.session())
     }
 
     /// Ends this browser's session in the table. Returns the expired cookie, which the answer must set.
@@ -167,7 +163,10 @@ impl Accounts {
     /// [`AccountError::Store`] if the store failed; then the session may continue.
     pub(super) async fn sign_out(&self, headers: &HeaderMap) -> Result<CookieJar, AccountError> {
         if let Some(session) = self.session_of(headers).await {
-            self.end_session(session.account, &SessionId::of(&session.secret)).await?;
+            let written = self.dynamo.try_write(self.put_ended(self.dynamo.guarded_write(), &session)?).await;
+            // In any case, because a write whose answer was lost may have happened.
+            self.forget_session(&session);
+            written?;
         }
         Ok(CookieJar::new().add(cookie(&self.cookies, String::new(), SignedDuration::ZERO)))
     }

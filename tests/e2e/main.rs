@@ -71,6 +71,7 @@ mod raffle_reports;
 mod repeats;
 mod replay;
 mod rules;
+mod session_ends;
 mod sessions;
 mod sign_up;
 mod stats;
@@ -161,6 +162,7 @@ modules![
     repeats,
     replay,
     rules,
+    session_ends,
     sessions,
     sign_up,
     stats,

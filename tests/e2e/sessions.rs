@@ -34,17 +34,17 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-const ANN: &str = "ann@holdfast.test";
-const WRITE: &str = "TransactWriteItems";
-const SECOND: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const ANN: &str = "ann@holdfast.test";
+pub(super) const WRITE: &str = "TransactWriteItems";
+pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
-const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long another process may still accept an ended session.
-const SOON: SignedDuration = SignedDuration::from_secs(10);
+pub(super) const SOON: SignedDuration = SignedDuration::from_secs(10);
 
 /// A workspace with Ann's account, and the clock that it shows.
-async fn opened(environment: &TestEnvironment) -> (Workspace, TestClock, AccountId) {
+pub(super) async fn opened(environment: &TestEnvironment) -> (Workspace, TestClock, AccountId) {
     let clock = TestClock::new();
     let workspace = Workspace::open(environment).await.with_clock(clock.clock());
     let ann = with_password(&workspace, ANN).await;
@@ -52,7 +52,11 @@ async fn opened(environment: &TestEnvironment) -> (Workspace, TestClock, Account
 }
 
 /// Another process over the same table.
-fn elsewhere(environment: &TestEnvironment, workspace: &Workspace, clock: &TestClock) -> Workspace {
+pub(super) fn elsewhere(
+    environment: &TestEnvironment,
+    workspace: &Workspace,
+    clock: &TestClock,
+) -> Workspace {
     workspace.another(environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock())
 }
 
@@ -196,26 +200,26 @@ async fn a_session_whose_end_has_no_answer_is_ended(environment: TestEnvironment
 
 /// A browser with the cookie of a session of version 0.1. It keeps the cookie that replaces it, so a second request with
 /// the old one needs another browser.
-fn former(workspace: &Workspace, account: AccountId, epoch: u64, began: Timestamp) -> Client {
+pub(super) fn former(workspace: &Workspace, account: AccountId, epoch: u64, began: Timestamp) -> Client {
     let key = cookie_key(COOKIE_SECRET).expect("the secret is long enough");
     let cookie = key.sign("holdfast", &format!("{account}.{epoch}.{}", began.as_second()));
     browser(workspace).always("cookie", &format!("holdfast={cookie}"))
 }
 
 /// The value of the session cookie that an answer sets, and for how many seconds.
-fn renewed(answer: &Response) -> (String, i64) {
+pub(super) fn renewed(answer: &Response) -> (String, i64) {
     let mut cookies = answer.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
     let cookie = cookies.find_map(|cookie| cookie.strip_prefix("holdfast=")).expect("the session is renewed");
     let age = cookie.split("; ").find_map(|part| part.strip_prefix("Max-Age=")).expect(cookie);
     (cookie.split(';').next().unwrap().to_owned(), age.parse().unwrap())
 }
 
-fn with_cookie(workspace: &Workspace, cookie: &str) -> Client {
+pub(super) fn with_cookie(workspace: &Workspace, cookie: &str) -> Client {
     browser(workspace).always("cookie", &format!("holdfast={cookie}"))
 }
 
 /// The page of the account, and the number of sessions on it.
-async fn sessions(client: &Client) -> (String, usize) {
+pub(super) async fn sessions(client: &Client) -> (String, usize) {
     let page = client.get("/account").send().await.expect(200).text().to_owned();
     let sessions = page.matches("since <time").count();
     (page, sessions)

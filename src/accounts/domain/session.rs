@@ -42,7 +42,7 @@ pub struct Session {
     /// The address that it was used from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
-    /// The time at which it ends, in seconds.
+    /// The time from which the table may remove it, in seconds. It has ended then.
     pub(in crate::accounts) expires_at: i64,
     /// Whether it was ended before.
     #[serde(default)]
@@ -62,6 +62,12 @@ impl Session {
         Self { epoch, created_at: now, last_seen_at: now, device, address, expires_at, ended }
     }
 
+    /// Returns a session that ended now, of which nothing else is known. It stays in the table until it expires.
+    pub(in crate::accounts) fn ended(now: Timestamp, expires_at: Timestamp) -> Self {
+        let (device, address, expires_at) = (String::new(), None, expires_at.as_second());
+        Self { epoch: 0, created_at: now, last_seen_at: now, device, address, expires_at, ended: true }
+    }
+
     /// Returns whether the session of this account has not ended.
     pub(in crate::accounts) fn is_current(
         &self,
@@ -73,6 +79,7 @@ impl Session {
             && account.is_active()
             && self.epoch == account.epoch
             && now.as_second() < self.expires_at
+            && now.duration_since(self.created_at) < limits.absolute
             && now.duration_since(self.last_seen_at) < limits.idle
     }
 }

@@ -193,6 +193,14 @@ impl Workspace {
         assert_eq!(self.entry, Entry::Router, "requests would not reach this instance");
     }
 
+    /// The same instance, whose sessions have these limits.
+    pub fn with_session_limits(self, session_limits: SessionLimits) -> Self {
+        self.assert_in_process();
+        let app = App { session_limits, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
     /// The same instance with these cookie keys.
     pub fn with_keys(self, keys: CookieKeys) -> Self {
         self.assert_in_process();
