@@ -34,6 +34,15 @@ pub(super) const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// How long writing the last use may take. The request continues without it.
 pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(1);
 
+/// The name of the list in cursors.
+const LIST: &str = "sessions";
+
+/// The most reads for one page of the list. Ended sessions stay in the table for days and are read, but not listed.
+const READS: usize = 4;
+
+/// The number of sessions that one read returns, current or ended.
+const AT_ONCE: i32 = 100;
+
 impl Accounts {
     /// Adds a new session of the account to a write. The session that the browser had before ends in the same write,
     /// because its cookie is replaced and only a copy of it could still use it.
@@ -178,7 +187,8 @@ impl Accounts {
         self.by_session(&cookie).await
     }
 
-    /// Returns the current sessions of an account.
+    /// Returns a page of the current sessions of an account. It takes at most four reads, so it can be shorter
+    /// than its limit although more sessions follow.
     ///
     /// # Errors
     /// [`AccountError::Cursor`] if the cursor belongs to another list.
@@ -188,27 +198,53 @@ impl Accounts {
         limit: u16,
         cursor: Option<&str>,
     ) -> Result<Listed<ListedSession>, AccountError> {
-        const LIST: &str = "sessions";
-        let mut range = Select::partition(account_key(account.id).pk, i32::from(limit)).begins_with(SESSIONS);
-        if let Some(id) = start_after::<SessionId>(LIST, cursor)? {
-            let key = session_key(account.id, id.as_str());
-            range = range.after(&key.sk, &key);
-        }
-        let page = self.dynamo.select(&range).await?;
-        let more = page.more;
-        let (mut items, mut last, now) = (Vec::new(), None, self.clock.now());
-        for item in page.items {
-            let Some(id) = id_of(&item) else { continue };
-            let session: Session = from_item(item)?;
-            last = Some(id.clone());
-            if session.is_current(account, self.session_limits, now) {
-                let Session { created_at, last_seen_at, device, address, .. } = session;
-                items.push(ListedSession { id, created_at, last_seen_at, device, address });
+        let (mut items, mut more) = (Vec::new(), true);
+        let mut last = start_after::<SessionId>(LIST, cursor)?;
+        for _ in 0..READS {
+            let mut range = Select::partition(account_key(account.id).pk, AT_ONCE).begins_with(SESSIONS);
+            if let Some(id) = &last {
+                let key = session_key(account.id, id.as_str());
+                range = range.after(&key.sk, &key);
+            }
+            let page = self.dynamo.select(&range).await?;
+            more = page.more;
+            for item in page.items {
+                if items.len() == usize::from(limit) {
+                    more = true;
+                    break;
+                }
+                let Some(id) = id_of(&item) else { continue };
+                last = Some(id.clone());
+                items.extend(self.listed(account, id, from_item(item)?));
+            }
+            if !more || items.len() == usize::from(limit) {
+                break;
             }
         }
         items.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
         let next = last.filter(|_| more).map(|last| cursor_after(LIST, last));
         Ok(Listed { items, next })
+    }
+
+    /// Returns one session of an account, if it has not ended.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`] if the store failed.
+    pub async fn session(
+        &self,
+        account: &Account,
+        id: SessionId,
+    ) -> Result<Option<ListedSession>, AccountError> {
+        let item = self.dynamo.get(&session_key(account.id, id.as_str())).await?;
+        let session = item.map(from_item).transpose()?;
+        Ok(session.and_then(|session| self.listed(account, id, session)))
+    }
+
+    /// Returns a session as lists show it, or `None` if it has ended.
+    fn listed(&self, account: &Account, id: SessionId, session: Session) -> Option<ListedSession> {
+        let is_current = session.is_current(account, self.session_limits, self.clock.now());
+        let Session { created_at, last_seen_at, device, address, .. } = session;
+        is_current.then_some(ListedSession { id, created_at, last_seen_at, device, address })
     }
 
     /// Ends one session of an account. Returns false if it had ended before.

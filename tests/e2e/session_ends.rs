@@ -1,15 +1,20 @@
-//! Sessions that end with a new one, and cookies of version 0.1 that outlive their session.
+//! Sessions that end with a new one, cookies of version 0.1 that outlive their session, and lists with many ended sessions.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::link_path;
 use holdfast::accounts::sessions::SessionLimits;
-use holdfast::base::identity::AccountId;
-use holdfast::store::Select;
+use holdfast::base::identity::{AccountId, Role};
+use holdfast::store::{Condition, Key, Select, to_item};
+use serde_json::json;
 
 use super::accounts::{OTHER, PASSWORD, me, sign_in, signed_in, with_cookie_of, with_password};
 use super::sessions::{
     ANN, HOUR, SECOND, SOON, WEEK, WRITE, elsewhere, former, opened, renewed, sessions, with_cookie,
 };
+use crate::support::http::Client;
 use crate::support::workspace::{SHORT_PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
@@ -18,7 +23,8 @@ pub fn all() -> Vec<Case> {
     cases![
         app: signing_in_again_ends_the_session_that_the_browser_had,
             a_cookie_of_version_01_is_replaced_by_signing_in,
-            a_cookie_of_version_01_ends_after_one_day_if_sessions_last_for_one_day;
+            a_cookie_of_version_01_ends_after_one_day_if_sessions_last_for_one_day,
+            a_list_shows_this_session_and_all_others_among_many_ended_ones;
         store: a_replaced_session_has_ended_if_signing_in_has_no_answer
     ]
 }
@@ -144,4 +150,79 @@ async fn a_cookie_of_version_01_ends_after_one_day_if_sessions_last_for_one_day(
             me(&old(workspace)).await.expect(401);
         }
     }
+}
+
+/// Writes sessions of an account with these numbers, whose ids begin with a digit.
+async fn put_sessions(
+    workspace: &Workspace,
+    account: AccountId,
+    numbers: Range<usize>,
+    (digit, ended): (char, bool),
+) {
+    let now = workspace.app.clock.now();
+    let session = json!({
+        "epoch": 1, "createdAt": now, "lastSeenAt": now, "device": "Firefox on Windows", "ended": ended,
+        "expiresAt": (now + WEEK).as_second(),
+    });
+    let numbers: Vec<usize> = numbers.collect();
+    for some in numbers.chunks(100) {
+        let write = some.iter().fold(workspace.app.dynamo.guarded_write(), |write, number| {
+            let key = Key::new(format!("ACCOUNT#{account}"), format!("SESSION#{digit}{number:063x}"));
+            write.put("session", to_item(&key, &session).unwrap(), Condition::Absent)
+        });
+        assert!(workspace.app.dynamo.try_write(write).await.unwrap());
+    }
+}
+
+/// The ids of the sessions on a page that it offers to end, and the address of the next page.
+fn listed(page: &str) -> (BTreeSet<String>, Option<String>) {
+    let parts = page.split("/end\"").filter_map(|part| part.rsplit_once("/sessions/"));
+    let ids = parts.map(|(_, id)| id.to_owned()).filter(|id| id.len() == 64);
+    let next =
+        page.split_once("\">More sessions</a>").map(|(before, _)| before.rsplit_once("href=\"").unwrap().1);
+    (ids.collect(), next.map(|next| next.replace("&#38;", "&").replace("&amp;", "&")))
+}
+
+/// Reads all pages of the sessions, the first of which has this address.
+async fn all_listed(client: &Client, path: &str) -> (usize, BTreeSet<String>) {
+    let (mut pages, mut found, mut next) = (0, BTreeSet::new(), Some(path.to_owned()));
+    while let Some(path) = next {
+        let page = client.get(&path).send().await.expect(200);
+        let (ids, after) = listed(page.text());
+        found.extend(ids);
+        (pages, next) = (pages + 1, after);
+    }
+    (pages, found)
+}
+
+async fn a_list_shows_this_session_and_all_others_among_many_ended_ones(environment: TestEnvironment) {
+    let (workspace, _, ann) = opened(&environment).await;
+    let admin = workspace.session(Role::Administrator, "Bob").await;
+    let person = format!("/people/{ann}");
+    let browser = signed_in(&workspace, ANN).await;
+    me(&browser).await.expect(200);
+    // Sixty ended ones come first in the order of the table.
+    put_sessions(&workspace, ann, 0..60, ('0', true)).await;
+    environment.wire().reset();
+    let (page, count) = sessions(&browser).await;
+    assert_eq!((count, page.matches("this device").count()), (1, 1), "{page}");
+    assert!(environment.wire().total() <= 4, "{} calls", environment.wire().total());
+    assert_eq!(all_listed(&admin, &person).await.1.len(), 1);
+    // More current ones than one page shows.
+    put_sessions(&workspace, ann, 0..70, ('1', false)).await;
+    let current: BTreeSet<_> = (0..70).map(|number| format!("1{number:063x}")).collect();
+    let (page, count) = sessions(&browser).await;
+    assert!(matches!(count, 50 | 51), "{count}");
+    assert_eq!(page.matches("this device").count(), 1, "{page}");
+    assert!(page.contains("End all other sessions"), "{page}");
+    assert_eq!(all_listed(&browser, "/account").await, (2, current.clone()));
+    assert_eq!(all_listed(&admin, &person).await.1.len(), 71);
+    // However many have ended, a page takes a bounded number of calls and shows this session.
+    put_sessions(&workspace, ann, 60..660, ('0', true)).await;
+    environment.wire().reset();
+    let (page, _) = sessions(&browser).await;
+    assert_eq!(page.matches("this device").count(), 1, "{page}");
+    assert!(environment.wire().total() <= 8, "{} calls", environment.wire().total());
+    assert_eq!(all_listed(&browser, "/account").await.1, current);
+    assert_eq!(all_listed(&admin, &person).await.1.len(), 71);
 }

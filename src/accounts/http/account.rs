@@ -8,7 +8,7 @@ mod tokens;
 
 use http::HeaderMap;
 
-use self::page::{AccountPage, DONE, account_page};
+use self::page::{AccountPage, DONE, account_page_at};
 use crate::accounts::Accounts;
 use crate::shared::pages::*;
 
@@ -32,7 +32,8 @@ async fn account(
     headers: HeaderMap,
     Query(query): Query<AccountQuery>,
 ) -> PageAnswer {
-    let page = account_page(&accounts, context, &who, &headers, query.cursor.as_deref()).await?;
+    let cursors = (query.cursor.as_deref(), query.sessions.as_deref());
+    let page = account_page_at(&accounts, context, &who, &headers, cursors).await?;
     let done = query.done.as_deref().and_then(|done| DONE.iter().find(|(name, _)| *name == done));
     html(StatusCode::OK, &AccountPage { done: done.map(|(_, message)| *message), ..page })
 }
@@ -40,5 +41,8 @@ async fn account(
 #[derive(Deserialize)]
 struct AccountQuery {
     done: Option<String>,
+    /// Where the tokens continue.
     cursor: Option<String>,
+    /// Where the sessions continue.
+    sessions: Option<String>,
 }

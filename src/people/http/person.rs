@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::parts::{NewLink, NewToken, Place, Refusal, TokenFields, page_of};
 use super::person_page::{
-    PersonPage, ProfileErrors, ProfileFields, gone, page_with, person_page, show_refusal,
+    Cursors, PersonPage, ProfileErrors, ProfileFields, gone, page_with, person_page, show_refusal,
 };
 use crate::accounts::AccountError;
 use crate::accounts::administer::AccountChanges;
@@ -42,6 +42,7 @@ pub(super) fn routes() -> Routes<People> {
 struct ShowQuery {
     history: Option<String>,
     tokens: Option<String>,
+    sessions: Option<String>,
 }
 
 async fn show(
@@ -51,13 +52,13 @@ async fn show(
     Path(id): Path<AccountId>,
     Query(query): Query<ShowQuery>,
 ) -> PageAnswer {
-    let cursor = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let (history, tokens) = (cursor(query.history), cursor(query.tokens));
+    let [history, tokens, sessions] = [&query.history, &query.tokens, &query.sessions]
+        .map(|text| text.as_deref().filter(|text| !text.is_empty()));
     let account = match people.accounts.find(id).await {
-        Err(AccountError::NoSuchAccount) => return gone(&people, context, id, history.as_deref()).await,
+        Err(AccountError::NoSuchAccount) => return gone(&people, context, id, history).await,
         found => found?,
     };
-    let page = page_with(&people, context, &who, account, (history.as_deref(), tokens.as_deref())).await?;
+    let page = page_with(&people, context, &who, account, Cursors { history, tokens, sessions }).await?;
     html(StatusCode::OK, &page)
 }
 

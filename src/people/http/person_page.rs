@@ -36,6 +36,14 @@ pub(super) fn address(id: AccountId, name: &str, cursor: &str) -> Option<String>
     Some(format!("{}?{}", page_of(id), serde_urlencoded::to_string([(name, cursor)]).ok()?))
 }
 
+/// Where the lists of a page continue. `None` is the beginning.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cursors<'a> {
+    pub(super) history: Option<&'a str>,
+    pub(super) tokens: Option<&'a str>,
+    pub(super) sessions: Option<&'a str>,
+}
+
 /// Reads the page of an account, or shows the given state of it.
 pub(super) async fn person_page(
     people: &People,
@@ -48,7 +56,7 @@ pub(super) async fn person_page(
         Some(account) => account,
         None => people.accounts.find(id).await?,
     };
-    page_with(people, context, who, account, (None, None)).await
+    page_with(people, context, who, account, Cursors::default()).await
 }
 
 pub(super) async fn page_with(
@@ -56,12 +64,12 @@ pub(super) async fn page_with(
     context: PageContext,
     who: &SignedIn,
     account: Account,
-    (history, tokens): (Option<&str>, Option<&str>),
+    cursors: Cursors<'_>,
 ) -> Result<PersonPage, AccountError> {
     let (accounts, id) = (&people.accounts, account.id);
-    let tokens = accounts.tokens(id, ROWS, tokens);
-    let sessions = accounts.sessions(&account, ROWS, None);
-    let history = accounts.history(id, HISTORY, history);
+    let tokens = accounts.tokens(id, ROWS, cursors.tokens);
+    let sessions = accounts.sessions(&account, ROWS, cursors.sessions);
+    let history = accounts.history(id, HISTORY, cursors.history);
     let pending = async { Ok(accounts.pending_deletion(id).await?) };
     let ((tokens, sessions), (history, agents), pending) = futures_util::future::try_join3(
         futures_util::future::try_join(tokens, sessions),
@@ -82,6 +90,7 @@ pub(super) async fn page_with(
         pending: pending.map(Into::into),
         agents: AgentChoice::all_but(agents, &account),
         sessions: sessions.items.into_iter().map(Into::into).collect(),
+        more_sessions: sessions.next.and_then(|cursor| address(id, "sessions", &cursor)),
         tokens: tokens.items.into_iter().map(Into::into).collect(),
         more_tokens: tokens.next.and_then(|cursor| address(id, "tokens", &cursor)),
         history: history.items.into_iter().map(Into::into).collect(),
@@ -117,6 +126,8 @@ pub(super) struct PersonPage {
     pub(super) refusal: Option<Refusal>,
     pub(super) new_link: Option<NewLink>,
     pub(super) sessions: Vec<SessionRow>,
+    /// The path of the page with further sessions.
+    pub(super) more_sessions: Option<String>,
     pub(super) tokens: Vec<TokenRow>,
     /// The path of the page with older tokens.
     pub(super) more_tokens: Option<String>,

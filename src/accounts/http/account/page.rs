@@ -10,6 +10,7 @@ use crate::base::calendar;
 use crate::base::identity::Role;
 use crate::base::values::Version;
 use crate::shared::pages::*;
+use crate::web::lists::Listed;
 
 /// The number of tokens, and of sessions, on one page.
 const ROWS: u16 = 50;
@@ -28,6 +29,7 @@ pub(super) fn done(context: &PageContext, what: &str, fragment: bool) -> Respons
     see_other(context, &format!("/account?done={what}"), fragment)
 }
 
+/// Returns the page with the newest tokens, or those after a cursor, and the first sessions.
 pub(super) async fn account_page(
     accounts: &Accounts,
     context: PageContext,
@@ -35,10 +37,21 @@ pub(super) async fn account_page(
     headers: &HeaderMap,
     cursor: Option<&str>,
 ) -> Result<AccountPage, AccountError> {
+    account_page_at(accounts, context, who, headers, (cursor, None)).await
+}
+
+/// Returns the page with the tokens and the sessions after these cursors.
+pub(super) async fn account_page_at(
+    accounts: &Accounts,
+    context: PageContext,
+    who: &SignedIn,
+    headers: &HeaderMap,
+    (tokens, sessions): (Option<&str>, Option<&str>),
+) -> Result<AccountPage, AccountError> {
     let account = accounts.find(who.id).await?;
-    let tokens = accounts.tokens(who.id, ROWS, cursor).await?;
-    let sessions = accounts.sessions(&account, ROWS, None).await?;
+    let tokens = accounts.tokens(who.id, ROWS, tokens).await?;
     let this = accounts.session_of(headers).await.map(|cookie| SessionId::of(&cookie.secret));
+    let sessions = sessions_with(accounts, &account, this.as_ref(), sessions).await?;
     let row = |session| SessionRow::of(session, this.as_ref());
     Ok(AccountPage {
         context,
@@ -50,6 +63,7 @@ pub(super) async fn account_page(
         has_two_factor: account.two_factor.is_some(),
         time_zone: account.time_zone.as_ref().map(ToString::to_string).unwrap_or_default(),
         sessions: sessions.items.into_iter().map(row).collect(),
+        more_sessions: sessions.next,
         tokens: tokens.items.into_iter().map(Into::into).collect(),
         next: tokens.next,
         new_token: None,
@@ -57,6 +71,25 @@ pub(super) async fn account_page(
         token_error: None,
         roles: Role::ALL.into_iter().filter(|role| *role <= account.role).rev().collect(),
     })
+}
+
+/// Returns a page of the sessions. The first one includes this session, wherever it is in the list.
+async fn sessions_with(
+    accounts: &Accounts,
+    account: &Account,
+    this: Option<&SessionId>,
+    cursor: Option<&str>,
+) -> Result<Listed<ListedSession>, AccountError> {
+    let mut page = accounts.sessions(account, ROWS, cursor).await?;
+    if let Some(this) = this
+        && cursor.is_none()
+        && page.next.is_some()
+        && page.items.iter().all(|session| session.id != *this)
+        && let Some(own) = accounts.session(account, this.clone()).await?
+    {
+        page.items.insert(0, own);
+    }
+    Ok(page)
 }
 
 pub(super) fn answer(status: StatusCode, page: &AccountPage, seconds: Option<u64>) -> PageAnswer {
@@ -82,6 +115,8 @@ pub(super) struct AccountPage {
     /// The name of the chosen time zone, or empty.
     pub(super) time_zone: String,
     pub(super) sessions: Vec<SessionRow>,
+    /// The cursor of further sessions.
+    pub(super) more_sessions: Option<String>,
     pub(super) tokens: Vec<TokenRow>,
     /// The cursor of older tokens.
     pub(super) next: Option<String>,
