@@ -47,6 +47,20 @@ impl OpenLink {
             && self.account.password.is_none()
             && self.account.email.as_str() == FIRST_EMAIL
     }
+
+    /// Whether the link signs the person in and changes nothing else.
+    fn only_signs_in(&self) -> bool {
+        self.purpose == LinkPurpose::SignIn && !self.is_first_start()
+    }
+}
+
+/// What a link changes.
+struct Used {
+    after: Account,
+    /// What changed, in a sentence.
+    detail: &'static str,
+    /// The beginning of the sentence about the sign-in, before the device.
+    how: &'static str,
 }
 
 /// Adds a new link of an account to a write. `account` is as it stands after the write.
@@ -217,8 +231,8 @@ impl Accounts {
         Ok((works && in_time).then_some(OpenLink { account, purpose: link.purpose }))
     }
 
-    /// Uses a link, and signs its person in unless a second step comes first. Returns the account and what follows, or `None` if the link does not work
-    /// or does not fit the input.
+    /// Uses a link, and signs its person in unless a second step comes first. Returns the account and what follows, or
+    /// `None` if the link does not work or does not fit the input.
     ///
     /// # Errors
     /// [`AccountError::EmailTaken`]; [`AccountError::Busy`].
@@ -229,32 +243,26 @@ impl Accounts {
         from: &Requester,
     ) -> Result<Option<(Account, NextStep)>, AccountError> {
         let Some(link) = self.open_link(secret).await? else { return Ok(None) };
-        let (is_first_start, before) = (link.is_first_start(), link.account);
-        let (after, detail) = match (link.purpose, input) {
-            (LinkPurpose::SignIn, LinkInput::Nothing) if !is_first_start => {
-                return self.sign_in_by_link(secret, before, from).await;
-            }
-            (LinkPurpose::SignIn, LinkInput::FirstStart { name, email, password }) if is_first_start => {
-                let after = self.with_new_password(before.clone(), password).await?;
-                (Account { name, email, ..after }, "Set up the workspace.")
-            }
-            (LinkPurpose::Invitation, LinkInput::Join { name, password }) => {
-                let after = self.with_new_password(before.clone(), password).await?;
-                (Account { name, status: AccountStatus::Active, ..after }, "Joined by an invitation.")
-            }
-            (LinkPurpose::Reset, LinkInput::Reset(password)) => {
-                (self.with_new_password(before.clone(), password).await?, "Password reset by a link.")
-            }
-            _ => return Ok(None),
+        if link.only_signs_in() && matches!(input, LinkInput::Nothing) {
+            return self.sign_in_by_link(secret, link.account, from).await;
+        }
+        let Some(Used { after, detail, how }) = self.after_link(&link, input).await? else {
+            return Ok(None);
         };
-        let now = self.clock.now();
-        let after = Account { link: None, last_sign_in_at: Some(now), ..after };
+        let (before, now) = (link.account, self.clock.now());
+        let next = self.second_step(&after).await?;
+        // A person who still has to make the second step has not signed in.
+        let last_sign_in_at = if next.is_some() { before.last_sign_in_at } else { Some(now) };
+        let after = Account { link: None, last_sign_in_at, ..after };
         let by = Actor::new(after.name.as_str());
         let actor = AuditActor { by, account: Some(after.id), address: from.address };
         let what = Description::new(AuditKind::PasswordChanged, detail);
         let write = self.change_write(&before, &after, Operator::Link(&actor), &what)?;
         let write = delete_link(write, secret, now)?;
-        let next = self.second_step(&after).await?;
+        let write = match next.is_some() {
+            true => write,
+            false => self.audit_sign_in(write, &after, from, how)?,
+        };
         let (write, session) = self.add_session_unless(next.is_some(), write, &after, from)?;
         let made = self.make(write, &after).await;
         self.forget_replaced(from);
@@ -267,6 +275,31 @@ impl Accounts {
             Err(AccountError::Conflict(_) | AccountError::Changed | AccountError::NoSuchAccount) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns what a link changes, or `None` if it does not fit the input.
+    async fn after_link(&self, link: &OpenLink, input: LinkInput) -> Result<Option<Used>, AccountError> {
+        let before = link.account.clone();
+        Ok(Some(match (link.purpose, input) {
+            (LinkPurpose::SignIn, LinkInput::FirstStart { name, email, password })
+                if link.is_first_start() =>
+            {
+                let after = self.with_new_password(before, password).await?;
+                let (detail, how) =
+                    ("Set up the workspace.", "Signed in by the link of the first start with");
+                Used { after: Account { name, email, ..after }, detail, how }
+            }
+            (LinkPurpose::Invitation, LinkInput::Join { name, password }) => {
+                let after = self.with_new_password(before, password).await?;
+                let (detail, how) = ("Joined by an invitation.", "Signed in by an invitation with");
+                Used { after: Account { name, status: AccountStatus::Active, ..after }, detail, how }
+            }
+            (LinkPurpose::Reset, LinkInput::Reset(password)) => {
+                let after = self.with_new_password(before, password).await?;
+                Used { after, detail: "Password reset by a link.", how: "Signed in by a password reset with" }
+            }
+            _ => return Ok(None),
+        }))
     }
 
     async fn sign_in_by_link(

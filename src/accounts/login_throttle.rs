@@ -13,7 +13,8 @@
 //! only its own budget, so strangers cannot lock out an owner, neither through the email address nor through a shared
 //! network. The right password refunds its attempt and resets the budget of the email address or the device. Signing up
 //! gives back its own attempt only: if it reset a budget, it would allow ten more guesses. A budget resets 15 minutes
-//! after its first attempt.
+//! after its first attempt. The first attempt that a budget refuses has an audit entry, and later ones in its 15 minutes
+//! have none, so that a flood of attempts writes nothing.
 //!
 //! API tokens, sign-in links and sessions have no budget. Each is 256 random bits or signed with a longer key, so
 //! guessing is not feasible, and malformed text is refused without a read. A limit would only let strangers lock out
@@ -94,12 +95,15 @@ pub(super) struct Window {
     count: u32,
     /// The time at which the budget resets, in seconds.
     expires_at: i64,
+    /// Whether an attempt was refused and has an audit entry.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    refused: bool,
 }
 
 impl Window {
     fn open(now: Timestamp) -> Self {
         let expires_at = now.saturating_add(WINDOW).unwrap_or(Timestamp::MAX).as_second();
-        Self { count: 1, expires_at }
+        Self { count: 1, expires_at, refused: false }
     }
 }
 
@@ -132,6 +136,28 @@ pub struct Throttled {
     pub scope: Scope,
     /// The seconds until the budget resets.
     pub seconds: u64,
+}
+
+impl Throttled {
+    /// Returns the sentences of the audit log about the first refused attempt.
+    fn detail(&self) -> String {
+        let what = match self.scope {
+            Scope::Email => "Too many failed attempts for this email",
+            Scope::Device => "Too many failed attempts in this browser",
+            Scope::Code => "Too many incorrect codes for this account",
+            Scope::Network => "Too many failed attempts from this network",
+        };
+        format!("{what}. More are refused for {}.", in_minutes(self.seconds))
+    }
+
+    /// Returns how long to wait, in words.
+    pub fn wait(&self) -> String {
+        match self.seconds {
+            1 => "1 second".to_owned(),
+            seconds @ 0..=59 => format!("{seconds} seconds"),
+            seconds => in_minutes(seconds),
+        }
+    }
 }
 
 impl fmt::Display for Throttled {

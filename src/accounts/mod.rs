@@ -45,6 +45,7 @@ mod service;
 mod session;
 pub mod sessions;
 mod sign_in;
+mod sign_in_audit;
 pub mod sign_up;
 mod store;
 mod ticket;

@@ -10,6 +10,7 @@ use super::password::Password;
 use super::requester::Requester;
 use super::session::SessionCookie;
 use super::sign_in::SessionCookies;
+use super::sign_in_audit::SignInSubject;
 use super::two_factor::{RecoveryCodes, SecondFactorCode, TwoFactorError};
 use crate::accounts::Accounts;
 use crate::base::calendar::ZoneName;
@@ -34,7 +35,7 @@ impl Accounts {
         from: &Requester,
     ) -> Result<SessionCookies, AccountError> {
         let before = self.find_for_change(who.id).await?;
-        self.confirm(&before, current).await?;
+        self.confirm(who, &before, current).await?;
         let after = self.with_new_password(before.clone(), new).await?;
         let (after, detail) = match revoke_tokens {
             true => (after.without_tokens(), "Password changed, other sessions ended, tokens revoked."),
@@ -61,7 +62,7 @@ impl Accounts {
     ) -> Result<Account, AccountError> {
         let before = self.find_version(who.id, seen).await?;
         if before.email != email {
-            self.confirm(&before, current).await?;
+            self.confirm(who, &before, current).await?;
         }
         let mut sentences = Vec::new();
         if before.name != name {
@@ -136,9 +137,10 @@ impl Accounts {
         code: &SecondFactorCode,
     ) -> Result<RecoveryCodes, AccountError> {
         let before = self.find_for_change(who.id).await?;
-        self.confirm(&before, current).await?;
-        let counted = self.count_attempt([Budget::Code(who.id)]).await?;
-        let (two_factor, codes) = self.confirmed(&before, sealed, code).await?;
+        self.confirm(who, &before, current).await?;
+        let subject = SignInSubject::person(who, &before);
+        let counted = self.count_attempt([Budget::Code(who.id)], &subject).await?;
+        let (two_factor, codes) = self.confirmed(&before, sealed, code, &subject).await?;
         let after = before.clone().with_two_factor(Some(two_factor));
         self.change_two_factor(who, &before, after, "Two-factor authentication set up.").await?;
         self.refund_attempt(counted).await?;
@@ -156,7 +158,7 @@ impl Accounts {
         current: Option<Password>,
     ) -> Result<RecoveryCodes, AccountError> {
         let before = self.find_for_change(who.id).await?;
-        self.confirm(&before, current).await?;
+        self.confirm(who, &before, current).await?;
         let two_factor = before.two_factor.as_ref().ok_or(AccountError::Changed)?;
         let keys = self.data_keys().await.ok_or(AccountError::NoDataKey)?;
         let renewed = two_factor.with_new_recovery_codes(&self.rng.bytes(), who.id, &keys);
@@ -177,7 +179,7 @@ impl Accounts {
         current: Option<Password>,
     ) -> Result<(), AccountError> {
         let before = self.find_for_change(who.id).await?;
-        self.confirm(&before, current).await?;
+        self.confirm(who, &before, current).await?;
         if self.security().await?.requires(before.role) {
             return Err(AccountError::TwoFactorRequired);
         }
@@ -204,6 +206,7 @@ impl Accounts {
     /// [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`], [`AccountError::Busy`].
     pub(super) async fn confirm(
         &self,
+        who: &SignedIn,
         account: &Account,
         current: Option<Password>,
     ) -> Result<(), AccountError> {
@@ -212,9 +215,14 @@ impl Accounts {
         }
         let permit = self.hashing.enter(Queue::Known)?;
         // A separate budget, so that strangers who guess passwords cannot block a change.
-        let counted = self.count_attempt([Budget::SignedIn(account.id)]).await?;
-        let current = current.ok_or(AccountError::WrongPassword)?;
-        if !self.verify_password(&permit, account.password.clone(), current).await? {
+        let subject = SignInSubject::person(who, account);
+        let counted = self.count_attempt([Budget::SignedIn(account.id)], &subject).await?;
+        let is_right = match current {
+            Some(current) => self.verify_password(&permit, account.password.clone(), current).await?,
+            None => false,
+        };
+        if !is_right {
+            self.record_failure(&subject, "Incorrect current password.").await;
             return Err(AccountError::WrongPassword);
         }
         self.refund_attempt(counted).await

@@ -8,6 +8,7 @@ use super::change::{Description, Operator};
 use super::domain::Account;
 use super::password::Password;
 use super::requester::Requester;
+use super::sign_in_audit::SignInSubject;
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Actor, Role};
 use crate::base::values::{Email, Name};
@@ -42,8 +43,10 @@ impl Accounts {
         }
         let SignUpDraft { name, email, password } = draft;
         let permit = self.hashing.enter(from.queue())?;
-        let counted = self.count_attempt(from.budgets(&email, None)).await?;
+        let subject = SignInSubject::stranger(email.as_str(), None, from);
+        let counted = self.count_attempt(from.budgets(&email, None), &subject).await?;
         if !self.sign_up.admits(code) {
+            self.record_failure(&subject, "Incorrect invitation code.").await;
             return Err(AccountError::WrongInvitationCode);
         }
         let hash = Some(self.hash(&permit, password).await?);

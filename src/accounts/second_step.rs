@@ -13,6 +13,7 @@ use super::keys::KeyRing;
 use super::login_throttle::Budget;
 use super::requester::Requester;
 use super::sign_in::SessionCookies;
+use super::sign_in_audit::SignInSubject;
 use super::ticket::Ticket;
 use super::two_factor::{Enrollment, RecoveryCodes, SecondFactorCode, TwoFactor, TwoFactorError, Used};
 use crate::accounts::Accounts;
@@ -115,13 +116,13 @@ impl Accounts {
     ) -> Result<SessionCookies, AccountError> {
         let Some(before) = &account.two_factor else { return Err(AccountError::Changed) };
         let keys = self.data_keys().await.ok_or(AccountError::NoDataKey)?;
-        let counted = self.count_attempt([Budget::Code(account.id)]).await?;
+        let subject = SignInSubject::stranger(account.label(), Some(account.id), from);
+        let counted = self.count_attempt([Budget::Code(account.id)], &subject).await?;
         let accepted = before.accept(code, account.id, &keys, &self.rng.bytes(), self.clock.now());
         let (after, used) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                let detail = "Incorrect two-factor code.";
-                self.record_failure(account.label(), Some(account.id), detail, from).await;
+                self.record_failure(&subject, "Incorrect two-factor code.").await;
                 return Err(error.into());
             }
         };
@@ -159,8 +160,9 @@ impl Accounts {
         if account.two_factor.is_some() {
             return Err(AccountError::Changed);
         }
-        let counted = self.count_attempt([Budget::Code(account.id)]).await?;
-        let (two_factor, codes) = self.confirmed(account, sealed, code).await?;
+        let subject = SignInSubject::stranger(account.label(), Some(account.id), from);
+        let counted = self.count_attempt([Budget::Code(account.id)], &subject).await?;
+        let (two_factor, codes) = self.confirmed(account, sealed, code, &subject).await?;
         let before = self.find_for_change(account.id).await?;
         if before.version != account.version {
             // It may have been disabled since the ticket was checked.
@@ -173,6 +175,8 @@ impl Accounts {
         let actor = AuditActor { by, account: Some(after.id), address: from.address };
         let what = Description::new(AuditKind::TwoFactorChanged, "Two-factor authentication set up.");
         let write = self.change_write(&before, &after, Operator::Link(&actor), &what)?;
+        let how = "Signed in by password or link and a new second factor with";
+        let write = self.audit_sign_in(write, &after, from, how)?;
         let (write, session) = self.add_session(write, &after, from)?;
         let made = self.make(write, &after).await;
         self.forget_replaced(from);
@@ -187,11 +191,16 @@ impl Accounts {
         account: &Account,
         sealed: String,
         code: &SecondFactorCode,
+        subject: &SignInSubject,
     ) -> Result<(TwoFactor, RecoveryCodes), AccountError> {
         let keys: std::sync::Arc<KeyRing<DataKey>> = self.data_keys().await.ok_or(AccountError::NoDataKey)?;
         let enrollment = Enrollment::open(&Encrypted::new(sealed), account.id, &keys);
         let enrollment = enrollment.map_err(|_| AccountError::Changed)?;
         let random = (&self.rng.bytes(), &self.rng.bytes());
-        Ok(enrollment.confirm(code, account.id, &keys, random, self.clock.now())?)
+        let confirmed = enrollment.confirm(code, account.id, &keys, random, self.clock.now());
+        if matches!(confirmed, Err(TwoFactorError::WrongCode)) {
+            self.record_failure(subject, "Incorrect code while setting up two-factor authentication.").await;
+        }
+        Ok(confirmed?)
     }
 }

@@ -10,14 +10,18 @@ use super::device::{Device, DeviceId};
 use super::domain::Account;
 use super::hashing::Permit;
 use super::items::account_key;
+use super::login_throttle::Budget;
 use super::password::{Password, PasswordHash};
 use super::requester::Requester;
 use super::session::{SessionCookie, cookie, open, signed};
+use super::sign_in_audit::SignInSubject;
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, Actor, Role};
+use crate::base::identity::{AccountId, Role};
 use crate::base::values::Email;
-use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute};
+
+/// What the page and the audit log say about a wrong email address or password.
+pub(super) const INCORRECT: &str = "Incorrect email or password.";
 
 /// The cookies of a new session and of its device, which the answer must set.
 pub(super) type SessionCookies = (CookieJar, CookieJar);
@@ -36,10 +40,11 @@ impl Accounts {
     ) -> Result<Option<Account>, AccountError> {
         let permit = self.hashing.enter(from.queue())?;
         let id = self.by_email(email).await?;
-        let counted = self.count_attempt(from.budgets(email, id)).await?;
+        let subject = SignInSubject::stranger(email.as_str(), id, from);
+        let counted = self.count_attempt(from.budgets(email, id), &subject).await?;
         let account = self.by_password(id, password, &permit).await?;
         let Some(account) = account.filter(Account::is_active) else {
-            self.record_failure(email.to_string(), id, "Incorrect email or password.", from).await;
+            self.record_failure(&subject, INCORRECT).await;
             return Ok(None);
         };
         self.refund_attempt(counted).await?;
@@ -59,24 +64,24 @@ impl Accounts {
         Ok(account.filter(|_| is_right))
     }
 
-    /// Writes the audit entry of a refused attempt. The answer does not depend on it.
-    pub(super) async fn record_failure(
+    /// Counts and records an attempt with an email address or a password that no account can have.
+    ///
+    /// # Errors
+    /// [`AccountError::TooManyAttempts`] if the network has no attempts left.
+    pub(super) async fn refuse_malformed(
         &self,
-        subject: String,
-        account: Option<AccountId>,
-        detail: &str,
+        email: Option<&Email>,
         from: &Requester,
-    ) {
-        let actor = AuditActor { by: Actor::new("not signed in"), account, address: from.address };
-        let kind = AuditKind::SignInFailed;
-        let entry = AuditEntry::new(&self.rng, self.clock.now(), &actor, kind, subject, detail);
-        let written = match self.dynamo.guarded_write().audit(&entry) {
-            Ok(write) => self.dynamo.try_write(write).await.map(drop),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            tracing::warn!(%error, "a refused sign-in was not recorded");
+    ) -> Result<(), AccountError> {
+        // Not what was typed instead of an address, because that may be a password.
+        let subject = email.map_or_else(|| "an invalid email".to_owned(), ToString::to_string);
+        let subject = SignInSubject::stranger(subject, None, from);
+        // It guesses no password, so it uses no attempt of an account. The network limits how many entries are written.
+        if let Some(network) = from.network {
+            self.count_attempt([Budget::Network(network)], &subject).await?;
         }
+        self.record_failure(&subject, INCORRECT).await;
+        Ok(())
     }
 }
 
@@ -123,21 +128,6 @@ impl Accounts {
     /// Returns the condition that an account may still sign in as it was read.
     pub(super) fn may_sign_in(account: &Account) -> Condition {
         Condition::is_number("epoch", account.epoch).and(is_active_with(Role::Participant))
-    }
-
-    /// Adds the audit entry of a sign-in. `how` is the beginning of its sentence, before the device.
-    pub(super) fn audit_sign_in(
-        &self,
-        write: GuardedWrite,
-        account: &Account,
-        from: &Requester,
-        how: &str,
-    ) -> Result<GuardedWrite, StoreError> {
-        let by = Actor::new(account.name.as_str());
-        let actor = AuditActor { by, account: Some(account.id), address: from.address };
-        let (kind, detail) = (AuditKind::SignedIn, format!("{how} {}.", from.device_name));
-        let entry = AuditEntry::new(&self.rng, self.clock.now(), &actor, kind, account.label(), detail);
-        write.audit(&entry.at_path(format!("/people/{}", account.id)))
     }
 
     /// Returns the cookies of a session that was just written.

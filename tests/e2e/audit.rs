@@ -57,7 +57,7 @@ async fn entries(admin: &Client, query: &str) -> Vec<Value> {
 }
 
 /// The details of all entries of a kind, oldest first.
-async fn details(admin: &Client, kind: &str) -> Vec<String> {
+pub(super) async fn details(admin: &Client, kind: &str) -> Vec<String> {
     let found = entries(admin, &format!("kind={kind}")).await;
     found.iter().rev().map(|entry| entry["detail"].as_str().unwrap().to_owned()).collect()
 }

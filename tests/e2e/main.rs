@@ -73,6 +73,7 @@ mod replay;
 mod rules;
 mod session_ends;
 mod sessions;
+mod sign_in_audit;
 mod sign_up;
 mod stats;
 mod stopped;
@@ -164,6 +165,7 @@ modules![
     rules,
     session_ends,
     sessions,
+    sign_in_audit,
     sign_up,
     stats,
     stopped,

@@ -9,6 +9,7 @@ use crate::accounts::domain::Account;
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
 use crate::accounts::second_step::NextStep;
+use crate::accounts::sign_in::INCORRECT;
 use crate::accounts::two_factor::{SecondFactorCode, TwoFactorError};
 use crate::accounts::{AccountError, Accounts};
 use crate::base::identity::Via;
@@ -112,11 +113,13 @@ async fn first_step(
     // An invalid address or password gets the same message as a wrong one.
     let account = match (form.email.parse::<Email>(), form.password.parse::<Password>()) {
         (Ok(address), Ok(password)) => accounts.sign_in(&address, password, from).await?,
-        _ => None,
+        (address, _) => {
+            accounts.refuse_malformed(address.as_ref().ok(), from).await?;
+            None
+        }
     };
     let Some(account) = account else {
-        let message = "Incorrect email or password.";
-        return Ok(Outcome::Refused(Step::Password, message.to_owned()));
+        return Ok(Outcome::Refused(Step::Password, INCORRECT.to_owned()));
     };
     if let Some(next) = accounts.second_step(&account).await? {
         return Ok(asks(next, account));

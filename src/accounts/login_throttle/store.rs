@@ -1,14 +1,16 @@
 //! Budgets of attempts in the table. Each is one item that expires with its window.
 
-use super::{Budget, Step, Window};
+use super::{Budget, Step, Throttled, Window};
 use crate::accounts::AccountError;
 use crate::accounts::Accounts;
+use crate::accounts::sign_in_audit::SignInSubject;
 use crate::store::schema::TTL;
 use crate::store::{
     Condition, GuardedWrite, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 
 const COUNT: &str = "count";
+const REFUSED: &str = "refused";
 
 /// How often a write is tried if other requests change its budgets. Two attempts suffice unless a window ends.
 const MAX_TRIES: usize = 6;
@@ -58,13 +60,15 @@ impl Budget {
 pub(in crate::accounts) struct CountedAttempt(Vec<(Budget, Step)>);
 
 impl Accounts {
-    /// Counts an attempt in all of these budgets or in none, before its password or code is checked.
+    /// Counts an attempt in all of these budgets or in none, before its password or code is checked. The first attempt
+    /// that a budget refuses has an audit entry about `subject`.
     ///
     /// # Errors
     /// [`AccountError::TooManyAttempts`] if one of the budgets has no attempts left.
     pub(in crate::accounts) async fn count_attempt(
         &self,
         budgets: impl IntoIterator<Item = Budget>,
+        subject: &SignInSubject,
     ) -> Result<CountedAttempt, AccountError> {
         let now = self.clock.now();
         let mut plan: Vec<_> =
@@ -79,11 +83,37 @@ impl Accounts {
                 Err(WriteError::Store(error)) => return Err(error.into()),
             };
             for (budget, step) in plan.iter_mut().filter(|(budget, _)| refusal.of(budget.label())) {
-                let stored = refusal.item(budget.label()).cloned().map(from_item).transpose()?;
-                *step = budget.step(stored, now)?;
+                let stored: Option<Window> =
+                    refusal.item(budget.label()).cloned().map(from_item).transpose()?;
+                match budget.step(stored, now) {
+                    Ok(next) => *step = next,
+                    Err(throttled) => {
+                        self.record_throttled(budget, stored, throttled, subject).await;
+                        return Err(throttled.into());
+                    }
+                }
             }
         }
         Err(AccountError::Busy)
+    }
+
+    /// Writes the audit entry of the first attempt that a budget refuses in its window.
+    async fn record_throttled(
+        &self,
+        budget: &Budget,
+        stored: Option<Window>,
+        throttled: Throttled,
+        subject: &SignInSubject,
+    ) {
+        let Some(window) = stored.filter(|window| !window.refused) else { return };
+        let write = || {
+            let same = Condition::Equals(TTL, to_attribute(window.expires_at)?);
+            let first = same.and(Condition::NotEquals(REFUSED, to_attribute(true)?));
+            let update = Update::default().set(REFUSED, to_attribute(true)?);
+            let write = self.dynamo.guarded_write().update(budget.label(), &budget.key(), &update, first);
+            write.audit(&self.failure_entry(subject, throttled.detail()))
+        };
+        self.record_refusal(write()).await;
     }
 
     /// Refunds an attempt whose password or code was right. The budgets of an email address, a device and a person
