@@ -6,6 +6,7 @@ use holdfast::base::identity::Role;
 use holdfast::store::Key;
 use serde_json::Value;
 
+use super::audit::details;
 use crate::support::browser::{At, Look};
 use crate::support::http::{Client, Response, Server};
 use crate::support::workspace::{PATIENCE, Workspace};
@@ -228,11 +229,19 @@ async fn a_taken_email_address_gets_the_same_answer_and_its_account_stays_untouc
         let answer = send(&pat, &fields).await.expect(303);
         assert_eq!(answer.header("set-cookie"), "");
         pat.get("/api/me").send().await.expect(401);
-        let calls: Vec<_> = environment.wire().calls().into_iter().map(|call| call.operation).collect();
-        heard.push((said(&answer), calls));
+        let calls = environment.wire().calls();
+        let are_made = calls.iter().all(|call| call.answer == Answer::Status(200));
+        let calls: Vec<_> = calls.into_iter().map(|call| call.operation).collect();
+        heard.push((said(&answer), calls, are_made));
     }
     assert!(heard.iter().all(|one| one == &heard[0]), "{heard:#?}");
-    assert_eq!(heard[0].1, ["TransactWriteItems"; 3], "the attempt, the account and the refund");
+    let calls = ["TransactWriteItems", "GetItem", "TransactWriteItems", "TransactWriteItems"];
+    assert_eq!(heard[0].1, calls, "the attempt, the address, the account or an audit entry, and the refund");
+    // Each of the writes is made: a refused one would wait for no disk.
+    assert!(heard.iter().all(|one| one.2), "{heard:#?}");
+    let admin = workspace.program(Role::Administrator).await;
+    let refused = details(&admin, "sign-in-failed").await;
+    assert_eq!(refused, ["Sign-up with an email that has an account."; 4]);
     assert_eq!(stored().await, before);
     let ann = browser(&workspace);
     sign_in(&ann, "ann@example.com", PASSWORD).await.expect(303);
