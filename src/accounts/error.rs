@@ -128,7 +128,7 @@ impl IntoProblem for AccountError {
                 S::TOO_MANY_REQUESTS,
                 "too-many-attempts",
                 "Too many failed attempts",
-                format!("Wait {} seconds and try again.", throttled.seconds),
+                format!("Wait {} and try again.", throttled.wait()),
             )
             .retry_after(throttled.seconds),
             Self::Busy => {

@@ -228,6 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn a_short_wait_is_in_seconds_and_a_long_one_in_minutes() {
+        for (seconds, words) in [
+            (1, "1 second"),
+            (2, "2 seconds"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (61, "2 minutes"),
+            (900, "15 minutes"),
+        ] {
+            assert_eq!(Throttled { scope: Scope::Email, seconds }.wait(), words);
+        }
+    }
+
+    #[test]
     fn a_message_names_the_budget_and_the_time_to_wait() {
         for (scope, seconds, parts) in [
             (Scope::Email, 900, ["for this email", "Wait 15 minutes"]),
