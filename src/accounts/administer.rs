@@ -15,6 +15,9 @@ use crate::shared::audit_log::{AuditEntry, AuditKind};
 use crate::store::idempotency::Idempotency;
 use crate::store::{Condition, Update, WriteError, to_attribute};
 
+/// How often a change is tried if the settings for signing in are changed at the same time.
+const MAX_TRIES: usize = 3;
+
 /// The input for a new account.
 #[derive(Debug, Clone)]
 pub struct AccountDraft {
@@ -146,7 +149,8 @@ impl Accounts {
     }
 
     /// Changes an account. Disabling it ends its sessions and links, and its tokens do not work until it is enabled.
-    /// Enabling it cancels its [deletion](super::deletion).
+    /// Enabling it cancels its [deletion](super::deletion). A role that requires a second factor ends the sessions of a
+    /// person who has none.
     ///
     /// # Errors
     /// [`AccountError::Conflict`]; [`AccountError::EmailTaken`]; [`AccountError::LastAdministrator`];
@@ -159,12 +163,39 @@ impl Accounts {
         operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Account>>,
     ) -> Result<Account, AccountError> {
+        for _ in 0..MAX_TRIES {
+            match self.try_to_edit(id, seen, changes.clone(), operator, idempotency).await {
+                // The roles that require a second factor were changed at the same time.
+                Err(AccountError::Changed) => {}
+                done => return done,
+            }
+        }
+        Err(AccountError::Changed)
+    }
+
+    async fn try_to_edit(
+        &self,
+        id: AccountId,
+        seen: Version,
+        changes: AccountChanges,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
+    ) -> Result<Account, AccountError> {
         let before = self.find_version(id, seen).await?;
         let after = changed(before.clone(), changes);
-        let Some(detail) = differences(&before, &after) else { return Ok(before) };
+        let Some(mut detail) = differences(&before, &after) else { return Ok(before) };
+        let security = if after.role == before.role { None } else { Some(self.security().await?) };
+        let must_enroll = security.as_ref().is_some_and(|security| security.ends_sessions_of(&after));
+        let after = if must_enroll { after.without_sessions() } else { after };
+        if must_enroll {
+            detail.push_str(" All sessions ended, because this role requires two-factor authentication.");
+        }
         let after = after.changed(self.clock.now());
         let what = Description::new(AuditKind::AccountChanged, detail);
         let mut write = self.change_write(&before, &after, operator, &what)?;
+        if let Some(security) = &security {
+            write = security.still_applies(write);
+        }
         if before.status == AccountStatus::Disabled && after.status != AccountStatus::Disabled {
             write = write.delete_derived("deletion", &deletion_key(id));
         }

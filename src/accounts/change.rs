@@ -82,13 +82,19 @@ impl Operator<'_> {
 /// What a change is called in the audit log, and what changed, in sentences.
 #[derive(Debug, Clone)]
 pub(super) struct Description {
-    pub(super) kind: AuditKind,
+    /// The kind of its audit entry, or `None` if the entry of a bulk action covers it.
+    kind: Option<AuditKind>,
     pub(super) detail: String,
 }
 
 impl Description {
     pub(super) fn new(kind: AuditKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind: Some(kind), detail: detail.into() }
+    }
+
+    /// Describes a part of a bulk action, which has one audit entry for all parts.
+    pub(super) fn in_bulk(detail: impl Into<String>) -> Self {
+        Self { kind: None, detail: detail.into() }
     }
 }
 
@@ -148,7 +154,7 @@ impl Accounts {
         self.record(write, &before.clone().changed(self.clock.now()), operator, what)
     }
 
-    /// Adds the history entry of the account's version and the audit entry.
+    /// Adds the history entry of the account's version and its audit entry.
     fn record(
         &self,
         write: GuardedWrite,
@@ -161,7 +167,8 @@ impl Accounts {
             HistoryEntry { version: account.version, at, by: actor.by.clone(), detail: detail.clone() };
         let key = history_key(account.id, account.version);
         let write = write.put("history", to_item(&key, &entry)?, Condition::Absent);
-        let audit = AuditEntry::new(&self.rng, at, &actor, *kind, account.label(), detail);
+        let Some(kind) = *kind else { return Ok(write) };
+        let audit = AuditEntry::new(&self.rng, at, &actor, kind, account.label(), detail);
         write.audit(&audit.at_path(format!("/people/{}", account.id)))
     }
 

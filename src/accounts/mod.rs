@@ -25,6 +25,7 @@ pub mod deletion;
 pub mod device;
 mod device_name;
 pub mod domain;
+pub mod ending;
 mod error;
 pub mod hashing;
 mod http;

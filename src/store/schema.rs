@@ -32,6 +32,7 @@
 //! | deletion of an account that is not done | `ACCOUNT#<id>` | `DELETION` | leadsTo, by, at, seen (the version) |
 //! | search word of an account | `PERSON#<first character>` | `<word> <account id>` | accountId, role, status, shared, words |
 //! | number of active administrators | `ADMINISTRATORS` | `COUNT` | number |
+//! | settings for signing in | `WORKSPACE` | `SECURITY` | requiredFor (roles), version, ending (whose sessions are still to be ended: role, cursor, then) |
 //! | account of the first start | `WORKSPACE` | `FIRSTSTART` | accountId |
 //! | that all accounts are in the lists | `ACCOUNTINDEX` | `ACCOUNTS` | index |
 //! | sign-in name | `LOGIN#<email, lowercase>` | `LOGIN` | accountId |

@@ -84,6 +84,7 @@ mod template;
 mod themes;
 mod tokens;
 mod two_factor;
+mod two_factor_required;
 mod upgrades;
 mod viewers;
 
@@ -175,6 +176,7 @@ modules![
     themes,
     tokens,
     two_factor,
+    two_factor_required,
     upgrades,
     viewers
 ];

@@ -8,6 +8,7 @@ use data_encoding::BASE32_NOPAD;
 use futures_util::future::join_all;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::link_path;
+use holdfast::accounts::security::Security;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::{AccountId, Role};
 use jiff::Timestamp;
@@ -35,14 +36,14 @@ const PASSWORD: &str = "correct horse battery";
 const EMAIL: &str = "ann@example.com";
 
 /// A workspace whose clock the case sets, in seconds.
-struct Scene {
-    workspace: Workspace,
+pub(super) struct Scene {
+    pub(super) workspace: Workspace,
     seconds: Arc<AtomicI64>,
-    ann: AccountId,
+    pub(super) ann: AccountId,
 }
 
 impl Scene {
-    async fn open(environment: &TestEnvironment) -> Self {
+    pub(super) async fn open(environment: &TestEnvironment) -> Self {
         let seconds = Arc::new(AtomicI64::new(Timestamp::now().as_second()));
         let shown = seconds.clone();
         let clock = Clock::from_fn(move || Timestamp::from_second(shown.load(Ordering::SeqCst)).unwrap());
@@ -53,31 +54,42 @@ impl Scene {
         Self { workspace, seconds, ann }
     }
 
-    fn browser(&self) -> Client {
+    pub(super) fn browser(&self) -> Client {
         self.workspace.visitor().always("sec-fetch-site", "same-origin")
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(super) fn pass(&self, seconds: i64) {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// The code that an app with this secret shows now.
     fn code(&self, secret: &str) -> String {
-        let bytes = BASE32_NOPAD.decode(secret.replace(' ', "").as_bytes()).unwrap();
-        let bytes: [u8; 20] = bytes.try_into().unwrap();
-        let totp = Builder::new().with_secret(Secret::from(bytes)).build().unwrap();
-        totp.generate(self.seconds.load(Ordering::SeqCst).unsigned_abs()).to_string()
+        code_at(secret, self.seconds.load(Ordering::SeqCst))
+    }
+
+    /// Requires a second factor of agents, from their next sign-in.
+    pub(super) async fn require(&self) -> Security {
+        let agents = BTreeSet::from([Role::Agent]);
+        let accounts = self.workspace.app.accounts();
+        accounts.require_two_factor(None, agents, false, Operator::Command).await.unwrap()
+    }
+
+    /// The fields with which a person whose role requires a second factor sets it up after the password.
+    pub(super) async fn enrollment(&self, client: &Client) -> [(&'static str, String); 3] {
+        let page = by_password(client).await.expect(200);
+        let code = self.code(&shown_secret(&page));
+        [("ticket", field(&page, "ticket")), ("enrollment", field(&page, "enrollment")), ("code", code)]
     }
 
     /// Signs in by the password, without a second factor.
-    async fn signed_in(&self) -> Client {
+    pub(super) async fn signed_in(&self) -> Client {
         let client = self.browser();
         by_password(&client).await.expect(303);
         client
     }
 
     /// Sets up the second factor. Returns the app's secret and the recovery codes.
-    async fn set_up(&self, client: &Client) -> (String, Vec<String>) {
+    pub(super) async fn set_up(&self, client: &Client) -> (String, Vec<String>) {
         let page = client.get("/account/two-factor").send().await.expect(200);
         let (secret, sealed) = (shown_secret(&page), field(&page, "enrollment"));
         let code = self.code(&secret);
@@ -88,7 +100,15 @@ impl Scene {
     }
 }
 
-async fn by_password(client: &Client) -> Response {
+/// The code that an app with this secret shows at this second.
+pub(super) fn code_at(secret: &str, second: i64) -> String {
+    let bytes = BASE32_NOPAD.decode(secret.replace(' ', "").as_bytes()).unwrap();
+    let bytes: [u8; 20] = bytes.try_into().unwrap();
+    let totp = Builder::new().with_secret(Secret::from(bytes)).build().unwrap();
+    totp.generate(second.unsigned_abs()).to_string()
+}
+
+pub(super) async fn by_password(client: &Client) -> Response {
     client.post("/sign-in").form(&[("email", EMAIL), ("password", PASSWORD)]).send().await
 }
 
@@ -121,7 +141,7 @@ pub(super) fn recovery_codes(page: &Response) -> Vec<String> {
     codes.collect()
 }
 
-async fn me(client: &Client) -> Response {
+pub(super) async fn me(client: &Client) -> Response {
     client.get("/api/me").send().await
 }
 
@@ -208,9 +228,7 @@ async fn ten_wrong_codes_block_further_codes(environment: TestEnvironment) {
 
 async fn a_role_that_requires_it_sets_it_up_before_the_first_session(environment: TestEnvironment) {
     let scene = Scene::open(&environment).await;
-    let accounts = scene.workspace.app.accounts();
-    let agents = BTreeSet::from([Role::Agent]);
-    accounts.require_two_factor(None, agents, Operator::Command).await.unwrap();
+    scene.require().await;
     let ann = scene.browser();
     let page = by_password(&ann).await.expect(200);
     assert!(page.text().contains("Your role requires two-factor authentication"), "{}", page.text());
@@ -240,11 +258,10 @@ async fn switching_it_off_needs_the_password_and_is_refused_if_it_is_required(en
     };
     off("not the right one").await.expect(422);
     let accounts = scene.workspace.app.accounts();
-    let agents = BTreeSet::from([Role::Agent]);
-    let security = accounts.require_two_factor(None, agents, Operator::Command).await.unwrap();
+    let security = scene.require().await;
     let refused = off(PASSWORD).await.expect(422);
     assert!(refused.text().contains("Your role requires"), "{}", refused.text());
-    accounts.require_two_factor(security.version, BTreeSet::new(), Operator::Command).await.unwrap();
+    accounts.require_two_factor(security.version, BTreeSet::new(), false, Operator::Command).await.unwrap();
     off(PASSWORD).await.expect(303);
     by_password(&scene.browser()).await.expect(303);
 }

@@ -192,6 +192,11 @@ impl Account {
         Self { two_factor, ..self }
     }
 
+    /// Returns whether this is a person who may sign in and has no second factor.
+    pub fn lacks_two_factor(&self) -> bool {
+        self.is_active() && self.kind == AccountKind::Person && self.two_factor.is_none()
+    }
+
     /// Returns whether the account may be used.
     pub fn is_active(&self) -> bool {
         self.status == AccountStatus::Active

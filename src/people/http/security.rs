@@ -13,8 +13,15 @@ use crate::shared::pages::*;
 
 const PATH: &str = "/people/security";
 
+/// The box that ends sessions.
+const END: &str = "end_sessions";
+
 pub(super) fn routes() -> Routes<People> {
-    Routes::default().get(PATH, Access::Administrator, show).post(PATH, Access::Administrator, save)
+    Routes::default().get(PATH, Access::Administrator, show).post(PATH, Access::Administrator, save).post(
+        "/people/security/sessions",
+        Access::Administrator,
+        end_sessions,
+    )
 }
 
 async fn show(
@@ -23,7 +30,13 @@ async fn show(
     Query(query): Query<SecurityQuery>,
 ) -> PageAnswer {
     let security = people.accounts.security().await?;
-    let notice = query.saved.is_some().then_some("Saved. It applies from the next sign-in.");
+    let notice = match query.saved.as_deref() {
+        // The page itself says that there is something left to do.
+        _ if security.ending.is_some() => None,
+        Some("ended") => Some("Saved. Sessions of people without two-factor authentication ended."),
+        Some(_) => Some("Saved. It applies from the next sign-in."),
+        None => None,
+    };
     html(StatusCode::OK, &SecurityPage { context, security, notice, error: None })
 }
 
@@ -38,8 +51,12 @@ async fn save(
         form.get("version").filter(|text| !text.is_empty()).and_then(|text| text.parse().ok());
     let roles: BTreeSet<Role> =
         Role::ALL.into_iter().filter(|role| form.get(role.as_str()).is_some()).collect();
-    let operator = Operator::Administrator(&who);
-    let (status, error) = match people.accounts.require_two_factor(seen, roles, operator).await {
+    let (end, operator) = (form.get(END).is_some(), Operator::Administrator(&who));
+    let (status, error) = match people.accounts.require_two_factor(seen, roles, end, operator).await {
+        Ok(saved) if saved.ending.is_some() => {
+            people.accounts.end_sessions_without_two_factor(operator).await?;
+            return Ok(see_other(&context, "/people/security?saved=ended", fragment));
+        }
         Ok(_) => return Ok(see_other(&context, "/people/security?saved=1", fragment)),
         Err(AccountError::Changed) => {
             let message = "Another administrator just changed this. Nothing of yours was saved; the current settings are below.";
@@ -53,6 +70,17 @@ async fn save(
     };
     let security = people.accounts.security().await?;
     html(status, &SecurityPage { context, security, notice: None, error: Some(error) })
+}
+
+/// Continues to end sessions after an interruption.
+async fn end_sessions(
+    State(people): State<People>,
+    context: PageContext,
+    who: SignedIn,
+    WantsFragment(fragment): WantsFragment,
+) -> PageAnswer {
+    people.accounts.end_sessions_without_two_factor(Operator::Administrator(&who)).await?;
+    Ok(see_other(&context, "/people/security?saved=ended", fragment))
 }
 
 #[derive(Deserialize)]
