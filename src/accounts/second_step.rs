@@ -106,8 +106,9 @@ impl Accounts {
     /// Signs a person in by a code, after the first step.
     ///
     /// # Errors
-    /// [`AccountError::TwoFactor`] for a wrong or used code; [`AccountError::TooManyAttempts`];
-    /// [`AccountError::Changed`] if the same code was used at the same time; [`AccountError::NoDataKey`].
+    /// [`AccountError::TwoFactor`] for a wrong code, or one that was used, also at the same time;
+    /// [`AccountError::TooManyAttempts`]; [`AccountError::Changed`] if the account was changed so that the first step does
+    /// not count any more; [`AccountError::NoDataKey`].
     pub(super) async fn sign_in_by_code(
         &self,
         account: &Account,
@@ -138,10 +139,20 @@ impl Accounts {
         let write = self.audit_sign_in(write, account, from, how)?;
         let (write, session) = self.add_session(write, account, from)?;
         if !self.write_session(write, from).await? {
-            return Err(AccountError::Changed);
+            return Err(self.why_refused(account).await?);
         }
         self.refund_attempt(counted).await?;
         Ok(self.session_cookies(&session, from).await)
+    }
+
+    /// Returns why a right code did not sign in: a code was used at the same time, or the account was changed.
+    async fn why_refused(&self, before: &Account) -> Result<AccountError, AccountError> {
+        let account = self.read(before.id).await?;
+        let current = account.filter(|account| account.is_active() && account.epoch == before.epoch);
+        Ok(match current.and_then(|account| account.two_factor) {
+            Some(factor) if before.two_factor.as_ref() != Some(&factor) => TwoFactorError::UsedCode.into(),
+            _ => AccountError::Changed,
+        })
     }
 
     /// Sets up two-factor authentication and signs the person in, after the first step. Returns the recovery codes,

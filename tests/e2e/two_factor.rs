@@ -14,6 +14,8 @@ use holdfast::base::identity::{AccountId, Role};
 use jiff::Timestamp;
 use totp_rs::{Builder, Secret};
 
+use super::accounts::with_cookie_of;
+use super::audit::details;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
@@ -28,7 +30,10 @@ pub fn all() -> Vec<Case> {
             switching_it_off_needs_the_password_and_is_refused_if_it_is_required,
             ten_wrong_codes_block_further_codes,
             a_link_does_not_replace_the_code,
-            an_administrator_resets_it_for_a_person_who_lost_the_phone
+            an_administrator_resets_it_for_a_person_who_lost_the_phone,
+            of_two_enrollments_at_once_one_counts,
+            a_person_whose_account_changed_must_sign_in_again,
+            a_code_and_an_enrollment_end_the_session_that_the_browser_had
     ]
 }
 
@@ -188,7 +193,10 @@ async fn of_two_requests_with_one_code_only_one_signs_in(environment: TestEnviro
         let answers = join_all(sent).await;
         let signed_in = answers.iter().filter(|answer| answer.status.as_u16() == 303).count();
         assert_eq!(signed_in, 1, "{code}");
-        assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 303 | 422)), "{code}");
+        for answer in answers.iter().filter(|answer| answer.status.as_u16() != 303) {
+            let text = answer.text();
+            assert!(text.contains("already used") || text.contains("Incorrect code."), "{code}: {text}");
+        }
     }
 }
 
@@ -295,4 +303,111 @@ async fn an_administrator_resets_it_for_a_person_who_lost_the_phone(environment:
     accounts.reset_two_factor(scene.ann, version, Operator::Command).await.unwrap();
     me(&ann).await.expect(401);
     by_password(&scene.browser()).await.expect(303);
+}
+
+async fn of_two_enrollments_at_once_one_counts(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    scene.require().await;
+    let ann = scene.browser();
+    let form = scene.enrollment(&ann).await;
+    // A wrong code before, so that both requests make the same writes: two to count the attempt, and one to enroll.
+    let wrong =
+        form.clone().map(|(name, value)| (name, if name == "code" { "000000".to_owned() } else { value }));
+    ann.post("/sign-in").form(&wrong).send().await.expect(422);
+    let hold = || environment.wire().hold(2, "TransactWriteItems");
+    let mut gate = hold();
+    let sent = [0, 1].map(|_| {
+        let (client, form) = (scene.browser(), form.clone());
+        tokio::spawn(async move { (client.post("/sign-in").form(&form).send().await, client) })
+    });
+    for _ in 0..2 {
+        gate.arrived(2).await;
+        let next = hold();
+        gate.open();
+        gate = next;
+    }
+    gate.arrived(2).await;
+    gate.open();
+    let answers = join_all(sent).await.into_iter().map(Result::unwrap);
+    let (won, lost): (Vec<_>, Vec<_>) = answers.partition(|(answer, _)| answer.status.as_u16() == 200);
+    let ([(won, there)], [(lost, elsewhere)]) = (won.as_slice(), lost.as_slice()) else {
+        panic!("{} succeed", won.len())
+    };
+    let codes = recovery_codes(won);
+    me(there).await.expect(200);
+    assert_eq!((lost.status.as_u16(), lost.header("set-cookie")), (422, ""));
+    // The other one cannot set it up any more, and signs in again.
+    assert!(lost.text().contains("your account changed. Sign in again."), "{}", lost.text());
+    assert!(lost.text().contains("name=\"password\"") && !lost.text().contains("recovery-codes"));
+    me(elsewhere).await.expect(401);
+    let accounts = scene.workspace.app.accounts();
+    let account = accounts.find(scene.ann).await.unwrap();
+    assert_eq!(accounts.sessions(&account, 50, None).await.unwrap().items.len(), 1);
+    by_code(elsewhere, &ticket(elsewhere).await, &codes[0]).await.expect(303);
+}
+
+async fn a_person_whose_account_changed_must_sign_in_again(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let (secret, _) = scene.set_up(&scene.signed_in().await).await;
+    let accounts = scene.workspace.app.accounts();
+    let there = scene.browser();
+    let ticket = ticket(&there).await;
+    let code = scene.code(&secret);
+    // The account changes when the code was checked: the attempt is counted, and the session is not written yet.
+    environment.wire().hold(1, "TransactWriteItems").open();
+    let gate = environment.wire().hold(1, "TransactWriteItems");
+    let sent = tokio::spawn({
+        let there = there.clone();
+        async move { by_code(&there, &ticket, &code).await }
+    });
+    gate.arrived(1).await;
+    let version = accounts.find(scene.ann).await.unwrap().version;
+    accounts.end_sessions(scene.ann, version, false, Operator::Command, None).await.unwrap();
+    gate.open();
+    let refused = sent.await.unwrap().expect(422);
+    assert!(refused.text().contains("your account changed. Sign in again."), "{}", refused.text());
+    assert!(!refused.text().contains("already used"), "{}", refused.text());
+    assert!(refused.text().contains("name=\"password\""), "{}", refused.text());
+    me(&there).await.expect(401);
+}
+
+async fn a_code_and_an_enrollment_end_the_session_that_the_browser_had(environment: TestEnvironment) {
+    let scene = Scene::open(&environment).await;
+    let admin = scene.workspace.program(Role::Administrator).await;
+    let accounts = scene.workspace.app.accounts();
+    let ann = scene.signed_in().await;
+    scene.require().await;
+    let signed_in_at = accounts.find(scene.ann).await.unwrap().last_sign_in_at;
+    scene.pass(60);
+    // A reset that is followed by the second step is no sign-in yet.
+    let version = accounts.find(scene.ann).await.unwrap().version;
+    let reset = accounts.renew_link(scene.ann, version, Operator::Command, None).await.unwrap();
+    let form = [("password", PASSWORD)];
+    scene.browser().post(&link_path(reset.secret.reveal())).form(&form).send().await.expect(200);
+    assert_eq!(accounts.find(scene.ann).await.unwrap().last_sign_in_at, signed_in_at);
+    me(&ann).await.expect(401);
+    let bob = scene.workspace.session(Role::Viewer, "Bob").await.always("sec-fetch-site", "same-origin");
+    let of_bob = with_cookie_of(&bob, &scene.workspace);
+    me(&of_bob).await.expect(200);
+    let form = scene.enrollment(&bob).await;
+    me(&of_bob).await.expect(200);
+    let wrong =
+        form.clone().map(|(name, value)| (name, if name == "code" { "000000".to_owned() } else { value }));
+    bob.post("/sign-in").form(&wrong).send().await.expect(422);
+    let codes = recovery_codes(&bob.post("/sign-in").form(&form).send().await.expect(200));
+    me(&of_bob).await.expect(401);
+    let enrolled = with_cookie_of(&bob, &scene.workspace);
+    me(&enrolled).await.expect(200);
+    by_code(&bob, &ticket(&bob).await, &codes[0]).await.expect(303);
+    me(&enrolled).await.expect(401);
+    me(&bob).await.expect(200);
+    let failed = details(&admin, "sign-in-failed").await;
+    assert_eq!(failed, ["Incorrect code while setting up two-factor authentication."]);
+    let signed_in = details(&admin, "signed-in").await;
+    let count = |words: &str| signed_in.iter().filter(|detail| detail.contains(words)).count();
+    assert_eq!(
+        (count("a new second factor"), count("a recovery code"), count("reset")),
+        (1, 1, 0),
+        "{signed_in:?}"
+    );
 }

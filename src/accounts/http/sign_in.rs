@@ -173,7 +173,9 @@ async fn second_step(
         Err(AccountError::TwoFactor(TwoFactorError::WrongCode)) => {
             Ok(Outcome::Refused(again, "Incorrect code.".to_owned()))
         }
-        Err(AccountError::TwoFactor(TwoFactorError::UsedCode) | AccountError::Changed) => {
+        // Another code does not help: the person starts again.
+        Err(AccountError::Changed) => too_late(),
+        Err(AccountError::TwoFactor(TwoFactorError::UsedCode)) => {
             let message = "This code was already used. Wait for the next one, up to 30 seconds.";
             Ok(Outcome::Refused(again, message.to_owned()))
         }
