@@ -20,6 +20,7 @@ mod plain;
 mod raffles;
 mod refusals;
 mod search;
+mod sign_in_codes;
 mod sign_in_dialog;
 mod swaps;
 mod texts;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Case> {
         raffles::all(),
         refusals::all(),
         search::all(),
+        sign_in_codes::all(),
         sign_in_dialog::all(),
         swaps::all(),
         texts::all(),

@@ -4,7 +4,7 @@ use axum_extra::extract::CookieJar;
 use http::HeaderMap;
 
 use super::parts::{Delay, local_path, redirect_to_next, retry_after};
-use super::sign_in_page::{RecoveryCodesPage, SendAgainPage, SignInPage, Step};
+use super::sign_in_page::{AfterCodes, RecoveryCodesPage, SendAgainPage, SignInPage, Step};
 use crate::accounts::domain::Account;
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
@@ -45,12 +45,16 @@ async fn sign_in_page(
     }
 }
 
-/// Says who is signed in now, to the dialog in which a page signs in again.
 fn signed_in(who: &SignedIn) -> Response {
+    saying_who(StatusCode::NO_CONTENT.into_response(), who)
+}
+
+/// Says who is signed in now, to the dialog in which a page signs in again.
+fn saying_who(response: Response, who: &SignedIn) -> Response {
     let account = serde_json::json!({
         "id": who.id, "name": who.name, "email": who.email, "role": who.role.as_str(),
     });
-    with_event(StatusCode::NO_CONTENT.into_response(), "signed-in", &account)
+    with_event(response, "signed-in", &account)
 }
 
 async fn sign_in(
@@ -79,9 +83,7 @@ async fn sign_in(
         }
         Ok(Outcome::Enrolled(account, cookies, codes)) => {
             tracing::info!(account = %account.id, "signed in with a new second factor");
-            let next = local_path(&there.context.base, &there.next).unwrap_or("/").to_owned();
-            let context = PageContext { account: Some(account.signed_in(Via::Session)), ..there.context };
-            Ok((cookies, RecoveryCodesPage { context, codes, next }.render()?).into_response())
+            Ok((cookies, there.after_codes(*account, codes)?).into_response())
         }
         Ok(Outcome::Asks(step)) => SignInPage { step, ..page }.render_as(StatusCode::OK, fragment),
         Ok(Outcome::Refused(step, message)) => {
@@ -199,6 +201,20 @@ impl There {
             Some(form) => SendAgainPage::new(self.context, who, self.next, form).render(),
             None => Ok(redirect_to_next(&self.context, &self.next, false)),
         }
+    }
+
+    /// Shows new recovery codes, and then continues as after any other sign-in.
+    fn after_codes(self, account: Account, codes: Vec<String>) -> PageAnswer {
+        let who = account.signed_in(Via::Session);
+        let next = local_path(&self.context.base, &self.next).unwrap_or("/").to_owned();
+        let then = match self.unsent {
+            _ if self.fragment => AfterCodes::Dialog,
+            Some(form) => AfterCodes::SendAgain(form.into()),
+            None => AfterCodes::Page,
+        };
+        let context = PageContext { account: Some(who.clone()), ..self.context };
+        let page = RecoveryCodesPage { context, codes, next, then }.render()?;
+        Ok(if self.fragment { saying_who(page, &who) } else { page })
     }
 }
 

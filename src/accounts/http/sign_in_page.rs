@@ -71,19 +71,46 @@ impl Enrolling {
     }
 }
 
+/// What follows after the recovery codes.
+pub(super) enum AfterCodes {
+    /// The page at the path to continue at.
+    Page,
+    /// The request that waits for the dialog in which a page signs in again.
+    Dialog,
+    /// The form that arrived without a session.
+    SendAgain(SendAgainForm),
+}
+
 /// The page with the recovery codes, which the person sees once.
 #[derive(Template)]
-#[template(path = "accounts/recovery_codes.html", config = "templates/askama.toml")]
+#[template(path = "accounts/recovery_codes.html", config = "templates/askama.toml", blocks = ["codes"])]
 pub(super) struct RecoveryCodesPage {
     pub(super) context: PageContext,
     pub(super) codes: Vec<String>,
     /// The path to continue at.
     pub(super) next: String,
+    pub(super) then: AfterCodes,
 }
 
 impl RecoveryCodesPage {
+    /// Renders the page, or only the codes for the dialog.
     pub(super) fn render(&self) -> PageAnswer {
-        html(StatusCode::OK, self)
+        match self.then {
+            AfterCodes::Dialog => html(StatusCode::OK, &self.as_codes()),
+            AfterCodes::Page | AfterCodes::SendAgain(_) => html(StatusCode::OK, self),
+        }
+    }
+}
+
+/// A form that arrived without a session, to send again.
+pub(super) struct SendAgainForm {
+    to: String,
+    fields: Vec<(String, String)>,
+}
+
+impl From<UnsentForm> for SendAgainForm {
+    fn from(form: UnsentForm) -> Self {
+        Self { fields: form.pairs().unwrap_or_default(), to: form.to }
     }
 }
 
@@ -96,15 +123,14 @@ pub(super) struct SendAgainPage {
     name: String,
     /// The address that discards the form.
     next: String,
-    to: String,
-    fields: Vec<(String, String)>,
+    form: SendAgainForm,
 }
 
 impl SendAgainPage {
     pub(super) fn new(context: PageContext, who: SignedIn, next: String, form: UnsentForm) -> Self {
         let next = local_path(&context.base, &next).unwrap_or("/").to_owned();
-        let (fields, name) = (form.pairs().unwrap_or_default(), who.name.to_string());
-        Self { context: PageContext { account: Some(who), ..context }, name, next, to: form.to, fields }
+        let name = who.name.to_string();
+        Self { context: PageContext { account: Some(who), ..context }, name, next, form: form.into() }
     }
 
     pub(super) fn render(&self) -> PageAnswer {

@@ -1,7 +1,7 @@
 //! The page where a person sets up two-factor authentication, replaces the recovery codes, or switches it off.
 
 use super::parts::{Delay, retry_after};
-use super::sign_in_page::RecoveryCodesPage;
+use super::sign_in_page::{AfterCodes, RecoveryCodesPage};
 use crate::accounts::second_step::Enrolling;
 use crate::accounts::tokens::require_session;
 use crate::accounts::two_factor::{Enrollment, RecoveryCodes, SecondFactorCode, TwoFactorError};
@@ -77,7 +77,8 @@ async fn answer(
     let message = match done {
         Ok(codes) => {
             let codes = codes.iter().map(|code| code.reveal()).collect();
-            return RecoveryCodesPage { context, codes, next: "/account".to_owned() }.render();
+            let next = "/account".to_owned();
+            return RecoveryCodesPage { context, codes, next, then: AfterCodes::Page }.render();
         }
         Err(AccountError::WrongPassword) => "Incorrect current password.".to_owned(),
         Err(AccountError::TwoFactor(TwoFactorError::WrongCode)) => "Incorrect code.".to_owned(),

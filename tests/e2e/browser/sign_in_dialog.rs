@@ -25,10 +25,10 @@ pub(super) fn all() -> Vec<Case> {
 }
 
 pub(super) const PASSWORD: &str = "a sentence is easy to remember";
-const DIALOG: &str = "#sign-in-again[open]";
-const PASSWORD_FIELD: At<'static> = At::Css("#sign-in-again[open] [name=password]");
+pub(super) const DIALOG: &str = "#sign-in-again[open]";
+pub(super) const PASSWORD_FIELD: At<'static> = At::Css("#sign-in-again[open] [name=password]");
 const EMAIL_FIELD: At<'static> = At::Css("#sign-in-again[open] [name=email]");
-const SIGN_IN: At<'static> = At::Css("#sign-in-again[open] [type=submit]");
+pub(super) const SIGN_IN: At<'static> = At::Css("#sign-in-again[open] [type=submit]");
 
 /// A new agent with a password: the email address.
 pub(super) async fn account(office: &Office, name: &str) -> String {

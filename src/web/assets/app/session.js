@@ -1,7 +1,8 @@
 // A session that ends while a page is open. A request that is refused with 401 opens a dialog to sign in, and is sent
 // again once the same person has signed in. Everything that was typed stays on the page.
 //
-// The sign-in page answers as a fragment: its form, or no content and the event "signed-in" with the account.
+// The sign-in page answers as a fragment: its form, or no content and the event "signed-in" with the account. A person who
+// has just set up a second factor gets that event with new recovery codes.
 
 const dialog = byId("sign-in-again");
 const signInForm = dialog?.querySelector("[data-sign-in]");
@@ -21,12 +22,16 @@ function eventsOf(answer) {
 let signingIn = null;
 // Why nothing is sent when the dialog closes.
 let notSent = null;
+// The account that has signed in, while the dialog still shows its new recovery codes.
+let enrolled = null;
 function signInAgain(holder = document.activeElement, answer = null) {
   signingIn ||= new Promise((done) => {
     notSent = "You're signed out. Nothing was sent, and what you typed is still here.";
     const finish = () => {
       signInForm.replaceChildren();
       signingIn = null;
+      if (enrolled) become(enrolled);
+      enrolled = null;
       if (notSent) toast("info", notSent);
       if (holder?.isConnected) holder.focus({ preventScroll: true });
       done(!notSent);
@@ -44,11 +49,12 @@ async function showSignIn(ask) {
   try {
     answer = await ask();
     const { "signed-in": account, toast: message } = eventsOf(answer);
-    if (!dialog.open) return;
-    if (account) return welcome(account);
     const html = await answer.text();
+    if (!dialog.open) return;
+    if (account && !html) return welcome(account);
     if (!html.includes("<form")) return complain(message?.text || messageFor(answer.status));
     signInForm.innerHTML = html;
+    if (account) return showCodes(account);
   } catch {
     return complain("No connection. Try again.");
   }
@@ -56,6 +62,15 @@ async function showSignIn(ask) {
   if (email && !email.value) email.value = dialog.dataset.email;
   const fields = [...signInForm.querySelectorAll("input:not([type=hidden])")];
   (fields.find((field) => !field.value) || fields[0])?.focus();
+}
+
+// The person sees the recovery codes only once, so nothing is sent before they are saved.
+function showCodes(account) {
+  enrolled = account;
+  const isSame = account.id === dialog.dataset.id;
+  notSent = isSame ? "You're signed in. Nothing was sent, and what you typed is still here." : another(account);
+  byId("sign-in-again-why").hidden = true;
+  signInForm.querySelector("button").focus();
 }
 
 function complain(words) {
@@ -69,13 +84,12 @@ function complain(words) {
   line.textContent = words;
 }
 
-// If another person signs in, nothing is sent: they may not want to save what the first one typed.
-function welcome({ id, name, email, role }) {
-  const before = dialog.dataset.name;
-  if (id === dialog.dataset.id) {
-    notSent = null;
-    return dialog.close();
-  }
+const another = ({ name }) =>
+  `You're signed in as ${isolated(name)}, not ${isolated(dialog.dataset.name)}. Nothing was sent.`;
+
+// Shows on the page who is signed in now. The drafts are those of the person before.
+function become({ id, name, email, role }) {
+  if (id === dialog.dataset.id) return;
   Object.assign(dialog.dataset, { id, name, email });
   wipeDrafts();
   for (const element of document.querySelectorAll("[data-account-name]")) {
@@ -83,7 +97,16 @@ function welcome({ id, name, email, role }) {
     if (element.title) element.title = name;
   }
   for (const element of document.querySelectorAll("[data-account-role]")) element.textContent = role;
-  notSent = `You're signed in as ${isolated(name)}, not ${isolated(before)}. Nothing was sent.`;
+}
+
+// If another person signs in, nothing is sent: they may not want to save what the first one typed.
+function welcome(account) {
+  if (account.id === dialog.dataset.id) {
+    notSent = null;
+    return dialog.close();
+  }
+  notSent = another(account);
+  become(account);
   byId("sign-in-again-why").hidden = true;
   signInForm.replaceChildren();
   complain(notSent);
@@ -102,6 +125,11 @@ dialog?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
   if (form.ariaBusy === "true") return;
+  if (enrolled) {
+    const account = enrolled;
+    enrolled = null;
+    return welcome(account);
+  }
   const body = new URLSearchParams(new FormData(form, event.submitter));
   setBusy(form, true);
   await showSignIn(() => askSignIn({ method: "POST", body }));
