@@ -8,6 +8,9 @@ use super::text::is_break;
 
 /// How many bytes show whether a file without a byte order mark is in UTF-16.
 const SNIFFED_BYTES: usize = 4096;
+/// How many times as many zero bytes there are at one parity as at the other. Single letters of other scripts, such as
+/// `Ā` (U+0100) and `一` (U+4E00), have theirs at the other.
+const MAJORITY: usize = 10;
 
 /// Decodes bytes of a file. If the file goes on, a character that is cut is left out. Half a character at the
 /// end of the file is left out too.
@@ -49,7 +52,7 @@ impl<'a> Positions<'a> {
 }
 
 /// Returns the encoding and the length of the byte order mark of a file in UTF-16. Without a mark, the zero bytes
-/// of its Latin letters and separators are all at even or all at odd positions.
+/// of its Latin letters and separators are almost all at even or almost all at odd positions.
 pub(super) fn sniff(head: &[u8]) -> Option<(Encoding, usize)> {
     match head {
         [0xff, 0xfe, ..] => return Some((Encoding::Utf16Le, 2)),
@@ -59,13 +62,14 @@ pub(super) fn sniff(head: &[u8]) -> Option<(Encoding, usize)> {
     let (pairs, _) = head.get(..SNIFFED_BYTES).unwrap_or(head).as_chunks::<2>();
     let high_zeros = pairs.iter().filter(|[first, _]| *first == 0).count();
     let low_zeros = pairs.iter().filter(|[_, second]| *second == 0).count();
-    let encoding = match (high_zeros, low_zeros) {
-        (0, 1..) => Encoding::Utf16Le,
-        (1.., 0) => Encoding::Utf16Be,
-        _ => return None,
-    };
+    let encoding = if high_zeros > low_zeros { Encoding::Utf16Be } else { Encoding::Utf16Le };
+    let (few, many) = (high_zeros.min(low_zeros), high_zeros.max(low_zeros));
+    let is_clear = many > 0 && many >= few * MAJORITY && many * 8 >= pairs.len();
+    (is_clear && is_table(&decode(pairs.as_flattened(), encoding, false))).then_some((encoding, 0))
+}
+
+/// Whether a decoded text has separators and no NUL.
+fn is_table(text: &str) -> bool {
     let is_separator = |byte: u8| is_break(byte) || DELIMITERS.contains(&byte);
-    let has_separator = decode(pairs.as_flattened(), encoding, false).bytes().any(is_separator);
-    let enough = (high_zeros + low_zeros) * 8 >= pairs.len();
-    (enough && has_separator).then_some((encoding, 0))
+    text.bytes().any(is_separator) && !text.contains('\0')
 }

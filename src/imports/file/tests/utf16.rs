@@ -45,6 +45,23 @@ fn utf16_without_mark_needs_zero_bytes_in_one_place_and_a_separator() {
 }
 
 #[test]
+fn utf16_without_mark_may_have_letters_with_a_zero_byte_in_the_other_place() {
+    let rows = "Ann Lee,ann@example.com,Reno\n".repeat(4);
+    for encoding in [Encoding::Utf16Le, Encoding::Utf16Be] {
+        for name in ["Āris Lee", "一", "王一 (一)", "Ȁ\u{3000}Ѐ"] {
+            let file = encoded(&format!("name,email,city\n{name},a@example.com,Elko\n{rows}"), encoding);
+            let head = detect(&file).unwrap();
+            assert_eq!((head.dialect.encoding, head.headers.len()), (encoding, 3), "{name}");
+            assert_eq!(rows_of(&file).1[0].fields[0], name);
+        }
+        let nul = encoded(&format!("name,email,city\nA\0nn,a@example.com,Elko\n{rows}"), encoding);
+        assert!(matches!(detect(&nul), Err(FileError::NotText { .. })));
+    }
+    // As many zero bytes in one place as in the other are no text.
+    assert!(matches!(detect(&b"\0a,\0a,\0b\0\n".repeat(20)), Err(FileError::NotText { .. })));
+}
+
+#[test]
 fn half_characters_in_utf16_neither_fail_nor_move_positions() {
     let mut file = encoded("\u{feff}name\temail\nA\ta@example.com\nB", Encoding::Utf16Le);
     file.extend(b"\x00\xd8x\0\t\0b\0\n\0C\0\t\0c\0\n");
