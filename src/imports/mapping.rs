@@ -20,6 +20,7 @@ pub use states::{find_state, is_other_country};
 pub use stored::StoredMapping;
 pub use summary::{Summary, ValueToMap};
 pub use value::ValueMapping;
+pub use vocabulary::{HEADER_WORDS_CSV, HeaderWord, Role, header_words};
 pub use words::{find_score, find_status};
 
 mod column;
@@ -36,6 +37,7 @@ mod tests;
 pub(super) mod text;
 mod titles;
 mod value;
+mod vocabulary;
 mod words;
 
 /// The most texts of a status column that [`Mapping::values_to_map`] lists.

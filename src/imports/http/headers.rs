@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 
 use super::parts::Answer;
 use crate::imports::Imports;
-use crate::imports::mapping::{Field, known_headers};
+use crate::imports::mapping::{Field, Role, header_words, known_headers};
 use crate::web::access::Access;
 use crate::web::pages::PageContext;
 use crate::web::respond::html;
@@ -40,7 +40,10 @@ async fn headers(context: PageContext) -> Answer {
         (field.label(), headers.map(|known| (known.header.as_str(), known.from.as_str())).collect::<Vec<_>>())
     });
     let fields = fields.filter(|(_, headers)| !headers.is_empty()).collect();
-    html(StatusCode::OK, &HeadersPage { context, fields })
+    let around = [Role::Record, Role::Kind, Role::Purpose, Role::Organization];
+    let words = header_words().iter().filter(|word| around.contains(&word.role));
+    let words = words.map(|word| (word.word.as_str(), word.from.as_str())).collect();
+    html(StatusCode::OK, &HeadersPage { context, fields, words })
 }
 
 /// `GET /leads/imports/headers`
@@ -50,4 +53,6 @@ struct HeadersPage {
     context: PageContext,
     /// The headers of each field, each with the product that writes it.
     fields: Vec<(&'static str, Vec<(&'static str, &'static str)>)>,
+    /// The words that may be around a header, each with its language.
+    words: Vec<(&'static str, &'static str)>,
 }

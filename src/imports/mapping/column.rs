@@ -103,16 +103,19 @@ fn countries(columns: &[Column]) -> Vec<Vec<usize>> {
     countries.collect()
 }
 
-/// Guesses the meaning of each column. `Nombre` beside `Apellidos` is a first name, and alone a full name.
+/// Guesses the meaning of each column. `Nombre` beside `Apellidos` is a first name, and alone a full name. Of two columns
+/// that may be the whole name, such as `Nombre / Nombre` and `Nombre / Apellido`, each is a part.
 pub(super) fn guessed(headers: &[String]) -> Vec<Field> {
     let found: Vec<Vec<Field>> = headers.iter().map(|header| fields(header)).collect();
     let has = |field: Field| found.iter().any(|fields| fields.as_slice() == [field]);
+    let may_have = |field: Field| found.iter().any(|fields| fields.contains(&field));
     let parts = [(Field::FirstName, Field::LastName), (Field::LastName, Field::FirstName)];
     let guess = |fields: &Vec<Field>| match fields.as_slice() {
         [] => Field::Keep,
         [field] => *field,
         [first, ..] => {
-            let part = parts.iter().find(|(part, other)| fields.contains(part) && has(*other) && !has(*part));
+            let is_part = |part: Field, other: Field| fields.contains(&part) && may_have(other) && !has(part);
+            let part = parts.iter().find(|(part, other)| is_part(*part, *other));
             part.map_or(*first, |(part, _)| *part)
         }
     };

@@ -6,54 +6,27 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::field::Field;
+use super::places::words;
 use super::text::fold;
+use super::vocabulary::{Place, Role, Word, has_kinds, lowest_rank, place, words_of};
 
 /// The table of known headers, for people to read and extend.
 pub const HEADERS_CSV: &str = include_str!("../headers.csv");
 
-/// Words for a record, which many programs put before a header: `Lead Email`, `Contact: Phone`.
-const RECORDS: [&str; 14] = [
-    "applicant",
-    "attendee",
-    "buyer",
-    "client",
-    "contact",
-    "contacts",
-    "customer",
-    "kontakt",
-    "lead",
-    "leads",
-    "people",
-    "person",
-    "prospect",
-    "subscriber",
-];
-
-/// Words for one of several addresses, before or behind what it is: `Physical State`, `Phone - Office`.
-const KINDS: [&str; 14] = [
-    "address",
-    "billing",
-    "business",
-    "current",
-    "home",
-    "mailing",
-    "office",
-    "personal",
-    "physical",
-    "postal",
-    "primary",
-    "residence",
-    "residential",
-    "work",
-];
-/// Words for another address than the usual one.
-const OTHER_KINDS: [&str; 4] = ["alternate", "other", "secondary", "shipping"];
-
-/// The most such words in a header.
-const MOST_KINDS: usize = 3;
-
-/// What a header with `country` in it may be about besides where a person lives.
-const NOT_A_PLACE: [&str; 6] = ["phone", "mobile", "dial", "calling", "ip", "currency"];
+/// The most words around a header that are removed to find it.
+const MOST_AROUND: usize = 4;
+/// The most ways of removing words that are looked at.
+const MOST_RESTS: usize = 64;
+/// The most bytes of a known header.
+const LONGEST: usize = 200;
+/// The most words of a header that is a country because of one of them.
+const MOST_WORDS: usize = 10;
+/// The word for a country that may be a part of a longer word.
+const COUNTRY: &str = "country";
+/// The word for a country that is an English word for something else.
+const LAND: &str = "land";
+/// The fewest letters of a word that makes a longer word no country.
+const LONG_WORD: usize = 5;
 
 /// A rank is the table's rank times this, plus the number in the header.
 const RANK: u32 = 10_000;
@@ -80,9 +53,6 @@ pub struct Meaning {
     pub field: Field,
 }
 
-/// A way to find a folded header in the table.
-type LookUp = fn(&str) -> Vec<Meaning>;
-
 static TABLE: LazyLock<Vec<KnownHeader>> = LazyLock::new(|| {
     let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(HEADERS_CSV.as_bytes());
     reader.deserialize().filter_map(Result::ok).collect()
@@ -104,22 +74,33 @@ pub fn known_headers() -> &'static [KnownHeader] {
 
 /// Whether a cell is a known header, so that its row is probably the header row.
 pub fn is_known_header(cell: &str) -> bool {
-    !meanings(cell).is_empty()
+    !known_meanings(cell).is_empty()
 }
 
 /// Returns what a header can mean. Only headers such as `Nombre` mean two fields.
 pub fn meanings(header: &str) -> Vec<Meaning> {
-    let (whole, bare) = (fold(header), fold(&without_remark(header)));
-    let attempts: [(&str, LookUp); 7] = [
-        (&whole, look_up),
-        (&whole, without_record),
-        (&bare, look_up),
-        (&bare, without_record),
-        (&whole, without_kind),
-        (&bare, without_kind),
-        (&whole, country),
+    let known = known_meanings(header);
+    if known.is_empty() { country(header) } else { known }
+}
+
+/// Returns the meanings by the tables. What is tried later has the higher rank.
+fn known_meanings(header: &str) -> Vec<Meaning> {
+    if header.len() > LONGEST {
+        return Vec::new();
+    }
+    let (bare, remark) = without_remark(header);
+    let (whole, bare, remark) = (&fold(header), &fold(&bare), &fold(&remark));
+    let attempts: [&dyn Fn() -> Vec<Meaning>; 8] = [
+        &|| look_up(whole),
+        &|| without_record(whole),
+        &|| in_remark(bare, remark),
+        &|| later(look_up(bare), cost(remark) * RANK),
+        &|| later(without_record(bare), cost(remark) * RANK),
+        &|| without_words(whole),
+        &|| later(without_words(bare), cost(remark) * RANK),
+        &|| part_of_name(whole),
     ];
-    let found = (0..).zip(attempts).map(|(penalty, (folded, find))| later(find(folded), penalty * 1000));
+    let found = (0..).zip(attempts).map(|(penalty, find)| later(find(), penalty * 1000));
     found.into_iter().find(|meanings| !meanings.is_empty()).unwrap_or_default()
 }
 
@@ -133,59 +114,149 @@ pub fn rank(header: &str, field: Field) -> u32 {
     found.map_or(u32::MAX, |meaning| meaning.rank)
 }
 
+/// Finds a folded header in the table, or a place that its words name.
 fn look_up(folded: &str) -> Vec<Meaning> {
     let (key, number) = key(folded);
-    let found = BY_KEY.get(&key).map(Vec::as_slice).unwrap_or_default();
-    found.iter().map(|meaning| Meaning { rank: meaning.rank * RANK + number, ..*meaning }).collect()
+    let with_number = |field: Field, rank: u32| Meaning { rank: rank * RANK + number, field };
+    match BY_KEY.get(&key) {
+        Some(found) => found.iter().map(|meaning| with_number(meaning.field, meaning.rank)).collect(),
+        None => place(&key).map(|(field, rank)| with_number(field, rank)).into_iter().collect(),
+    }
 }
 
 /// Looks a header up without the word for the record before it.
 fn without_record(folded: &str) -> Vec<Meaning> {
-    let rest = RECORDS.iter().filter_map(|record| folded.strip_prefix(record));
+    let rest = words_of(&[Role::Record]).filter_map(|record| folded.strip_prefix(&record.text));
     rest.map(look_up).find(|meanings| !meanings.is_empty()).unwrap_or_default()
 }
 
-/// Looks a header of an email address, a phone or a place up without the words for one of several.
-fn without_kind(folded: &str) -> Vec<Meaning> {
-    let has_kinds = |meaning: &Meaning| {
-        matches!(meaning.field, Field::Email | Field::Phone | Field::State | Field::Country)
-    };
-    let (mut rest, mut ranks) = (folded, 0);
-    for _ in 0..MOST_KINDS {
-        let Some((shorter, rank)) = without_one_kind(rest) else { break };
-        (rest, ranks) = (shorter, ranks + rank);
-        let found: Vec<Meaning> = look_up(rest).into_iter().filter(has_kinds).collect();
-        if !found.is_empty() {
-            return later(found, ranks * RANK);
+/// Looks a header up without the words around it: `Correo de trabajo`, `Person - Email - Home`.
+fn without_words(folded: &str) -> Vec<Meaning> {
+    let mut rests = vec![Rest { text: folded, removed: Vec::new() }];
+    for _ in 0..MOST_AROUND {
+        rests = rests.iter().flat_map(Rest::shorter).take(MOST_RESTS).collect();
+        let found = rests.iter().map(Rest::meanings).filter(|meanings| !meanings.is_empty());
+        if let Some(best) = found.min_by_key(|meanings| meanings.iter().map(|meaning| meaning.rank).min()) {
+            return best;
         }
     }
     Vec::new()
 }
 
-/// Removes a word for one of several, with the ranks that it costs.
-fn without_one_kind(folded: &str) -> Option<(&str, u32)> {
-    let kinds = KINDS.iter().map(|kind| (kind, 1)).chain(OTHER_KINDS.iter().map(|kind| (kind, 2)));
-    let mut rests = kinds.filter_map(|(kind, rank)| {
-        let rest = folded.strip_prefix(kind).or_else(|| folded.strip_suffix(kind))?;
-        Some((rest, rank))
-    });
-    rests.next()
+/// What is left of a folded header, and what was removed from it.
+struct Rest<'a> {
+    text: &'a str,
+    removed: Vec<(&'static Word, Place)>,
 }
 
-/// Removes a remark in parentheses: `Email (required)`.
-fn without_remark(header: &str) -> String {
-    match (header.find('('), header.rfind(')')) {
-        (Some(from), Some(to)) if from < to => format!("{}{}", &header[..from], &header[to + 1..]),
-        _ => header.to_owned(),
+impl<'a> Rest<'a> {
+    fn shorter(&self) -> Vec<Self> {
+        let links = || words_of(&[Role::Link]).map(|link| link.text.as_str());
+        let mut shorter = Vec::new();
+        for word in words_of(&[Role::Record, Role::Kind, Role::Purpose, Role::Organization]) {
+            if let Some(text) = self.text.strip_prefix(&word.text) {
+                // "Dirección de envío: Provincia"
+                let linked = links().filter_map(|link| text.strip_prefix(link));
+                let texts = std::iter::once(text).chain(linked);
+                shorter.extend(texts.map(|text| self.without(text, word, Place::Before)));
+            }
+            if let Some(text) = self.text.strip_suffix(&word.text) {
+                shorter.push(self.without(text, word, Place::Behind));
+                let linked = links().filter_map(|link| text.strip_suffix(link));
+                shorter.extend(linked.map(|text| self.without(text, word, Place::Linked)));
+            }
+        }
+        shorter
+    }
+
+    fn without(&self, text: &'a str, word: &'static Word, place: Place) -> Self {
+        Self { text, removed: [&self.removed[..], &[(word, place)]].concat() }
+    }
+
+    fn meanings(&self) -> Vec<Meaning> {
+        let fits = |meaning: &Meaning| {
+            self.removed.iter().all(|(word, place)| word.goes_with(meaning.field, *place))
+        };
+        let found = look_up(self.text).into_iter().filter(fits).collect();
+        later(found, self.removed.iter().map(|(word, _)| word.cost()).sum::<u32>() * RANK)
     }
 }
 
-/// A header that begins or ends with "country" names one: a lead from abroad must never be sold as one from the US.
-fn country(folded: &str) -> Vec<Meaning> {
-    let names_one = folded.starts_with("country") || folded.ends_with("country");
-    let names_another_thing = NOT_A_PLACE.iter().any(|word| folded.contains(word));
-    let country = Meaning { rank: 4 * RANK, field: Field::Country };
-    if names_one && !names_another_thing { vec![country] } else { Vec::new() }
+/// Looks up the remark behind a word for an address, a record or a name: `Adresse (Land)`, `Name (Vorname)`.
+fn in_remark(bare: &str, remark: &str) -> Vec<Meaning> {
+    let (letters, number) = key(bare);
+    let is_of = |roles: &[Role]| lowest_rank(&letters, roles).is_some();
+    let around = [Role::Record, Role::Kind, Role::Purpose, Role::Link];
+    let is_name = || look_up(bare).iter().any(|meaning| meaning.field == Field::FullName);
+    let may_be: fn(Field) -> bool = if is_of(&[Role::Record]) {
+        |_| true
+    } else if is_of(&around) {
+        has_kinds
+    } else if is_of(&[Role::Record, Role::Name, Role::Link]) || is_name() {
+        is_part_of_name
+    } else {
+        return Vec::new();
+    };
+    let attempts: [fn(&str) -> Vec<Meaning>; 2] = [look_up, without_words];
+    let fits = |meanings: &Vec<Meaning>| meanings.iter().any(|meaning| may_be(meaning.field));
+    // "Nom (Nom)" may be the whole name as well.
+    later(attempts.iter().map(|find| find(remark)).find(fits).unwrap_or_default(), number)
+}
+
+/// Looks up a part of a name behind a word for the name: `Nombre / Apellido`. It may be the whole name as well.
+fn part_of_name(folded: &str) -> Vec<Meaning> {
+    let rests = words_of(&[Role::Name]).filter_map(|name| folded.strip_prefix(&name.text));
+    let part = rests.flat_map(look_up).find(|meaning| is_part_of_name(meaning.field));
+    part.into_iter().flat_map(|part| [Meaning { field: Field::FullName, ..part }, part]).collect()
+}
+
+fn is_part_of_name(field: Field) -> bool {
+    matches!(field, Field::FirstName | Field::LastName)
+}
+
+/// Returns how much later a column is taken because of its remark: `Nombre (envío)`.
+fn cost(remark: &str) -> u32 {
+    let around = [Role::Kind, Role::Purpose];
+    let words = words_of(&around).filter(|word| remark.contains(&word.text));
+    match lowest_rank(remark, &around) {
+        Some(_) => words.map(|word| word.rank).max().unwrap_or_default(),
+        None => 0,
+    }
+}
+
+/// Splits a header into what is outside and what is inside of parentheses: `Email (required)`.
+fn without_remark(header: &str) -> (String, String) {
+    match (header.find('('), header.rfind(')')) {
+        (Some(from), Some(to)) if from < to => {
+            let remark = header.get(from + 1..to).unwrap_or_default();
+            let (before, behind) = (header.get(..from), header.get(to + 1..));
+            (format!("{}{}", before.unwrap_or_default(), behind.unwrap_or_default()), remark.to_owned())
+        }
+        _ => (header.to_owned(), String::new()),
+    }
+}
+
+/// A header with a word for a country names one: a lead from abroad must never be sold as one from the US.
+fn country(header: &str) -> Vec<Meaning> {
+    let words: Vec<String> = words(header).into_iter().filter(|word| !word.is_empty()).collect();
+    let is_joined = |word: &&String| word.starts_with(COUNTRY) || word.ends_with(COUNTRY);
+    let is_country = |word: &&String| {
+        let is_same = |known: &Word| known.rank == 1 && known.text == **word;
+        is_joined(word) || words_of(&[Role::Country]).any(is_same)
+    };
+    let found: Vec<&String> = words.iter().filter(is_country).collect();
+    let is_only_land = found.iter().all(|word| *word == LAND);
+    let mut others = words_of(&[Role::NoCountry]).filter(|other| is_only_land || other.rank == 1);
+    let is_another_thing = others.any(|other| words.iter().any(|word| is_about(word, &other.text)));
+    let country = Meaning { rank: 4 * RANK + 9000, field: Field::Country };
+    let is_one = !found.is_empty() && !is_another_thing && words.len() <= MOST_WORDS;
+    if is_one { vec![country] } else { Vec::new() }
+}
+
+/// Whether a word of a header is about this, also as a part: `phonecountrycode`, `ipcountry`.
+fn is_about(word: &str, other: &str) -> bool {
+    let is_part = other.len() >= LONG_WORD && (word.starts_with(other) || word.ends_with(other));
+    is_part || word == other || word.strip_suffix(COUNTRY) == Some(other)
 }
 
 /// Splits a folded header into its letters and the one number in it: "E-mail 2 - Value" has the number 2. A header with
@@ -203,106 +274,4 @@ fn key(folded: &str) -> (String, u32) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn field(header: &str) -> Option<Field> {
-        meanings(header).into_iter().min().map(|meaning| meaning.field)
-    }
-
-    #[test]
-    fn the_table_is_sorted_has_no_header_twice_and_names_its_sources() {
-        let lines = HEADERS_CSV.lines().filter(|line| !line.starts_with('#')).count();
-        assert_eq!(
-            known_headers().len(),
-            lines - 1,
-            "every line is read: its field is known and its rank a number"
-        );
-        let order = |known: &KnownHeader| (known.field, known.rank, fold(&known.header));
-        for pair in known_headers().windows(2) {
-            assert!(order(&pair[0]) < order(&pair[1]), "{} comes after {}", pair[0].header, pair[1].header);
-        }
-        assert!(known_headers().iter().all(|known| (1..=3).contains(&known.rank) && !known.from.is_empty()));
-        let both = |fields: &[Field]| {
-            matches!(fields, [Field::FullName, Field::FirstName] | [Field::FullName, Field::LastName])
-        };
-        for (key, meanings) in BY_KEY.iter() {
-            let fields: Vec<Field> = meanings.iter().map(|meaning| meaning.field).collect();
-            assert!(fields.len() == 1 || both(&fields), "{key}: {fields:?}");
-        }
-    }
-
-    #[test]
-    fn a_header_is_known_in_any_spelling_with_a_record_before_it_or_a_remark_behind_it() {
-        let cases = [
-            ("E-MAIL 3 - value", Field::Email),
-            ("Lead: Email", Field::Email),
-            ("Leads_First Name", Field::FirstName),
-            ("customerPhone", Field::Phone),
-            ("Email (required)", Field::Email),
-            ("Contact state (home)", Field::State),
-            ("Country of residence", Field::Country),
-            ("Residence country", Field::Country),
-            ("PRENOM", Field::FirstName),
-            ("Email *", Field::Email),
-            ("E-mail 2 - Type", Field::Keep),
-            ("Physical address: State", Field::State),
-            ("Shipping State/Province", Field::State),
-            ("Phone - Office", Field::Phone),
-            ("postal_country", Field::Country),
-        ];
-        for (header, expected) in cases {
-            assert_eq!(field(header), Some(expected), "{header}");
-        }
-    }
-
-    #[test]
-    fn other_headers_are_not_known() {
-        let others = [
-            "",
-            "1",
-            "address",
-            "city",
-            "county",
-            "zip",
-            "Fax",
-            "Company ID",
-            "Email Opt Out",
-            "State Tax",
-            "Row",
-            "Reason",
-            "Notes:",
-            "Job Title",
-            "Latitude",
-            "Converted",
-            "Financial Status",
-            "Phone Country Code",
-            "IP Country",
-            "Leadership email 2 of 3",
-            "Connected On",
-            "Email Domain",
-            "Lead",
-            "Contact ID",
-            "Work",
-            "Home Address",
-            "Primary Name",
-            "Home Fax",
-            "Office",
-        ];
-        for header in others {
-            assert_eq!(field(header), None, "{header}");
-        }
-    }
-
-    #[test]
-    fn a_precise_header_ranks_before_a_vague_one_and_a_number_ranks_later() {
-        let before = [("Email", "E-mail 1 - Value"), ("Email 1", "Email 2"), ("Email 2", "Work Email")];
-        for (first, second) in before {
-            assert!(rank(first, Field::Email) < rank(second, Field::Email), "{first}, {second}");
-        }
-        assert!(rank("contact_name", Field::FullName) < rank("name", Field::FullName));
-        assert!(rank("State", Field::State) < rank("Contact State", Field::State));
-        assert!(rank("Physical State", Field::State) < rank("Shipping State", Field::State));
-        assert_eq!(rank("Email", Field::State), u32::MAX);
-    }
-}
+mod tests;

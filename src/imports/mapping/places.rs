@@ -3,46 +3,33 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// What a header says about the kind of a place. What is left says whose place it is. A word comes before its parts.
-const KINDS: [&str; 22] = [
-    "departement",
-    "bundesstaat",
-    "bundesland",
-    "territory",
-    "province",
-    "provincia",
-    "abbreviation",
-    "country",
-    "region",
-    "county",
-    "kanton",
-    "estado",
-    "nation",
-    "state",
-    "only",
-    "text",
-    "code",
-    "name",
-    "pais",
-    "pays",
-    "land",
-    "etat",
-];
+use super::vocabulary::{Role, Word, words_of};
 
-/// Words that say nothing here.
-const SMALL_WORDS: [&str; 14] =
-    ["us", "cc", "st", "id", "or", "of", "dep", "de", "del", "o", "u", "oder", "iso", "the"];
+/// The roles of words that say the kind of a place. What is left says whose place it is.
+const ROLES: [Role; 4] = [Role::State, Role::Country, Role::Detail, Role::Link];
+
+/// The fewest letters of a word that is removed from inside another: `MailingStateCode`.
+const INNER_WORD: usize = 4;
+
+/// Short words that say nothing here.
+const SMALL_WORDS: [&str; 4] = ["cc", "dep", "id", "st"];
 
 /// Returns whose place a header of a state or a country is about, for example `billing` for both "Billing Province" and
 /// "billing_country".
 pub fn owner_of_place(header: &str) -> String {
-    let words = words(header);
-    let rest = words.into_iter().map(|word| KINDS.iter().fold(word, |word, kind| word.replace(kind, "")));
-    rest.filter(|word| !SMALL_WORDS.contains(&word.as_str())).collect()
+    // A word comes before its parts: "bundesland" before "land".
+    let mut inner: Vec<&Word> = words_of(&ROLES).filter(|word| word.text.len() >= INNER_WORD).collect();
+    inner.sort_by_key(|word| std::cmp::Reverse(word.text.len()));
+    let is_small =
+        |word: &str| SMALL_WORDS.contains(&word) || words_of(&ROLES).any(|known| known.text == word);
+    let rest = words(header)
+        .into_iter()
+        .map(|word| inner.iter().fold(word, |word, one| word.replace(&one.text, "")));
+    rest.filter(|word| !is_small(word)).collect()
 }
 
 /// Splits a header at spaces, punctuation and inner capitals, and folds its words.
-fn words(header: &str) -> Vec<String> {
+pub(super) fn words(header: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_small = false;
     for c in header.nfd().filter(|c| !is_combining_mark(*c)) {
@@ -81,6 +68,12 @@ mod tests {
             ("state_id/code", "country_id/name"),
             ("Person - State/county of Postal address", "Person - Country of Postal address"),
             ("Otra provincia o estado", "Otra país o región"),
+            ("Adresse (Bundesland / Provinz)", "Adresse (Land)"),
+            ("Dirección 1: Estado o provincia", "Dirección 1: País o región"),
+            ("Código de estado (facturación)", "Código de país (facturación)"),
+            ("Rechnungsbundesland", "Rechnungsland"),
+            ("État/Province de facturation", "Pays de facturation"),
+            ("Persona - Estado/condado de Dirección postal", "Persona - País de Dirección postal"),
         ];
         for (state, country) in pairs {
             assert_eq!(owner_of_place(state), owner_of_place(country), "{state}, {country}");

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::values::begins_formula;
 
+mod languages;
 mod products;
 
 fn strings(texts: &[&str]) -> Vec<String> {
