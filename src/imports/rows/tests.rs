@@ -4,6 +4,7 @@ use super::*;
 use crate::imports::file::RowFault;
 use crate::leads::domain::Owner;
 
+mod countries;
 mod names;
 
 fn strings(texts: &[&str]) -> Vec<String> {
