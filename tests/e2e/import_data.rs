@@ -12,9 +12,7 @@ pub fn all() -> Vec<Case> {
     cases![
         web: a_cell_that_no_field_takes_never_costs_the_contact,
             leads_from_other_countries_are_not_sold_as_us_leads,
-            columns_without_a_field_are_kept_and_the_preview_says_so,
             status_words_are_mapped_on_the_page_and_the_mapping_is_offered_again,
-            a_file_without_a_header_is_imported_as_data,
             a_workbook_is_imported_as_its_first_sheet,
             an_owner_is_an_agent_or_a_custom_field;
         api: known_emails_are_skipped_filled_or_updated,
@@ -68,7 +66,7 @@ async fn finish(agent: &Client, address: &str, end: &str) -> Response {
 }
 
 /// The only lead that a search finds, with its custom fields.
-async fn found(agent: &Client, words: &str) -> Value {
+pub async fn found(agent: &Client, words: &str) -> Value {
     let page: Value = agent.get(&format!("/api/leads?q={words}")).send().await.expect(200).json();
     let items = page["items"].as_array().unwrap();
     assert_eq!(items.len(), 1, "{words}: {page}");
@@ -124,34 +122,6 @@ async fn leads_from_other_countries_are_not_sold_as_us_leads(environment: TestEn
     assert_eq!(names, ["May Ito"], "{leads}");
 }
 
-async fn columns_without_a_field_are_kept_and_the_preview_says_so(environment: TestEnvironment) {
-    let agent = Workspace::open(&environment).await.agent().await;
-    let file =
-        "Name,Email,Industry,Employees,version\nIda Moss,ida@example.com,Roofing,12,7\nNobody,none,,,\n";
-    let address = upload(&agent, "file.csv", file.as_bytes()).await;
-    let page = agent.get(&address).send().await.expect(200);
-    for shown in [
-        "5 columns: 2 mapped, 3 kept as custom fields",
-        "1 of 2 rows would be rejected",
-        "Ida Moss, ida@example.com",
-        "3 custom fields",
-        "Rejected.",
-    ] {
-        assert!(page.text().contains(shown), "{shown}: {}", page.text());
-    }
-    let mut form = proposed(page.text());
-    form[3].1 = "ignore".to_owned();
-    let looked = [&form[..], &[("look".to_owned(), "yes".to_owned())]].concat();
-    let again = agent.post(&address).form(&looked).send().await.expect(200);
-    assert!(again.text().contains("2 kept as custom fields, 1 ignored"), "{}", again.text());
-    agent.post(&address).form(&form).send().await.expect(303);
-    finish(&agent, &address, "Done.").await;
-    let ida = found(&agent, "ida").await;
-    assert_eq!(ida["fields"]["Industry"], "Roofing");
-    assert!(ida["fields"].get("Employees").is_none());
-    assert_eq!((&ida["version"], ida["fields"].as_object().unwrap().len()), (&json!(1), 2), "{ida}");
-}
-
 async fn status_words_are_mapped_on_the_page_and_the_mapping_is_offered_again(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (agent, other) = (workspace.agent().await, workspace.agent().await);
@@ -171,20 +141,6 @@ async fn status_words_are_mapped_on_the_page_and_the_mapping_is_offered_again(en
     let page = other.get(&address).send().await.expect(200);
     assert!(page.text().contains("saved them"), "{}", page.text());
     assert!(page.text().contains("Qualified"), "the value is mapped: {}", page.text());
-}
-
-async fn a_file_without_a_header_is_imported_as_data(environment: TestEnvironment) {
-    let agent = Workspace::open(&environment).await.agent().await;
-    let file = b"Ida Moss,ida@example.com,OH\nUli Berg,uli@example.com,TX\n";
-    let address = upload(&agent, "file.csv", file).await;
-    let page = agent.get(&address).send().await.expect(200);
-    assert!(page.text().contains("name=\"no_header\" value=\"yes\" checked"), "{}", page.text());
-    let form =
-        [("no_header", "yes"), ("column.0", "full-name"), ("column.1", "email"), ("column.2", "state")];
-    agent.post(&address).form(&form).send().await.expect(303);
-    let page = finish(&agent, &address, "Done.").await;
-    assert!(page.text().contains("<dt>Created</dt><dd>2</dd>"), "{}", page.text());
-    assert_eq!(found(&agent, "ida").await["state"], "OH");
 }
 
 async fn a_workbook_is_imported_as_its_first_sheet(environment: TestEnvironment) {

@@ -30,6 +30,7 @@ mod error_pages;
 mod faults;
 mod harness;
 mod import_data;
+mod import_preview;
 mod imports;
 mod inventory;
 mod inventory_api;
@@ -123,6 +124,7 @@ modules![
     faults,
     harness,
     import_data,
+    import_preview,
     imports,
     inventory,
     inventory_api,

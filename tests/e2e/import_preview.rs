@@ -1,0 +1,92 @@
+//! The preview of an import: it proposes what columns and texts mean, shows and judges what the rows would become, and
+//! keeps what a person chose.
+
+use serde_json::json;
+
+use crate::import_data::found;
+use crate::imports::{chosen, finish, leads, row_counts, send};
+use crate::support::workspace::Workspace;
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        web: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
+            columns_without_a_field_are_kept_and_the_preview_says_so,
+            a_file_without_a_header_is_imported_as_data
+    ]
+}
+
+async fn columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let file = b"who,where,reach\nAnn Lee,Ohio,ann@example.com\n";
+    let import = send(&agent, file).await;
+    let preview = agent.get(&import).send().await.expect(200);
+    for shown in ["UTF-8, separated by commas", "Ann Lee", "Ohio", "Import 1 row"] {
+        assert!(preview.text().contains(shown), "{shown}: {}", preview.text());
+    }
+    let form = [("column.0", "full-name"), ("column.1", "state"), ("column.2", "ignore")];
+    let refused = agent.post(&import).form(&form).send().await.expect(422);
+    assert!(refused.text().contains("No column is matched with “Email”"), "{}", refused.text());
+    let kept: Vec<String> = chosen(refused.text()).into_iter().map(|(_, slug)| slug).collect();
+    assert_eq!(kept, ["full-name", "state", "ignore"]);
+    for bad in
+        [&[("column.0", "full-name")][..], &[("column.0", "<b>"), ("column.1", "x"), ("column.2", "y")]]
+    {
+        agent.post(&import).form(bad).send().await.expect(422);
+    }
+    agent.post(&format!("{import}/step")).send().await.expect(422);
+    assert_eq!(leads(&agent).await.len(), 0);
+
+    let form = [("column.0", "full-name"), ("column.1", "state"), ("column.2", "email")];
+    agent.post(&import).form(&form).send().await.expect(303);
+    // A second press is accepted as well.
+    agent.post(&import).form(&form).send().await.expect(303);
+    assert_eq!(row_counts(finish(&agent, &import).await.text()), [1, 0, 0]);
+    assert_eq!(leads(&agent).await[0]["state"], "OH");
+    // A step after the end does nothing.
+    agent.post(&format!("{import}/step")).send().await.expect(303);
+    assert_eq!(row_counts(finish(&agent, &import).await.text()), [1, 0, 0]);
+}
+
+async fn columns_without_a_field_are_kept_and_the_preview_says_so(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let file =
+        "Name,Email,Industry,Employees,version\nIda Moss,ida@example.com,Roofing,12,7\nNobody,none,,,\n";
+    let address = send(&agent, file.as_bytes()).await;
+    let page = agent.get(&address).send().await.expect(200);
+    for shown in [
+        "5 columns: 2 mapped, 3 kept as custom fields",
+        "1 of 2 rows would be rejected",
+        "Ida Moss, ida@example.com",
+        "3 custom fields",
+        "Rejected.",
+    ] {
+        assert!(page.text().contains(shown), "{shown}: {}", page.text());
+    }
+    let mut form = chosen(page.text());
+    form[3].1 = "ignore".to_owned();
+    let looked = [&form[..], &[("look".to_owned(), "yes".to_owned())]].concat();
+    let again = agent.post(&address).form(&looked).send().await.expect(200);
+    assert!(again.text().contains("2 kept as custom fields, 1 ignored"), "{}", again.text());
+    agent.post(&address).form(&form).send().await.expect(303);
+    finish(&agent, &address).await;
+    let ida = found(&agent, "ida").await;
+    assert_eq!(ida["fields"]["Industry"], "Roofing");
+    assert!(ida["fields"].get("Employees").is_none());
+    assert_eq!((&ida["version"], ida["fields"].as_object().unwrap().len()), (&json!(1), 2), "{ida}");
+}
+
+async fn a_file_without_a_header_is_imported_as_data(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let file = b"Ida Moss,ida@example.com,OH\nUli Berg,uli@example.com,TX\n";
+    let address = send(&agent, file).await;
+    let page = agent.get(&address).send().await.expect(200);
+    assert!(page.text().contains("name=\"no_header\" value=\"yes\" checked"), "{}", page.text());
+    let form =
+        [("no_header", "yes"), ("column.0", "full-name"), ("column.1", "email"), ("column.2", "state")];
+    agent.post(&address).form(&form).send().await.expect(303);
+    let page = finish(&agent, &address).await;
+    assert!(page.text().contains("<dt>Created</dt><dd>2</dd>"), "{}", page.text());
+    assert_eq!(found(&agent, "ida").await["state"], "OH");
+}
