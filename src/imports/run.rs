@@ -346,6 +346,6 @@ impl StepRunner<'_> {
 }
 
 /// Returns the notes of a row that can be read.
-fn notes_of(row: &Row, warnings: Vec<String>) -> Vec<String> {
+pub(super) fn notes_of(row: &Row, warnings: Vec<String>) -> Vec<String> {
     row.warning.iter().map(ToString::to_string).chain(warnings).collect()
 }

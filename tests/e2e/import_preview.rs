@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::import_data::found;
 use crate::imports::{chosen, finish, leads, row_counts, send};
+use crate::support::http::Client;
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
 
@@ -13,8 +14,13 @@ pub fn all() -> Vec<Case> {
     cases![
         web: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
             columns_without_a_field_are_kept_and_the_preview_says_so,
+            doubtful_quotation_marks_are_shown_before_the_import,
             a_file_without_a_header_is_imported_as_data
     ]
+}
+
+async fn page_of(agent: &Client, import: &str) -> String {
+    agent.get(import).send().await.expect(200).text().to_owned()
 }
 
 async fn columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices(environment: TestEnvironment) {
@@ -75,6 +81,24 @@ async fn columns_without_a_field_are_kept_and_the_preview_says_so(environment: T
     assert_eq!(ida["fields"]["Industry"], "Roofing");
     assert!(ida["fields"].get("Employees").is_none());
     assert_eq!((&ida["version"], ida["fields"].as_object().unwrap().len()), (&json!(1), 2), "{ida}");
+}
+
+async fn doubtful_quotation_marks_are_shown_before_the_import(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let rows: String = (0..12).map(|n| format!("Person {n},person{n}@example.com,fine\n")).collect();
+    let late = "Uli Berg,uli@example.com,\"says \"\"no\"\" and \"maybe\" twice\"\n";
+    let file = format!(
+        "Name,Email,Note\nIda Moss,ida@example.com,\"a 5\" pipe\"\n{rows}{late}Noa Katz,noa@example.com,ok\n"
+    );
+    let import = send(&agent, file.as_bytes()).await;
+    let page = page_of(&agent, &import).await;
+    assert!(page.contains("2 of 15 rows may have wrong quotation marks"), "{page}");
+    for shown in ["Row 2: A quotation mark inside a quoted cell isn&#39;t doubled (line 2)", "Row 15: "] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let in_row = "<small>A quotation mark inside a quoted cell isn&#39;t doubled (line 2)";
+    assert!(page.contains(in_row), "the row says it as well: {page}");
+    assert!(!page.contains("have a value that doesn&#39;t fit"), "{page}");
 }
 
 async fn a_file_without_a_header_is_imported_as_data(environment: TestEnvironment) {

@@ -10,6 +10,7 @@ use crate::imports::domain::{Import, ImportId, Start};
 use crate::imports::file::{Head, Limits, Row};
 use crate::imports::mapping::{Field, Mapping, ValueToMap};
 use crate::imports::rows::lead_of;
+use crate::imports::run::notes_of;
 use crate::imports::{ImportError, Imports};
 use crate::leads::domain::{NewLead, Status};
 use crate::leads::import::KnownEmails;
@@ -113,6 +114,8 @@ const PREVIEW_ROWS: usize = 10;
 const JUDGED_ROWS: usize = 1_000;
 /// The number of different reasons that it lists.
 const MOST_REASONS: usize = 5;
+/// The number of rows with doubtful quotation marks that it lists.
+const MOST_UNCERTAIN: usize = 5;
 /// The number of characters of a cell in the preview.
 const PREVIEW_CHARS: usize = 80;
 
@@ -160,11 +163,17 @@ struct RowView {
 }
 
 /// What the first rows would become.
+#[derive(Default)]
 struct Judgment {
     judged: String,
     whole: bool,
     rejected: usize,
+    /// The number of rows with a value that is kept as a custom field.
     warned: usize,
+    /// The number of rows that can be read, but may have wrong quotation marks.
+    uncertain: usize,
+    /// The first of these rows.
+    uncertain_rows: Vec<String>,
     /// The most frequent reasons with the numbers of their rows.
     reasons: Vec<(String, usize)>,
 }
@@ -240,7 +249,7 @@ fn row_view(row: &Row, mapping: &Mapping) -> RowView {
     let missing = width.saturating_sub(row.fields.len());
     let cells = row.fields.iter().take(width).map(|field| Shortened::of(field));
     let (becomes, notes) = match lead_of(row, mapping) {
-        Ok(parsed) => (Ok(described(&parsed.lead)), parsed.warnings),
+        Ok(parsed) => (Ok(described(&parsed.lead)), notes_of(row, parsed.warnings)),
         Err(reason) => (Err(reason), Vec::new()),
     };
     let cells = cells.chain(std::iter::repeat_n(Shortened::default(), missing)).collect();
@@ -263,22 +272,38 @@ fn described(lead: &NewLead) -> Shortened {
 }
 
 fn judge(rows: &[Row], mapping: &Mapping, import: &Import) -> Judgment {
-    let (mut warned, mut reasons) = (0, Vec::<(String, usize)>::new());
+    let mut judgment = Judgment::default();
     for row in rows {
         match lead_of(row, mapping) {
-            Ok(parsed) => warned += usize::from(!parsed.warnings.is_empty()),
-            Err(reason) => match reasons.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, count)) => *count += 1,
-                None => reasons.push((reason, 1)),
-            },
+            Ok(parsed) => judgment.accept(row, &parsed.warnings),
+            Err(reason) => judgment.reject(reason),
         }
     }
-    let rejected = reasons.iter().map(|(_, count)| count).sum();
-    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    reasons.truncate(MOST_REASONS);
+    judgment.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    judgment.reasons.truncate(MOST_REASONS);
     let judged = rows.len() as u64;
     let whole = !import.is_estimated() && judged >= import.all_rows();
-    Judgment { judged: grouped(judged), whole, rejected, warned, reasons }
+    Judgment { judged: grouped(judged), whole, ..judgment }
+}
+
+impl Judgment {
+    fn accept(&mut self, row: &Row, warnings: &[String]) {
+        self.warned += usize::from(!warnings.is_empty());
+        if let Some(warning) = &row.warning {
+            self.uncertain += 1;
+            if self.uncertain_rows.len() < MOST_UNCERTAIN {
+                self.uncertain_rows.push(format!("Row {}: {warning}", row.number));
+            }
+        }
+    }
+
+    fn reject(&mut self, reason: String) {
+        self.rejected += 1;
+        match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.reasons.push((reason, 1)),
+        }
+    }
 }
 
 fn rows_text(import: &Import) -> String {
