@@ -15,7 +15,8 @@ pub fn all() -> Vec<Case> {
         web: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
             columns_without_a_field_are_kept_and_the_preview_says_so,
             doubtful_quotation_marks_are_shown_before_the_import,
-            a_file_without_a_header_is_imported_as_data
+            a_file_without_a_header_is_imported_as_data,
+            a_mapping_of_a_file_without_a_header_is_not_saved
     ]
 }
 
@@ -66,7 +67,7 @@ async fn columns_without_a_field_are_kept_and_the_preview_says_so(environment: T
         "1 of 2 rows would be rejected",
         "Ida Moss, ida@example.com",
         "3 custom fields",
-        "Rejected.",
+        "Rejected."
     ] {
         assert!(page.text().contains(shown), "{shown}: {}", page.text());
     }
@@ -113,4 +114,25 @@ async fn a_file_without_a_header_is_imported_as_data(environment: TestEnvironmen
     let page = finish(&agent, &address).await;
     assert!(page.text().contains("<dt>Created</dt><dd>2</dd>"), "{}", page.text());
     assert_eq!(found(&agent, "ida").await["state"], "OH");
+}
+
+async fn a_mapping_of_a_file_without_a_header_is_not_saved(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let import = send(&agent, b"Ida Moss,ida@example.com,OH\nUli Berg,uli@example.com,TX\n").await;
+    let page = page_of(&agent, &import).await;
+    assert!(!page.contains("Remember these choices"), "{page}");
+    let form = [
+        ("no_header", "yes"),
+        ("save", "yes"),
+        ("column.0", "full-name"),
+        ("column.1", "email"),
+        ("column.2", "state"),
+    ];
+    agent.post(&import).form(&form).send().await.expect(303);
+    finish(&agent, &import).await;
+    // Another file with three columns in another order.
+    let import = send(&agent, b"noa@example.com,Noa Katz,555-0100\nivo@example.com,Ivo Roe,555-0101\n").await;
+    let page = page_of(&agent, &import).await;
+    assert!(!page.contains("saved them"), "{page}");
+    assert_eq!(chosen(&page).into_iter().map(|(_, slug)| slug).collect::<Vec<_>>(), ["keep", "keep", "keep"]);
 }

@@ -45,7 +45,8 @@ pub(super) async fn preview(
     let head = import.head.as_ref().ok_or(ImportError::NotStarted)?;
     let no_header = chosen.start.as_ref().map_or(!head.headers_likely, |start| start.no_header);
     let head = if no_header { head.without_header() } else { head.clone() };
-    let saved = imports.saved_mapping(&head.headers).await?;
+    // The names of the columns of a file without a header say nothing about it.
+    let saved = if no_header { None } else { imports.saved_mapping(&head.headers).await? };
     let limits = Limits { rows: JUDGED_ROWS, bytes: usize::MAX };
     let rows = imports.read_rows(import, &head, limits).await?;
     let saved_by = saved.as_ref().map(|saved| saved.saved_by.to_string());
@@ -77,9 +78,8 @@ async fn start(
     }
     match imports.start(&import, &start, &AuditActor::from(&who)).await {
         Ok(started) => {
-            if let (true, Some(head), Some(mapping)) =
-                (form.get("save").is_some(), &started.head, &started.mapping)
-            {
+            let is_saved = form.get("save").is_some() && !start.no_header;
+            if let (true, Some(head), Some(mapping)) = (is_saved, &started.head, &started.mapping) {
                 imports.save_mapping(&head.headers, mapping, &who.actor()).await?;
             }
             Ok(see_other(&context, &address_of(&import), fragment))
