@@ -13,5 +13,6 @@ pub mod pages;
 pub mod problems;
 pub mod search;
 pub mod services;
+pub mod shortened;
 pub mod values;
 pub mod writes;

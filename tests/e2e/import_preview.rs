@@ -15,6 +15,7 @@ pub fn all() -> Vec<Case> {
         web: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
             columns_without_a_field_are_kept_and_the_preview_says_so,
             doubtful_quotation_marks_are_shown_before_the_import,
+            only_a_cell_that_is_cut_has_a_title,
             a_file_without_a_header_is_imported_as_data,
             a_mapping_of_a_file_without_a_header_is_not_saved
     ]
@@ -100,6 +101,18 @@ async fn doubtful_quotation_marks_are_shown_before_the_import(environment: TestE
     let in_row = "<small>A quotation mark inside a quoted cell isn&#39;t doubled (line 2)";
     assert!(page.contains(in_row), "the row says it as well: {page}");
     assert!(!page.contains("have a value that doesn&#39;t fit"), "{page}");
+}
+
+async fn only_a_cell_that_is_cut_has_a_title(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let (long, longer) = ("x".repeat(81), "y".repeat(9_000));
+    let file = format!("Name,Email,Note,Text\nIda Moss,ida@example.com,{long},{longer}\n");
+    let import = send(&agent, file.as_bytes()).await;
+    let page = page_of(&agent, &import).await;
+    let table = page.split("<table class=\"preview\">").nth(1).unwrap().split("</table>").next().unwrap();
+    assert!(!table.contains("title=\"Ida Moss\"") && !table.contains("title=\"Email\""), "{table}");
+    assert!(table.contains(&format!("<td title=\"{long}\">{}…</td>", "x".repeat(80))), "{table}");
+    assert!(!table.contains(&"y".repeat(2_001)), "a cell as long as the file is not on the page");
 }
 
 async fn a_file_without_a_header_is_imported_as_data(environment: TestEnvironment) {

@@ -17,6 +17,7 @@ use crate::leads::import::KnownEmails;
 use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
 use crate::shared::numbers::grouped;
+use crate::shared::shortened::Shortened;
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path};
 use crate::web::pages::PageContext;
@@ -118,6 +119,8 @@ const MOST_REASONS: usize = 5;
 const MOST_UNCERTAIN: usize = 5;
 /// The number of characters of a cell in the preview.
 const PREVIEW_CHARS: usize = 80;
+/// The most characters of a cell that the page has at all.
+const MOST_CHARS: usize = 2_000;
 
 /// A file with the meaning of its columns and its first rows.
 struct Preview<'a> {
@@ -160,6 +163,13 @@ struct RowView {
     cells: Vec<Shortened>,
     becomes: Result<Shortened, String>,
     notes: Vec<String>,
+}
+
+impl RowView {
+    /// Returns the whole description of the lead, if only its beginning is shown.
+    fn whole(&self) -> Option<&String> {
+        self.becomes.as_ref().ok().and_then(|lead| lead.whole.as_ref())
+    }
 }
 
 /// What the first rows would become.
@@ -207,8 +217,8 @@ impl ImportPreview {
         let chosen = |at: usize| start.slugs.get(at).and_then(|slug| Field::parse(slug));
         let columns = mapping.columns().iter().enumerate().map(|(at, column)| ColumnView {
             header: match column.header() {
-                "" => Shortened::of(column.title()),
-                header => Shortened::of(header),
+                "" => shortened(column.title()),
+                header => shortened(header),
             },
             meaning: chosen(at).unwrap_or(column.field()).slug(),
         });
@@ -247,7 +257,7 @@ impl ImportPreview {
 fn row_view(row: &Row, mapping: &Mapping) -> RowView {
     let width = mapping.columns().len();
     let missing = width.saturating_sub(row.fields.len());
-    let cells = row.fields.iter().take(width).map(|field| Shortened::of(field));
+    let cells = row.fields.iter().take(width).map(|field| shortened(field));
     let (becomes, notes) = match lead_of(row, mapping) {
         Ok(parsed) => (Ok(described(&parsed.lead)), notes_of(row, parsed.warnings)),
         Err(reason) => (Err(reason), Vec::new()),
@@ -268,7 +278,7 @@ fn described(lead: &NewLead) -> Shortened {
         1 => parts.push("1 custom field".to_owned()),
         count => parts.push(format!("{count} custom fields")),
     }
-    Shortened::of(&parts.join(", "))
+    shortened(&parts.join(", "))
 }
 
 fn judge(rows: &[Row], mapping: &Mapping, import: &Import) -> Judgment {
@@ -312,33 +322,8 @@ fn rows_text(import: &Import) -> String {
     format!("{about}{} {}", grouped(rows), if rows == 1 { "row" } else { "rows" })
 }
 
-/// A text of the file, which may be too long for the preview.
-#[derive(Debug, Clone, Default)]
-struct Shortened {
-    /// The beginning of the text.
-    short: String,
-    /// The whole text, as a title.
-    whole: String,
-}
-
-impl Shortened {
-    fn of(text: &str) -> Self {
-        let mut short: String = text.chars().take(PREVIEW_CHARS).collect();
-        if short.len() < text.len() {
-            short.push('…');
-        }
-        Self { short, whole: text.to_owned() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_cells_are_shortened_between_characters() {
-        let shortened = |text: &str| Shortened::of(text).short;
-        assert_eq!(shortened("é"), "é");
-        assert_eq!(shortened(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
-    }
+/// Shortens a text of the file to its place in the preview. A cell can be as long as the file.
+fn shortened(text: &str) -> Shortened {
+    let end = text.char_indices().nth(MOST_CHARS).map_or(text.len(), |(at, _)| at);
+    Shortened::of(text.get(..end).unwrap_or_default(), PREVIEW_CHARS)
 }

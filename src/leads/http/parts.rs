@@ -15,6 +15,7 @@ use crate::leads::domain::{
 };
 use crate::leads::texts::{optional_text, text_of};
 use crate::shared::forms::RawForm;
+use crate::shared::shortened::Shortened;
 use crate::store::idempotency::Idempotency;
 use crate::web::pages::{DisplayTime, PageContext};
 use crate::web::problem::Problem;
@@ -255,20 +256,13 @@ impl ChangeView {
     }
 
     fn between(label: String, old: String, new: String) -> Self {
-        let ((old, whole_old), (new, whole_new)) = (shortened(old), shortened(new));
-        Self { label, old, new, whole_old, whole_new }
+        let (old, new) = (Shortened::of(old, SHOWN), Shortened::of(new, SHOWN));
+        Self { label, old: old.short, new: new.short, whole_old: old.whole, whole_new: new.whole }
     }
 }
 
-/// Shortens a long text of the history to what a person reads there. Also returns the whole text, if it is longer.
-fn shortened(text: String) -> (String, Option<String>) {
-    const SHOWN: usize = 200;
-    let end = text.char_indices().nth(SHOWN);
-    match end {
-        Some((at, _)) => (format!("{}…", &text[..at]), Some(text)),
-        None => (text, None),
-    }
-}
+/// The number of characters of a value in the history.
+const SHOWN: usize = 200;
 
 /// A history entry, as pages show it.
 #[derive(Debug, Clone)]
