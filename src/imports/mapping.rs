@@ -15,10 +15,11 @@ pub use column::Column;
 pub use error::MappingError;
 pub use field::Field;
 pub use headers::{HEADERS_CSV, KnownHeader, is_known_header, known_headers};
+pub use listed::ValueToMap;
 pub use rejected::rejected_csv;
 pub use states::{find_state, is_other_country};
 pub use stored::StoredMapping;
-pub use summary::{Summary, ValueToMap};
+pub use summary::Summary;
 pub use value::ValueMapping;
 pub use vocabulary::{HEADER_WORDS_CSV, HeaderWord, Role, header_words};
 pub use words::{find_score, find_status};
@@ -27,6 +28,7 @@ mod column;
 mod error;
 mod field;
 mod headers;
+mod listed;
 mod places;
 mod rejected;
 mod states;
@@ -39,9 +41,6 @@ mod titles;
 mod value;
 mod vocabulary;
 mod words;
-
-/// The most texts of a status column that [`Mapping::values_to_map`] lists.
-const MOST_VALUES: usize = 20;
 
 /// Returns the field that a person names: by its slug, its label, or its name in JSON, in any spelling.
 ///
@@ -188,22 +187,15 @@ impl Mapping {
         Summary::of(self.columns.iter().map(Column::field))
     }
 
-    /// Returns the texts of the status columns that are not understood, the most frequent first, with the values that
-    /// they were mapped to.
+    /// Returns the texts whose meaning a person can choose, by field: statuses and sources, and the states and scores that
+    /// are not understood. Texts that were mapped but are not in these rows come last.
     pub fn values_to_map<'a>(&self, rows: impl IntoIterator<Item = &'a Row>) -> Vec<ValueToMap> {
-        let columns: Vec<usize> = self.columns_of(Field::Status).map(|(at, _)| at).collect();
-        let cells = |row: &'a Row| {
-            let cells = columns.iter().filter_map(|at| row.fields.get(*at)).map(|cell| text::clean(cell));
-            cells.filter(|text| !text::is_blank(text)).collect::<Vec<_>>()
+        let rows: Vec<&Row> = rows.into_iter().collect();
+        let listed = |field: Field| {
+            let columns: Vec<(usize, &Column)> = self.columns_of(field).collect();
+            listed::values_to_map(field, &columns, &self.values, &rows)
         };
-        let rows = rows.into_iter().filter(|row| row.fault.is_none()).map(cells);
-        let unclear = rows.filter(|cells| cells.iter().all(|text| find_status(text).is_err()));
-        let mut texts = summary::counted(unclear.flatten());
-        texts.truncate(MOST_VALUES);
-        for found in &mut texts {
-            found.value = self.value_of(Field::Status, &found.text).map(str::to_owned);
-        }
-        texts
+        Field::WITH_VALUES.into_iter().flat_map(listed).collect()
     }
 
     /// Returns a name for a custom field that no column of the file has.

@@ -12,7 +12,6 @@ pub fn all() -> Vec<Case> {
     cases![
         web: a_cell_that_no_field_takes_never_costs_the_contact,
             leads_from_other_countries_are_not_sold_as_us_leads,
-            status_words_are_mapped_on_the_page_and_the_mapping_is_offered_again,
             a_workbook_is_imported_as_its_first_sheet,
             an_owner_is_an_agent_or_a_custom_field;
         api: known_emails_are_skipped_filled_or_updated,
@@ -120,27 +119,6 @@ async fn leads_from_other_countries_are_not_sold_as_us_leads(environment: TestEn
         .json();
     let names: Vec<&Value> = leads["items"].as_array().unwrap().iter().map(|lead| &lead["name"]).collect();
     assert_eq!(names, ["May Ito"], "{leads}");
-}
-
-async fn status_words_are_mapped_on_the_page_and_the_mapping_is_offered_again(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let (agent, other) = (workspace.agent().await, workspace.agent().await);
-    let file = |email: &str| format!("Name,Email,Status,Dept\nIda Moss,{email},Working,East\n").into_bytes();
-    let address = upload(&agent, "file.csv", &file("ida@example.com")).await;
-    let page = agent.get(&address).send().await.expect(200);
-    assert!(page.text().contains("Unknown statuses") && page.text().contains("Working"));
-    let mut form = proposed(page.text());
-    let value = form.iter_mut().find(|(name, _)| name == "value.0").unwrap();
-    value.1 = "QUALIFIED".to_owned();
-    form.push(("text.0".to_owned(), "Working".to_owned()));
-    form.push(("save".to_owned(), "yes".to_owned()));
-    agent.post(&address).form(&form).send().await.expect(303);
-    finish(&agent, &address, "Done.").await;
-    assert_eq!(found(&agent, "ida").await["status"], "QUALIFIED");
-    let address = upload(&other, "next.csv", &file("ivo@example.com")).await;
-    let page = other.get(&address).send().await.expect(200);
-    assert!(page.text().contains("saved them"), "{}", page.text());
-    assert!(page.text().contains("Qualified"), "the value is mapped: {}", page.text());
 }
 
 async fn a_workbook_is_imported_as_its_first_sheet(environment: TestEnvironment) {

@@ -14,11 +14,40 @@ pub fn all() -> Vec<Case> {
     cases![
         web: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
             columns_without_a_field_are_kept_and_the_preview_says_so,
+            texts_are_mapped_on_the_page_and_the_mapping_is_offered_again,
+            a_wrong_value_is_refused_and_stays_on_the_page,
+            a_status_that_is_understood_can_mean_another,
             doubtful_quotation_marks_are_shown_before_the_import,
             only_a_cell_that_is_cut_has_a_title,
             a_file_without_a_header_is_imported_as_data,
             a_mapping_of_a_file_without_a_header_is_not_saved
     ]
+}
+
+/// The fields of a page's form: its selects, and the names and values of its inputs for texts.
+fn fields(page: &str) -> Vec<(String, String)> {
+    let attribute = |tag: &str, name: &str| {
+        let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+        rest.split('"').next().map(str::to_owned)
+    };
+    let tags = page.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap());
+    let named = tags.filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value")?)));
+    let is_of_text =
+        |name: &String| ["field.", "text.", "value."].iter().any(|start| name.starts_with(start));
+    let inputs = named.filter(|(name, _)| is_of_text(name));
+    chosen(page).into_iter().chain(inputs).collect()
+}
+
+/// The form with another value for a text.
+fn with(form: &[(String, String)], text: &str, value: &str) -> Vec<(String, String)> {
+    let of_text = |(name, sent): &&(String, String)| name.starts_with("text.") && sent == text;
+    let (name, _) = form.iter().find(of_text).unwrap_or_else(|| panic!("{text} is not listed: {form:?}"));
+    let name = name.replace("text.", "value.");
+    let other = |(field, sent): &(String, String)| match *field == name {
+        true => (field.clone(), value.to_owned()),
+        false => (field.clone(), sent.clone()),
+    };
+    form.iter().map(other).collect()
 }
 
 async fn page_of(agent: &Client, import: &str) -> String {
@@ -68,7 +97,7 @@ async fn columns_without_a_field_are_kept_and_the_preview_says_so(environment: T
         "1 of 2 rows would be rejected",
         "Ida Moss, ida@example.com",
         "3 custom fields",
-        "Rejected."
+        "Rejected.",
     ] {
         assert!(page.text().contains(shown), "{shown}: {}", page.text());
     }
@@ -83,6 +112,76 @@ async fn columns_without_a_field_are_kept_and_the_preview_says_so(environment: T
     assert_eq!(ida["fields"]["Industry"], "Roofing");
     assert!(ida["fields"].get("Employees").is_none());
     assert_eq!((&ida["version"], ida["fields"].as_object().unwrap().len()), (&json!(1), 2), "{ida}");
+}
+
+async fn texts_are_mapped_on_the_page_and_the_mapping_is_offered_again(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (agent, other) = (workspace.agent().await, workspace.agent().await);
+    let file = |email: &str, status: &str| {
+        format!("Name,Email,Status,State,Score,Source\nIda Moss,{email},{status},NorCal,★★★,FB\n")
+            .into_bytes()
+    };
+    let import = send(&agent, &file("ida@example.com", "Working")).await;
+    let page = page_of(&agent, &import).await;
+    for shown in ["Statuses", "Unknown states", "Unknown lead scores", "Sources"] {
+        assert!(page.contains(&format!("<legend>{shown}</legend>")), "{shown}: {page}");
+    }
+    let values = [("Working", "QUALIFIED"), ("NorCal", "California"), ("★★★", "90"), ("FB", "Facebook")];
+    let form = values.iter().fold(fields(&page), |form, (text, value)| with(&form, text, value));
+    let looked = [&form[..], &[("look".to_owned(), "yes".to_owned())]].concat();
+    let looked = agent.post(&import).form(&looked).send().await.expect(200);
+    assert!(looked.text().contains("Ida Moss, ida@example.com, CA, Qualified"), "{}", looked.text());
+    let saved = [&form[..], &[("save".to_owned(), "yes".to_owned())]].concat();
+    agent.post(&import).form(&saved).send().await.expect(303);
+    finish(&agent, &import).await;
+    let ida = found(&agent, "ida").await;
+    assert_eq!(
+        (&ida["status"], &ida["state"], &ida["leadScore"], &ida["source"]),
+        (&json!("QUALIFIED"), &json!("CA"), &json!(90), &json!("Facebook"))
+    );
+
+    // A text that is not in the next file stays mapped.
+    let import = send(&other, &file("ivo@example.com", "New")).await;
+    let page = page_of(&other, &import).await;
+    assert!(page.contains("saved them") && page.contains("not in these rows"), "{page}");
+    let saved = [&fields(&page)[..], &[("save".to_owned(), "yes".to_owned())]].concat();
+    other.post(&import).form(&saved).send().await.expect(303);
+    finish(&other, &import).await;
+    let import = send(&agent, &file("uli@example.com", "working")).await;
+    let page = page_of(&agent, &import).await;
+    agent.post(&import).form(&fields(&page)).send().await.expect(303);
+    finish(&agent, &import).await;
+    assert_eq!(found(&agent, "uli").await["status"], "QUALIFIED");
+}
+
+async fn a_wrong_value_is_refused_and_stays_on_the_page(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let file = "Name,Email,Score,Source\nIda Moss,ida@example.com,hot,FB\n";
+    let import = send(&agent, file.as_bytes()).await;
+    let form = with(&fields(&page_of(&agent, &import).await), "hot", "very hot");
+    let form = with(&form, "FB", "Facebook");
+    let looked = [&form[..], &[("look".to_owned(), "yes".to_owned())]].concat();
+    let looked = agent.post(&import).form(&looked).send().await.expect(200);
+    let refused = agent.post(&import).form(&form).send().await.expect(422);
+    for page in [looked.text(), refused.text()] {
+        for shown in ["isn&#39;t a value of", "value=\"very hot\"", "value=\"Facebook\""] {
+            assert!(page.contains(shown), "{shown}: {page}");
+        }
+    }
+    assert!(leads(&agent).await.is_empty());
+    let unknown = [&form[..], &[("field.0".to_owned(), "email".to_owned())]].concat();
+    agent.post(&import).form(&unknown).send().await.expect(422);
+}
+
+async fn a_status_that_is_understood_can_mean_another(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let file = "Name,Email,Status\nIda Moss,ida@example.com,Open\nUli Berg,uli@example.com,Open\n";
+    let import = send(&agent, file.as_bytes()).await;
+    let page = page_of(&agent, &import).await;
+    assert!(page.contains("Open <small>(2 rows)</small>"), "{page}");
+    agent.post(&import).form(&with(&fields(&page), "Open", "QUALIFIED")).send().await.expect(303);
+    finish(&agent, &import).await;
+    assert_eq!(found(&agent, "uli").await["status"], "QUALIFIED");
 }
 
 async fn doubtful_quotation_marks_are_shown_before_the_import(environment: TestEnvironment) {

@@ -8,6 +8,7 @@ mod import;
 mod parts;
 mod preview;
 mod upload;
+mod values;
 
 use crate::imports::Imports;
 use crate::web::routes::Routes;

@@ -5,14 +5,16 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::parts::{Answer, address_of};
+use super::values::{ValueGroup, accepted, chosen_values, value_groups};
 use crate::base::identity::SignedIn;
+use crate::base::values::UsState;
 use crate::imports::domain::{Import, ImportId, Start};
 use crate::imports::file::{Head, Limits, Row};
-use crate::imports::mapping::{Field, Mapping, ValueToMap};
+use crate::imports::mapping::{Field, Mapping, MappingError};
 use crate::imports::rows::lead_of;
 use crate::imports::run::notes_of;
 use crate::imports::{ImportError, Imports};
-use crate::leads::domain::{NewLead, Status};
+use crate::leads::domain::NewLead;
 use crate::leads::import::KnownEmails;
 use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
@@ -54,7 +56,7 @@ pub(super) async fn preview(
     let guess = || saved.map_or_else(|| Mapping::guess(&head.headers), |saved| saved.mapping);
     let mapping = match &chosen.start {
         None => guess(),
-        Some(start) => start.mapping(&head.headers).unwrap_or_else(|_| guess()),
+        Some(start) => accepted(start, &head.headers).unwrap_or_else(guess),
     };
     let start = chosen.start.unwrap_or_default();
     let view = Preview { import, head: &head, mapping: &mapping, rows: &rows, no_header };
@@ -74,7 +76,8 @@ async fn start(
     let import = imports.find(id, &who).await?;
     let start = chosen_start(&import, &form);
     if form.get("look").is_some() {
-        let chosen = Chosen { start: Some(start), error: None };
+        let error = wrong_value(&import, &start);
+        let chosen = Chosen { start: Some(start), error };
         return html(StatusCode::OK, &preview(&imports, context, &import, chosen).await?);
     }
     match imports.start(&import, &start, &AuditActor::from(&who)).await {
@@ -100,13 +103,16 @@ fn chosen_start(import: &Import, form: &RawForm) -> Start {
         false => head.headers.len(),
     });
     let slugs = (0..columns).map_while(|at| form.get(&format!("column.{at}")).map(str::to_owned)).collect();
-    let texts = form.starting_with("text.");
-    let values = texts.filter_map(|(at, text)| {
-        let value = form.get(&format!("value.{at}")).filter(|value| !value.is_empty())?;
-        Some((Field::Status, text.to_owned(), value.to_owned()))
-    });
     let known = form.get("known").and_then(|known| known.parse().ok()).unwrap_or_default();
-    Start { slugs, values: values.collect(), known, no_header }
+    Start { slugs, values: chosen_values(form), known, no_header }
+}
+
+/// Returns what is wrong with the meaning that a person gave a text.
+fn wrong_value(import: &Import, start: &Start) -> Option<String> {
+    let head = import.head.as_ref()?;
+    let head = if start.no_header { head.without_header() } else { head.clone() };
+    let error = start.mapping(&head.headers).err()?;
+    matches!(error, MappingError::Value { .. } | MappingError::NoValues(_)).then(|| error.to_string())
 }
 
 /// The number of rows that the preview shows.
@@ -145,7 +151,7 @@ pub(super) struct ImportPreview {
     no_header: bool,
     columns: Vec<ColumnView>,
     rows: Vec<RowView>,
-    values: Vec<ValueToMap>,
+    values: Vec<ValueGroup>,
     judgment: Judgment,
     known: KnownEmails,
     saved_by: Option<String>,
@@ -233,7 +239,7 @@ impl ImportPreview {
             no_header: *no_header,
             columns: columns.collect(),
             rows: rows.iter().take(PREVIEW_ROWS).map(|row| row_view(row, mapping)).collect(),
-            values: mapping.values_to_map(rows.iter()),
+            values: value_groups(mapping.values_to_map(rows.iter()), start),
             judgment: judge(rows, mapping, import),
             known: start.known,
             saved_by,
@@ -241,8 +247,12 @@ impl ImportPreview {
         }
     }
 
-    fn statuses(&self) -> [Status; 3] {
-        Status::ALL
+    fn has_states(&self) -> bool {
+        self.values.iter().any(|group| group.field == Field::State)
+    }
+
+    fn states(&self) -> impl Iterator<Item = UsState> {
+        UsState::all()
     }
 
     fn known_choices(&self) -> [(KnownEmails, &'static str); 3] {

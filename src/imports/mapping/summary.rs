@@ -1,6 +1,5 @@
-//! What a mapping does with the columns and the texts of a file, in numbers.
+//! What a mapping does with the columns of a file, in numbers.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use super::field::Field;
@@ -48,30 +47,4 @@ impl fmt::Display for Summary {
 
 fn plural(count: usize, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
-}
-
-/// A text of the status columns that is not understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValueToMap {
-    /// The text, as the file writes it first.
-    pub text: String,
-    /// The number of rows with this text.
-    pub rows: usize,
-    /// The value that the text was mapped to, if it was.
-    pub value: Option<String>,
-}
-
-/// Counts texts regardless of letter case, the most frequent first, and of equally frequent ones the first in the file.
-pub(super) fn counted<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<ValueToMap> {
-    let mut found: Vec<ValueToMap> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for text in texts {
-        let at = *places.entry(text.to_lowercase()).or_insert(found.len());
-        match found.get_mut(at) {
-            Some(known) => known.rows += 1,
-            None => found.push(ValueToMap { text: text.to_owned(), rows: 1, value: None }),
-        }
-    }
-    found.sort_by_key(|value| std::cmp::Reverse(value.rows));
-    found
 }

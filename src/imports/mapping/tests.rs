@@ -4,6 +4,7 @@ use super::*;
 use crate::base::values::begins_formula;
 
 mod languages;
+mod listed;
 mod products;
 
 fn strings(texts: &[&str]) -> Vec<String> {
@@ -152,27 +153,6 @@ fn values_of_some_fields_can_be_mapped() {
         let error = mapping.clone().with_value(field, text, value).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
-}
-
-#[test]
-fn the_statuses_that_are_not_understood_are_counted() {
-    let mapping = Mapping::guess(&strings(&["Name", "Email", "Lead Status", "Lifecycle Stage"]));
-    let mapping = mapping.with_value(Field::Status, "working", "QUALIFIED").unwrap();
-    let rows = rows(&[
-        &["", "", "Nurturing", ""],
-        &["", "", "Working", ""],
-        &["", "", "WORKING", "n/a"],
-        &["", "", "Nurturing", "Customer"],
-        &["", "", "New", ""],
-        &["", ""],
-    ]);
-    let found = mapping.values_to_map(&rows);
-    let found: Vec<_> =
-        found.iter().map(|found| (found.text.as_str(), found.rows, found.value.as_deref())).collect();
-    assert_eq!(found, [("Working", 2, Some("QUALIFIED")), ("Nurturing", 1, None)]);
-    let many: Vec<Row> =
-        (0..30).map(|n| Row { fields: strings(&["", "", &format!("Step {n}")]), ..Row::default() }).collect();
-    assert_eq!(mapping.values_to_map(&many).len(), 20);
 }
 
 #[test]
