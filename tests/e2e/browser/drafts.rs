@@ -2,7 +2,7 @@
 
 use fantoccini::key::Key;
 use holdfast::base::identity::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::pages::assert_accessible;
 use super::sign_in_dialog::{PASSWORD, account, agent, end_session};
@@ -19,6 +19,8 @@ pub(super) fn all() -> Vec<Case> {
             a_draft_never_overwrites_a_change_of_another_person,
             signing_out_ends_the_drafts_of_all_tabs,
             a_form_that_may_have_been_accepted_keeps_its_key,
+            edits_that_were_saved_or_discarded_do_not_come_back,
+            a_note_typed_on_its_page_continues_in_the_timeline,
             without_storage_a_question_comes_before_input_is_lost
     ]
 }
@@ -112,7 +114,7 @@ async fn a_row_in_edit_survives_a_reload_a_filter_and_a_link(environment: TestEn
 }
 
 /// The lead under the name that Ada gave it.
-fn lead_named(lead: &serde_json::Value) -> serde_json::Value {
+fn lead_named(lead: &Value) -> Value {
     json!({ "id": id(lead), "name": "Typed by Ada" })
 }
 
@@ -335,6 +337,68 @@ async fn a_form_that_may_have_been_accepted_keeps_its_key(environment: TestEnvir
     nothing_is_kept(&ada).await;
 }
 
+/// The conflict of a form on a page of its own ends the draft of that form.
+async fn edits_that_were_saved_or_discarded_do_not_come_back(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    for (name, theirs, ends_it) in [
+        ("Grace Hopper", json!({ "leadScore": 72 }), "Keep my changes"),
+        ("Mary Jackson", json!({ "name": "Typed by Bob" }), "Save these choices"),
+        ("Annie Easley", json!({ "leadScore": 72 }), "Discard my changes"),
+    ] {
+        let lead = office.lead(name, 50).await;
+        ada.goto(&format!("{}/edit", office.page(&lead))).await;
+        ada.fill(At::Css(&field(&lead, "name")), "Typed by Ada").await;
+        assert!(kept(&ada).await.contains("Typed by Ada"));
+        office.change(&lead, theirs).await;
+        ada.click(At::Named("Save")).await;
+        ada.wait_for(".conflict").await;
+        if ends_it == "Save these choices" {
+            ada.click(At::Named("Name: mine, Typed by Ada")).await;
+        }
+        ada.click(At::Named(ends_it)).await;
+        ada.wait_for("#lead-name").await;
+        assert_eq!(kept(&ada).await, "", "{ends_it}");
+        ada.goto(&office.page(&lead)).await;
+        assert_eq!(ada.count("#drafts").await, 0, "{ends_it}");
+    }
+    console_is_quiet(&ada).await;
+}
+
+async fn a_note_typed_on_its_page_continues_in_the_timeline(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    ada.goto(&office.page(&lead)).await;
+    ada.fill(At::Named("New note"), "Called, no answer.").await;
+    ada.click(At::Named("Add note")).await;
+    ada.wait_for_text(".timeline", "Called, no answer.").await;
+    let notes: Value =
+        office.program.get(&format!("/api/leads/{}/notes", id(&lead))).send().await.expect(200).json();
+    let note = format!("{}/notes/{}", office.page(&lead), id(&notes["items"][0]));
+    ada.goto(&note).await;
+    ada.fill(At::Css("#note-edit"), "Called, call again.").await;
+    ada.goto(&office.page(&lead)).await;
+    ada.click(At::Named("Continue editing: your note")).await;
+    ada.wait_for_text(".draft", RESTORED).await;
+    assert_eq!(ada.value(At::Css("#note-edit")).await, "Called, call again.");
+    // And back: what was typed in the timeline is in the form on the page of the note.
+    ada.fill(At::Css("#note-edit"), "Called, call in May.").await;
+    ada.goto(&note).await;
+    ada.wait_for_text(".draft", RESTORED).await;
+    assert_eq!(ada.value(At::Css("#note-edit")).await, "Called, call in May.");
+    ada.click(At::Named("Save note")).await;
+    ada.wait_for_text(".timeline", "Called, call in May.").await;
+    nothing_is_kept(&ada).await;
+    console_is_quiet(&ada).await;
+}
+
+/// Whether leaving the page asks.
+async fn leaving_asks(browser: &Browser) -> bool {
+    let asks = "return !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+    browser.run(asks, Vec::new()).await == true
+}
+
 async fn without_storage_a_question_comes_before_input_is_lost(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let lead = office.lead("Grace Hopper", 50).await;
@@ -357,17 +421,16 @@ async fn without_storage_a_question_comes_before_input_is_lost(environment: Test
     ada.wait_until_gone("#discard").await;
     assert_eq!(ada.value(name).await, "Typed by Ada");
     assert_eq!(ada.value(At::Named("Status")).await, "PROSPECT", "the filter is that of the list");
-    let asks = "return !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))";
-    assert_eq!(ada.run(asks, Vec::new()).await, true, "leaving asks");
+    assert!(leaving_asks(&ada).await);
     ada.choose(At::Named("Status"), "Qualified").await;
     ada.click(At::Named("Discard")).await;
     ada.wait_until_gone(&format!("#lead-{}", id(&lead))).await;
-    assert_eq!(ada.run(asks, Vec::new()).await, false);
+    assert!(!leaving_asks(&ada).await);
 
     office.edit(&ada, &lead, Place::Page).await;
     ada.fill(name, "Typed by Ada").await;
     ada.click(At::Named("Save")).await;
     ada.wait_for_text("#lead h1", "Typed by Ada").await;
-    assert_eq!(ada.run(asks, Vec::new()).await, false);
+    assert!(!leaving_asks(&ada).await);
     console_is_quiet(&ada).await;
 }
