@@ -22,7 +22,11 @@ document.addEventListener("htmx:confirm", (event) => {
   event.preventDefault();
   if (byId("discard")) return;
   askToDiscard(forms[0].dataset.draftName).then((isDiscarded) => {
-    if (!isDiscarded) return showAppliedSearch(elt);
+    if (!isDiscarded) {
+      // The search was not sent, so it is no repetition to choose it again.
+      lastSearch.at = 0;
+      return showAppliedSearch(elt);
+    }
     for (const form of forms) setKept(form, true);
     issueRequest(true);
   });
