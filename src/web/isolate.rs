@@ -16,8 +16,8 @@ const OPEN: char = '\u{fdd0}';
 /// The mark after an isolated value.
 const CLOSE: char = '\u{fdd1}';
 
-/// Attributes whose values people read or hear.
-const READ_ATTRIBUTES: [&str; 4] = ["alt", "aria-label", "placeholder", "title"];
+/// Attributes whose values people read or hear, also as a part of a sentence of the script.
+const READ_ATTRIBUTES: [&str; 5] = ["alt", "aria-label", "data-draft-name", "placeholder", "title"];
 /// Elements that contain only text.
 const TEXT_ELEMENTS: [&str; 3] = ["option", "svg", "title"];
 /// Elements whose text is a value or code.
@@ -160,7 +160,7 @@ mod tests {
         config = "templates/askama.toml",
         ext = "html",
         source = r#"<title>{{ text }} · Holdfast</title><p title="{{ text }}">{{ text }}, 5</p>
-<a href="/?q={{ text }}" aria-label='Edit {{ text }}' data-text="{{ text }}">{{ text|lower }}</a>
+<a href="/?q={{ text }}" aria-label='Edit {{ text }}' data-text="{{ text }}" data-draft-name="{{ text }}">{{ text|lower }}</a>
 <input value="{{ text }}"><textarea>{{ text }}</textarea><option value="{{ text }}">{{ text }}</option>
 <svg viewBox="0 0 1 1"><title>{{ text }}</title><text>{{ text }}</text></svg><b>{{ text }}</b>"#
     )]
@@ -179,7 +179,7 @@ mod tests {
             let isolated = format!("\u{2068}{closed}\u{2069}");
             let expected = format!(
                 r#"<title>{isolated} · Holdfast</title><p title="{isolated}"><bdi>{closed}</bdi>, 5</p>
-<a href="/?q={name}" aria-label='Edit {isolated}' data-text="{name}"><bdi>{}</bdi></a>
+<a href="/?q={name}" aria-label='Edit {isolated}' data-text="{name}" data-draft-name="{isolated}"><bdi>{}</bdi></a>
 <input value="{name}"><textarea>{name}</textarea><option value="{name}">{isolated}</option>
 <svg viewBox="0 0 1 1"><title>{isolated}</title><text>{isolated}</text></svg><b><bdi>{closed}</bdi></b>"#,
                 closed.to_lowercase()

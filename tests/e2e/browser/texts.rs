@@ -1,16 +1,18 @@
 //! Texts that people type: they do not change the text around them, and what does not fit can be read in a title.
 
+use fantoccini::key::Key;
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
-use super::{Office, id};
+use super::{Office, field, id};
 use crate::raffle_pages;
-use crate::support::browser::{Browser, Look};
+use crate::support::browser::{At, Browser, Look};
 use crate::support::{Case, TestEnvironment, cases, workspace};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
         browser: names_do_not_change_the_order_of_the_text_around_them,
+            names_in_sentences_of_the_script_are_isolated,
             texts_that_are_cut_have_the_whole_text_as_a_title
     ]
 }
@@ -94,6 +96,54 @@ async fn names_do_not_change_the_order_of_the_text_around_them(environment: Test
         const at = (from) => { range.setStart(text, from); range.setEnd(text, from + 1); return range.getBoundingClientRect().left; };
         return at(text.length - 1) < at(text.length - 3)";
     assert_eq!(root.run(without, Vec::new()).await, true);
+}
+
+async fn names_in_sentences_of_the_script_are_isolated(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    let lead = json!({
+        "name": "שרה 12", "email": "sara@example.com", "state": "NY", "leadScore": 50,
+        "fields": { "צבע 3": "Blue" },
+    });
+    let lead = workspace::create(&office.program, &lead).await;
+    let edit = format!("{}/edit", office.page(&lead));
+    ada.goto(&edit).await;
+    ada.fill(At::Css("[name='fields.צבע 3']"), "כחול 5").await;
+    let (name, what, value) = ("\u{2068}שרה 12\u{2069}", "\u{2068}צבע 3\u{2069}", "\u{2068}כחול 5\u{2069}");
+
+    // The offer to continue, and its buttons.
+    ada.goto(&office.page(&lead)).await;
+    ada.wait_for("#drafts").await;
+    let offer = "const box = document.querySelector('#drafts');
+        return [box.querySelector('p').textContent, box.querySelector('button').ariaLabel]";
+    let offered = [format!("You have unsaved changes to {name}."), format!("Continue editing: {name}")];
+    assert_eq!(ada.run(offer, Vec::new()).await, json!(offered));
+
+    // A field that the form does not have any more.
+    office.change(&lead, json!({ "fields": { "צבע 3": null } })).await;
+    ada.goto(&edit).await;
+    let left = "return document.querySelector('.draft p + button ~ p').textContent";
+    ada.wait_for(".draft p + button ~ p").await;
+    let left = ada.run(left, Vec::new()).await;
+    assert!(left.as_str().unwrap().ends_with(&format!(": {what}: {value}")), "{left}");
+
+    // The message after a row was closed, and the question where nothing can be kept.
+    let row = format!("#lead-{} .do a", id(&lead));
+    ada.goto(&office.url("/leads")).await;
+    ada.click(At::Css(&row)).await;
+    ada.fill(At::Css(&field(&lead, "name")), "Typed by Ada").await;
+    ada.press(&Key::Escape).await;
+    ada.wait_for("#toast-status .toast").await;
+    let toast = ada.run("return document.querySelector('#toast-status p').textContent", Vec::new()).await;
+    assert_eq!(toast, format!("Your changes to {name} were discarded."));
+    let blocked = "Storage.prototype.setItem = () => { throw new Error('full'); }";
+    ada.run(blocked, Vec::new()).await;
+    ada.click(At::Css(&row)).await;
+    ada.fill(At::Css(&field(&lead, "name")), "Typed by Ada").await;
+    ada.choose(At::Named("Status"), "Qualified").await;
+    ada.wait_for("#discard").await;
+    let title = ada.run("return document.querySelector('#discard-title').textContent", Vec::new()).await;
+    assert_eq!(title, format!("Discard your changes to {name}?"));
 }
 
 /// Returns how many texts the page cuts, and those whose whole text is in no title.

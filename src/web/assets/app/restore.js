@@ -89,7 +89,7 @@ function showRestored(form, { restored, hidden, left, isOld, isNew }) {
   notice.role = "status";
   if (left.length) {
     const list = document.createElement("p");
-    const text = left.map(([name, [, value]]) => `${name.replace(/^fields\./, "")}: ${value.join(", ")}`).join(" · ");
+    const text = left.map(([name, [, value]]) => `${isolated(name.replace(/^fields\./, ""))}: ${value.map(isolated).join(", ")}`).join(" · ");
     list.textContent = `This form has no place for: ${text}`;
     notice.append(list);
   }

@@ -93,8 +93,8 @@ function become({ id, name, email, role }) {
   Object.assign(dialog.dataset, { id, name, email });
   wipeDrafts();
   for (const element of document.querySelectorAll("[data-account-name]")) {
-    element.textContent = name;
-    if (element.title) element.title = name;
+    element.textContent = isolated(name);
+    if (element.title) element.title = isolated(name);
   }
   for (const element of document.querySelectorAll("[data-account-role]")) element.textContent = role;
 }

@@ -30,7 +30,7 @@ const STEPS = [
   }],
   ["The winner is drawn", async (proof) => {
     if (proof.status !== "CLOSED") throw new Error("The raffle isn't drawn yet, so only the commitment can be checked.");
-    return `${proof.title}, drawn ${proof.drawnAt}.`;
+    return `${isolated(String(proof.title))}, drawn ${proof.drawnAt}.`;
   }],
   ["The seed matches the commitment", async (proof) => {
     const hash = hex(await sha256(bytesOf(proof.seed)));
