@@ -2,13 +2,17 @@
 
 use fantoccini::key::Key;
 use holdfast::base::identity::Role;
+use holdfast::accounts::link_path;
 use serde_json::{Value, json};
 
 use super::pages::assert_accessible;
 use super::sign_in_dialog::{PASSWORD, account, agent, end_session};
 use super::{Office, PROGRAM, Place, console_is_quiet, field, focus_is_on, focus_is_somewhere, id};
 use crate::orders::stock;
+use crate::sign_up::by_invitation;
 use crate::support::browser::{At, Browser, Look};
+use crate::support::http::Server;
+use crate::support::workspace::Workspace;
 use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 
 pub(super) fn all() -> Vec<Case> {
@@ -21,6 +25,7 @@ pub(super) fn all() -> Vec<Case> {
             a_form_that_may_have_been_accepted_keeps_its_key,
             edits_that_were_saved_or_discarded_do_not_come_back,
             a_note_typed_on_its_page_continues_in_the_timeline,
+            visitors_are_asked_before_their_input_is_lost,
             without_storage_a_question_comes_before_input_is_lost
     ]
 }
@@ -397,6 +402,37 @@ async fn a_note_typed_on_its_page_continues_in_the_timeline(environment: TestEnv
 async fn leaving_asks(browser: &Browser) -> bool {
     let asks = "return !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))";
     browser.run(asks, Vec::new()).await == true
+}
+
+/// A draft belongs to an account, which a visitor does not have yet.
+async fn visitors_are_asked_before_their_input_is_lost(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await.with_sign_up(by_invitation());
+    let link = workspace.app.accounts().first_administrator_link().await.unwrap().unwrap();
+    let server = Server::of(workspace.router.clone()).await;
+    let pat = environment.browser(Look::desktop()).await;
+    for path in ["/sign-up".to_owned(), link_path(&link)] {
+        pat.goto(&server.url(&path)).await;
+        assert!(!leaving_asks(&pat).await, "{path}: nothing is typed");
+        pat.fill(At::Named("Password"), PASSWORD).await;
+        assert!(!leaving_asks(&pat).await, "{path}: a password is no text");
+        pat.fill(At::Named("Name"), "Pat Doe").await;
+        assert!(leaving_asks(&pat).await, "{path}: the name would be lost");
+        pat.fill(At::Named("Name"), "").await;
+        assert!(!leaving_asks(&pat).await, "{path}: the name is empty again");
+    }
+    // What was refused is typed too.
+    pat.goto(&server.url("/sign-up")).await;
+    pat.fill(At::Named("Invitation code"), "a wrong code").await;
+    pat.fill(At::Named("Name"), "Pat Doe").await;
+    pat.fill(At::Named("Email"), "pat@example.com").await;
+    pat.fill(At::Named("Password"), PASSWORD).await;
+    pat.click(At::Css("main [type=submit]")).await;
+    pat.wait_for("#code-error").await;
+    assert!(leaving_asks(&pat).await, "the page of a refusal has the name");
+    let stored = "return JSON.stringify([sessionStorage, localStorage])";
+    let stored = pat.run(stored, Vec::new()).await.to_string();
+    assert!(!["Pat Doe", "pat@", PASSWORD].iter().any(|typed| stored.contains(typed)), "{stored}");
+    console_is_quiet(&pat).await;
 }
 
 async fn without_storage_a_question_comes_before_input_is_lost(environment: TestEnvironment) {

@@ -5,7 +5,7 @@
 // to an account, and it ends when the form is accepted, canceled or discarded, after a day, or when the account signs out.
 // Secrets, files and hidden fields are never in a draft.
 //
-// data-no-draft leaves a form out. data-draft names the draft of a form whose address does not; data-draft-open and
+// data-no-draft and data-asks leave a form out. data-draft names the draft of a form whose address does not; data-draft-open and
 // data-draft-name say how a form that is not on the page is opened again, and what it changes.
 
 const DRAFT_PREFIX = "holdfast-draft:";
@@ -30,7 +30,7 @@ const sameValues = (some, others) => some.length === others.length && some.every
 
 // The name of a form's draft, without the account. A form in a panel of a conflict has the name of the edit.
 function draftName(form) {
-  if (form.getAttribute("method")?.toLowerCase() !== "post" || form.matches("[data-anyone], [data-no-draft]")) return null;
+  if (form.getAttribute("method")?.toLowerCase() !== "post" || form.matches("[data-anyone], [data-no-draft], [data-asks]")) return null;
   return form.dataset.draft || form.getAttribute("hx-post") || form.getAttribute("action");
 }
 

@@ -1,17 +1,24 @@
-// Asks before input is lost that no draft keeps: the browser has no storage, the text is too long, or it is a file.
+// Asks before input is lost that no draft keeps: the browser has no storage, the text is too long, it is a file, or the
+// form has data-asks, because its visitor has no account to which a draft could belong.
 
 function setKept(form, isKept) {
   if (isKept) notKept.delete(form);
   else notKept.add(form);
 }
-const atRisk = () => (draftsAreOn() ? [...notKept, ...formsWithFiles()].filter((form) => form.isConnected && form.ariaBusy !== "true") : []);
+const atRisk = () => [...(draftsAreOn() ? [...notKept, ...formsWithFiles()] : []), ...typedForms()].filter((form) => form.isConnected && form.ariaBusy !== "true");
 const formsWithFiles = () => [...document.querySelectorAll("form input[type=file]")].filter((input) => input.files.length).map((input) => input.form);
+
+// Forms with data-asks and typed text. A form that was refused shows the typed text as its initial values.
+const typedForms = () => [...document.querySelectorAll("form[data-asks]")].filter((form) => {
+  const isRefused = form.querySelector("[aria-invalid=true]") !== null;
+  const initial = (control) => (isRefused ? "" : control.defaultValue);
+  return [...draftFields(form).values()].flat().some((control) => control.value !== initial(control));
+});
 
 // The listener is there only while it is needed, because a browser may not cache a page that has one.
 const askToStay = (event) => atRisk().length && event.preventDefault();
-for (const kind of ["input", "change"]) {
-  document.addEventListener(kind, () => window[atRisk().length ? "addEventListener" : "removeEventListener"]("beforeunload", askToStay));
-}
+const watchLeaving = () => window[atRisk().length ? "addEventListener" : "removeEventListener"]("beforeunload", askToStay);
+for (const kind of ["input", "change", "DOMContentLoaded"]) document.addEventListener(kind, watchLeaving);
 
 document.addEventListener("htmx:confirm", (event) => {
   const { elt, target, issueRequest } = event.detail;
