@@ -100,6 +100,18 @@ for (const one of all) {
   }
 }
 
+// The chosen option of a list and the placeholder of a field are cut off without a mark, so a title has the rest.
+const ruler = document.createElement("canvas").getContext("2d");
+const plain = text => text.replace(/[\u2066-\u2069]/g, "").replace(/\s+/g, " ").trim();
+for (const field of seen("select, input[placeholder]")) {
+  const text = field.localName === "select" ? field.selectedOptions[0]?.label : field.value ? "" : field.placeholder;
+  const { font, paddingLeft, paddingRight } = style(field);
+  ruler.font = font;
+  const space = field.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  const isCut = text && ruler.measureText(text).width > space + 1;
+  if (isCut && !plain(field.title).includes(plain(text))) faults.add(`“${text}” is cut off without a title: ${name(field)}`);
+}
+
 // A short word stays whole, because only words that are longer than a line may break anywhere.
 const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (texts.nextNode()) {

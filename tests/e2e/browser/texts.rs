@@ -13,7 +13,8 @@ pub(super) fn all() -> Vec<Case> {
     cases![
         browser: names_do_not_change_the_order_of_the_text_around_them,
             names_in_sentences_of_the_script_are_isolated,
-            texts_that_are_cut_have_the_whole_text_as_a_title
+            texts_that_are_cut_have_the_whole_text_as_a_title,
+            a_chosen_option_has_a_title
     ]
 }
 
@@ -202,4 +203,28 @@ async fn texts_that_are_cut_have_the_whole_text_as_a_title(environment: TestEnvi
         count += cut(&root, &office.url(&path)).await;
     }
     assert!(count > 5, "only {count} texts are cut");
+}
+
+/// What the layout of pages requires of an option that is cut: the server and the script keep the title.
+async fn a_chosen_option_has_a_title(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let root = office.person(Role::Administrator, "Ada", Look::desktop()).await;
+    for (path, css, label, other) in [
+        ("/leads?state=DC", "#state", "District of Columbia", "North Carolina"),
+        ("/orders?state=DC", "#state", "District of Columbia", "North Carolina"),
+        ("/audit?kind=two-factor-changed", "#kind", "Two-factor changed", "Sign-in failed"),
+    ] {
+        root.goto(&office.url(path)).await;
+        let title = async || {
+            let title = "return document.querySelector(arguments[0]).title";
+            root.run(title, vec![css.into()]).await
+        };
+        assert_eq!(title().await, label, "{path}");
+        root.choose(At::Css(css), other).await;
+        assert_eq!(title().await, other, "{path}");
+        // A script that goes back to the filters of the list sends no event. The pointer asks for the title.
+        root.run("document.querySelector(arguments[0]).selectedIndex = 0", vec![css.into()]).await;
+        root.hover(css).await;
+        assert!(title().await.as_str().unwrap().starts_with("Any "), "{path}");
+    }
 }

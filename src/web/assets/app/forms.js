@@ -49,3 +49,10 @@ function hasEdits(form) {
     return "defaultValue" in control && control.value !== control.defaultValue;
   });
 }
+
+// The chosen option of a list may be wider than the list. Its title says it, however it was chosen.
+for (const kind of ["change", "focusin", "pointerover"]) {
+  document.addEventListener(kind, ({ target }) => {
+    if (target.matches?.("select[data-titled]")) target.title = target.selectedOptions[0]?.label ?? "";
+  });
+}
