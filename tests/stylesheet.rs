@@ -22,6 +22,59 @@ const SET_BY_LIBRARIES: [(&str, &str); 1] = [("htmx-request", "htmx")];
 /// Classes in templates without a style: each is a name by which a test finds its element.
 const TEST_HOOKS: [&str; 0] = [];
 
+/// The files whose parts the style guide shows, besides its own.
+const SHOWN_PARTS: [&str; 7] = [
+    "templates/layout.html",
+    "templates/_theme.html",
+    "templates/leads/_badges.html",
+    "templates/raffles/_parts.html",
+    "templates/charts/bar.html",
+    "templates/charts/chart.html",
+    "templates/charts/sparkline.html",
+];
+
+/// The sources that name the classes of these parts.
+const SHOWN_SOURCES: [&str; 2] = ["src/leads/domain.rs", "src/shared/charts/chart.rs"];
+
+/// Classes that the style guide does not show, with the reason.
+const NOT_SHOWN: [(&str, &[&str]); 6] = [
+    (
+        "a column, of which the table of leads has samples",
+        &[
+            "after",
+            "change",
+            "count",
+            "in-stock",
+            "kind",
+            "offset",
+            "out",
+            "partition",
+            "reason",
+            "role",
+            "sku",
+            "ticket-number",
+            "topic",
+            "trend",
+            "waiting",
+            "what",
+        ],
+    ),
+    (
+        "the columns of one table",
+        &["audit", "caps", "consumers", "held", "movements", "orders", "people", "products", "sold"],
+    ),
+    (
+        "the place of the cards of a page",
+        &["board", "columns", "detail", "narrow", "ordering", "raffle-page", "slim"],
+    ),
+    ("what a narrow window or a browser without scripts shows", &["narrow-only", "no-script"]),
+    (
+        "what is there only during a request, or while a toast is in the way",
+        &["away", "busy", "htmx-request", "idle"],
+    ),
+    ("it moves", &["confetti"]),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -97,6 +150,24 @@ fn every_class_of_a_template_has_a_style_or_a_script() {
             "no class begins with {prefix}"
         );
     }
+}
+
+#[test]
+fn every_class_is_in_the_style_guide() {
+    let mut templates = texts("templates/styleguide", "html");
+    templates.extend(SHOWN_PARTS.map(text));
+    let mut shown = Classes::of_templates(&templates);
+    shown.add_statements(&templates);
+    shown.add_sources(&texts("src/styleguide", "rs"));
+    shown.add_sources(&SHOWN_SOURCES.map(text));
+    let left_out: BTreeSet<String> =
+        NOT_SHOWN.iter().flat_map(|(_, classes)| classes.iter().map(|class| (*class).to_owned())).collect();
+    let classes = stylesheet().classes;
+    let hidden: BTreeSet<String> = classes.iter().filter(|class| !shown.has(class)).cloned().collect();
+    let unshown = missing(&hidden, &left_out);
+    assert!(unshown.is_empty(), "the style guide has no sample of these classes: {unshown:?}");
+    let needless = missing(&left_out, &hidden);
+    assert!(needless.is_empty(), "these are shown or are no classes any more: {needless:?}");
 }
 
 #[test]

@@ -53,6 +53,13 @@ impl Classes {
         }
     }
 
+    /// Adds the texts of one word in the statements of templates: a list of samples names its classes so.
+    pub fn add_statements(&mut self, templates: &[String]) {
+        let statements = templates.iter().flat_map(|template| template.split("{%").skip(1));
+        let statements = statements.map(|rest| rest.split("%}").next().unwrap_or_default().to_owned());
+        self.add_sources(&statements.collect::<Vec<_>>());
+    }
+
     /// Adds the classes in selectors of scripts.
     pub fn add_selectors(&mut self, scripts: &[String]) {
         for script in scripts {
