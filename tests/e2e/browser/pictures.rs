@@ -1,6 +1,7 @@
 //! Every page looks like its committed picture: three widths, two themes.
 //!
-//! The pictures are in `tests/fixtures/pictures`, a quarter as wide and high as the window. `drawn-by.txt` there names the
+//! The pictures are in `tests/fixtures/pictures`, a quarter as wide and high as the page. One of each theme shows the
+//! whole page, and the others show the first window. `drawn-by.txt` there names the
 //! browser and the fonts that drew them: other ones draw other letters, so the case compares only where they are the
 //! same, and says so elsewhere. A picture of which more than 2 % has changed fails; the difference is then in
 //! `pictures/` under the target folder: the committed picture, the new one, and what changed in red.
@@ -12,11 +13,13 @@ use std::path::{Path, PathBuf};
 use super::gallery::{Gallery, Visitor};
 use crate::support::browser::{Browser, Look};
 use crate::support::case::Form;
+use crate::support::http::Server;
 use crate::support::picture::Picture;
+use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases, process};
 
 pub(super) fn all() -> Vec<Case> {
-    cases![browser: every_page_looks_like_its_pictures]
+    cases![browser: every_page_looks_like_its_pictures, a_picture_can_show_the_whole_page]
 }
 
 /// `compare` compares all pictures, and `write` writes them. Without it, the short form compares each width or theme
@@ -31,6 +34,13 @@ const TOLERATED: f64 = 0.02;
 const SHRINK: u32 = 4;
 
 const WINDOWS: [(u32, u32); 3] = [(1440, 900), (1024, 768), (390, 844)];
+
+/// The width of the window and whether it is dark, of the pictures that show the whole page. The short form compares
+/// only these.
+const WHOLE: [(u32, bool); 2] = [(1440, false), (390, true)];
+
+/// What is further down on a page is in no picture.
+const TALLEST: u32 = 4000;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pictures")
@@ -53,12 +63,14 @@ async fn draw(browser: &Browser, page: &str, all: bool) -> Vec<(String, Picture)
     let mut pictures = Vec::new();
     for size in WINDOWS {
         for dark in [false, true] {
-            if !all && [(1440, false), (390, true)].iter().all(|look| *look != (size.0, dark)) {
+            let is_whole = WHOLE.contains(&(size.0, dark));
+            if !all && !is_whole {
                 continue;
             }
             browser.look(Look { size, dark, javascript: true }).await;
             let theme = if dark { "dark" } else { "light" };
-            let picture = Picture::parse(&browser.picture(SHRINK).await).coarse();
+            let picture = browser.picture(SHRINK, is_whole.then_some(TALLEST)).await;
+            let picture = Picture::parse(&picture).coarse();
             pictures.push((format!("{page}-{}-{theme}.png", size.0), picture));
         }
     }
@@ -126,4 +138,20 @@ async fn every_page_looks_like_its_pictures(environment: TestEnvironment) {
     without_page.retain(|_| all);
     wrong.extend(without_page.iter().map(|name| format!("{name} is a picture of no page")));
     assert!(wrong.is_empty(), "{}\nIf this is meant: {COMMAND}", wrong.join("\n"));
+}
+
+async fn a_picture_can_show_the_whole_page(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let server = Server::of(workspace.router.clone()).await;
+    let browser = environment.browser(Look::phone()).await;
+    browser.goto(&server.url("/styleguide")).await;
+    let drawn = async |tallest| Picture::parse(&browser.picture(SHRINK, tallest).await);
+    let (window, whole) = (drawn(None).await, drawn(Some(TALLEST)).await);
+    assert_eq!(window.size(), (98, 211));
+    assert_eq!(whole.size(), (98, TALLEST / SHRINK), "the page is higher than that");
+    assert!(window.difference(&whole) > 0.7, "what only one picture has differs");
+    browser.goto(&server.url("/sign-in")).await;
+    let (window, whole) = (drawn(None).await, drawn(Some(TALLEST)).await);
+    assert_eq!(window.size(), whole.size(), "a short page fills the window");
+    assert!(window.difference(&whole) < TOLERATED);
 }

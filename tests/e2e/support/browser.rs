@@ -271,13 +271,18 @@ impl Browser {
         file
     }
 
-    /// A picture of the window as a PNG, each side divided by `shrink`.
-    pub async fn picture(&self, shrink: u32) -> Vec<u8> {
-        let window = self.run("return [innerWidth, innerHeight, scrollX, scrollY]", Vec::new()).await;
-        let [width, height, x, y] = [0, 1, 2, 3].map(|side| window[side].as_f64().expect("a number"));
+    /// A picture of the window as a PNG, each side divided by `shrink`. With `tallest`, it shows the whole page, but not
+    /// more than this height.
+    pub async fn picture(&self, shrink: u32, tallest: Option<u32>) -> Vec<u8> {
+        let sides =
+            "return [innerWidth, innerHeight, scrollX, scrollY, document.documentElement.scrollHeight]";
+        let sides = self.run(sides, Vec::new()).await;
+        let [width, window, x, y, page] = [0, 1, 2, 3, 4].map(|side| sides[side].as_f64().expect("a number"));
+        let (y, height) = tallest.map_or((y, window), |tallest| (0.0, page.max(window).min(tallest.into())));
         let scale = 1.0 / f64::from(shrink);
         let clip = json!({ "x": x, "y": y, "width": width, "height": height, "scale": scale });
-        let drawn = self.devtools("Page.captureScreenshot", json!({ "format": "png", "clip": clip })).await;
+        let options = json!({ "format": "png", "clip": clip, "captureBeyondViewport": tallest.is_some() });
+        let drawn = self.devtools("Page.captureScreenshot", options).await;
         BASE64_STANDARD.decode(drawn["data"].as_str().expect("a picture")).expect("it is in base64")
     }
 

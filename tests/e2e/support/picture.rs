@@ -35,6 +35,11 @@ impl Picture {
         Self { width: frame.width, height: frame.height, pixels: pixels.collect() }
     }
 
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
     /// The same with few colors.
     pub fn coarse(mut self) -> Self {
         let round =
@@ -60,13 +65,14 @@ impl Picture {
         std::fs::write(file, bytes).expect("the picture can be written");
     }
 
-    /// The share of pixels that visibly differ: 1 if the sizes differ.
+    /// The share of pixels that visibly differ: 1 if the widths differ. What only the taller picture has differs.
     pub fn difference(&self, other: &Self) -> f64 {
-        if (self.width, self.height) != (other.width, other.height) {
+        if self.width != other.width {
             return 1.0;
         }
         let changed = self.pixels.iter().zip(&other.pixels).filter(|(one, other)| differ(**one, **other));
-        changed.count() as f64 / self.pixels.len() as f64
+        let only_one = self.pixels.len().abs_diff(other.pixels.len());
+        (changed.count() + only_one) as f64 / self.pixels.len().max(other.pixels.len()) as f64
     }
 
     /// This picture, the other, and this one in gray with what differs in red, side by side.
