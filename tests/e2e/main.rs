@@ -28,6 +28,7 @@ mod documents;
 mod engine;
 mod error_pages;
 mod faults;
+mod get_routes;
 mod harness;
 mod import_data;
 mod import_preview;
@@ -122,6 +123,7 @@ modules![
     engine,
     error_pages,
     faults,
+    get_routes,
     harness,
     import_data,
     import_preview,

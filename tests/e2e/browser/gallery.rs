@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{id, text};
+use crate::get_routes::{self, assert_all_are_in};
 use crate::imports::{finish, send as upload, start};
 use crate::inventory_api::{dead_letters, event, send};
 use crate::raffle_pages::{drawn, open, sold};
@@ -40,6 +41,9 @@ pub struct Page {
     then: Option<(&'static str, &'static str)>,
 }
 
+/// An address without a page.
+const NOWHERE: &str = "/nowhere";
+
 /// A workspace behind a socket, full of data.
 pub struct Gallery {
     workspace: Workspace,
@@ -65,6 +69,8 @@ impl Gallery {
         maker.people().await;
         process_stream(environment, &workspace).await;
         let pages = maker.pages;
+        let paths = pages.iter().map(|page| page.path.as_str()).filter(|path| *path != NOWHERE);
+        assert_all_are_in(&get_routes::PAGES, "the gallery", paths);
         Self { workspace, server, pages }
     }
 
@@ -164,11 +170,8 @@ impl Maker<'_> {
         let fields = json!({ "Industry": "Aerospace", "Newsletter": "Yes" });
         let body = json!({ "leadScore": 93, "status": "QUALIFIED", "fields": fields });
         workspace::change(&self.program, &leads[0], 1, body).await.expect(200);
-        self.post(
-            &format!("{}/notes", workspace::address(&leads[0])),
-            json!({ "text": "Call again in May." }),
-        )
-        .await;
+        let notes = format!("{}/notes", workspace::address(&leads[0]));
+        let note = self.post(&notes, json!({ "text": "Call again in May." })).await;
         workspace::change(&self.program, &leads[1], 1, json!({ "status": "CONVERTED" })).await.expect(200);
         let trashed = format!("{}?version=1", workspace::address(&leads[11]));
         self.program.delete(&trashed).send().await.expect(204);
@@ -184,7 +187,9 @@ impl Maker<'_> {
         self.page("lead", at(0, ""));
         self.page("lead-edit", at(0, "/edit"));
         self.page("lead-history", at(0, "/history"));
+        self.page("lead-note", at(0, &format!("/notes/{}", id(&note))));
         self.page("lead-duplicate", at(6, ""));
+        self.page("lead-duplicates", at(6, "/duplicates"));
         self.page("lead-merge", at(6, &format!("/merge?with={}", id(&leads[13]))));
         self.page("lead-deleted", at(11, ""));
         self.page("leads-trash", "/leads/trash");
@@ -203,6 +208,7 @@ impl Maker<'_> {
         let preview = upload(&agent, rows.replace("adele", "goldberg").as_bytes()).await;
         self.page("imports", "/leads/imports");
         self.page("import-new", "/leads/imports/new");
+        self.page("import-headers", "/leads/imports/headers");
         self.page("import-preview", preview);
         self.page("import-report", done);
     }
@@ -331,10 +337,16 @@ impl Maker<'_> {
         self.page("people-security", "/people/security");
         self.page("audit", "/audit");
         self.page("account", "/account");
+        // The secret is another one each time.
+        let without_secret = "document.querySelector('.qr').replaceChildren();
+            document.querySelector('.qr + .hint code').textContent = 'AAAA BBBB CCCC'";
+        let then = Some((without_secret, ".qr + .hint"));
+        let (name, path, visitor) = ("two-factor", "/account/two-factor".to_owned(), Visitor::Administrator);
+        self.pages.push(Page { name, path, visitor, then });
         self.page("dashboard", "/");
         self.page("welcome", "/welcome");
         self.page("styleguide", "/styleguide");
-        self.page("not-found", "/nowhere");
+        self.page("not-found", NOWHERE);
         self.page_of(Visitor::SignedOut, "sign-in", "/sign-in");
         self.page_of(Visitor::SignedOut, "sign-up", "/sign-up");
         self.page_of(Visitor::SignedOut, "link-used", "/sign-in/link/hf_used");
