@@ -44,8 +44,7 @@ pub fn all() -> Vec<Case> {
             authenticating_a_request_costs_one_call_for_a_session_and_two_for_a_token;
         embedded: a_recently_checked_session_or_token_needs_no_read,
             an_ended_session_or_token_stops_working_here_at_once_and_elsewhere_soon;
-        browser: a_person_signs_in_and_creates_a_token_by_keyboard,
-            every_page_of_accounts_is_accessible
+        browser: a_person_signs_in_and_creates_a_token_by_keyboard
     ]
 }
 
@@ -544,40 +543,6 @@ async fn a_person_signs_in_and_creates_a_token_by_keyboard(environment: TestEnvi
     let console = ann.console().await;
     assert!(console.iter().all(|entry| entry.contains("status of 422")), "{console:?}");
     ann.screenshot("account-with-a-new-token").await;
-}
-
-async fn every_page_of_accounts_is_accessible(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    with_password(&workspace, "ann@holdfast.test").await;
-    let server = Server::of(workspace.router.clone()).await;
-    for look in [Look::desktop(), Look::phone().dark()] {
-        let person = environment.browser(look).await;
-        person.goto(&server.url("/sign-in")).await;
-        person.axe().await;
-        person.screenshot(&format!("sign-in-{}", look.size.0)).await;
-        person.goto(&server.url(&link_path("hf_used"))).await;
-        person.axe().await;
-        person.click(At::Named("Sign in with your password")).await;
-        person.fill(At::Named("Email"), "ann@holdfast.test").await;
-        person.fill(At::Named("Password"), PASSWORD).await;
-        person.click(At::Named("Sign in")).await;
-        person.goto(&server.url("/account")).await;
-        person.axe().await;
-        person.fill(At::Css("#current"), "not the right one").await;
-        person.fill(At::Named("New password"), OTHER).await;
-        person.fill(At::Named("Confirm new password"), OTHER).await;
-        person.click(At::Named("Change password")).await;
-        person.wait_for("#current-error").await;
-        person.axe().await;
-    }
-    let pat = workspace.account(Role::Participant, "Pat").await;
-    let link = workspace.app.accounts().sign_in_link(pat.id, Operator::Command).await.unwrap();
-    let person = environment.browser(Look::desktop()).await;
-    person.goto(&server.url(&link_path(&link))).await;
-    person.axe().await;
-    person.click(At::Named("Sign in")).await;
-    person.wait_for_text("h1", "Welcome, Pat").await;
-    person.axe().await;
 }
 
 async fn a_recently_checked_session_or_token_needs_no_read(environment: TestEnvironment) {

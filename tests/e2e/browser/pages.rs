@@ -1,6 +1,8 @@
 //! Every page in both themes and at both widths (all four combinations in the long form): axe-core finds no
 //! violation, nothing is wider than the window, and the console is quiet.
 
+use holdfast::accounts::change::Operator;
+use holdfast::accounts::link_path;
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
@@ -9,6 +11,7 @@ use serde_json::json;
 
 use super::imports::{fixture, upload};
 use super::{Office, Place, WRITE, console_is_quiet, field};
+use crate::accounts::{OTHER, PASSWORD, with_password};
 use crate::sign_up::by_invitation;
 use crate::support::browser::{At, Browser, Look};
 use crate::support::case::Form;
@@ -19,6 +22,7 @@ use crate::support::{Case, TestEnvironment, cases};
 pub(super) fn all() -> Vec<Case> {
     cases![
         browser: the_account_pages_are_accessible,
+            the_link_and_password_pages_are_accessible,
             the_sign_up_pages_are_accessible,
             the_lead_pages_are_accessible,
             the_conflict_pages_are_accessible,
@@ -85,6 +89,35 @@ async fn the_account_pages_are_accessible(environment: TestEnvironment) {
     ada.goto(&office.url("/nowhere")).await;
     ada.wait_for_text("main", "404").await;
     assert_accessible(&ada, "error-404").await;
+}
+
+async fn the_link_and_password_pages_are_accessible(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    with_password(&office.workspace, "ann@holdfast.test").await;
+    let ann = office.environment.browser(Look::desktop()).await;
+    ann.goto(&office.url(&link_path("hf_used"))).await;
+    assert_accessible(&ann, "link-used").await;
+    ann.click(At::Named("Sign in with your password")).await;
+    ann.fill(At::Named("Email"), "ann@holdfast.test").await;
+    ann.fill(At::Named("Password"), PASSWORD).await;
+    ann.click(At::Named("Sign in")).await;
+    ann.wait_for(".menu").await;
+    ann.goto(&office.url("/account")).await;
+    ann.fill(At::Css("#current"), "not the right one").await;
+    ann.fill(At::Named("New password"), OTHER).await;
+    ann.fill(At::Named("Confirm new password"), OTHER).await;
+    ann.click(At::Named("Change password")).await;
+    ann.wait_for("#current-error").await;
+    assert_accessible(&ann, "password-wrong").await;
+
+    let pat = office.workspace.account(Role::Participant, "Pat").await;
+    let link = office.workspace.app.accounts().sign_in_link(pat.id, Operator::Command).await.unwrap();
+    let pat = office.environment.browser(Look::desktop()).await;
+    pat.goto(&office.url(&link_path(&link))).await;
+    assert_accessible(&pat, "link").await;
+    pat.click(At::Named("Sign in")).await;
+    pat.wait_for_text("h1", "Welcome, Pat").await;
+    assert_accessible(&pat, "welcome-participant").await;
 }
 
 async fn the_sign_up_pages_are_accessible(environment: TestEnvironment) {
