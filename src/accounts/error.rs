@@ -38,6 +38,9 @@ pub enum AccountError {
     /// The current password is wrong.
     #[error("the password is not right")]
     WrongPassword,
+    /// The new password is among those that are guessed first.
+    #[error("the new password is invalid: {0}")]
+    NewPassword(Invalid),
     /// Too many passwords or codes were tried.
     #[error(transparent)]
     TooManyAttempts(#[from] Throttled),
@@ -124,6 +127,7 @@ impl IntoProblem for AccountError {
                 let invalid = Invalid::new("Incorrect current password.");
                 WebError::field("current", &invalid).into_problem()
             }
+            Self::NewPassword(invalid) => WebError::field("password", &invalid).into_problem(),
             Self::TooManyAttempts(throttled) => Problem::new(
                 S::TOO_MANY_REQUESTS,
                 "too-many-attempts",

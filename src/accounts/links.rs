@@ -235,7 +235,7 @@ impl Accounts {
     /// `None` if the link does not work or does not fit the input.
     ///
     /// # Errors
-    /// [`AccountError::EmailTaken`]; [`AccountError::Busy`].
+    /// [`AccountError::EmailTaken`]; [`AccountError::NewPassword`]; [`AccountError::Busy`].
     pub(super) async fn use_link(
         &self,
         secret: &Secret,
@@ -284,15 +284,17 @@ impl Accounts {
             (LinkPurpose::SignIn, LinkInput::FirstStart { name, email, password })
                 if link.is_first_start() =>
             {
-                let after = self.with_new_password(before, password).await?;
+                let named = Account { name, email, ..before };
+                let after = self.with_new_password(named, password).await?;
                 let (detail, how) =
                     ("Set up the workspace.", "Signed in by the link of the first start with");
-                Used { after: Account { name, email, ..after }, detail, how }
+                Used { after, detail, how }
             }
             (LinkPurpose::Invitation, LinkInput::Join { name, password }) => {
-                let after = self.with_new_password(before, password).await?;
+                let named = Account { name, status: AccountStatus::Active, ..before };
+                let after = self.with_new_password(named, password).await?;
                 let (detail, how) = ("Joined by an invitation.", "Signed in by an invitation with");
-                Used { after: Account { name, status: AccountStatus::Active, ..after }, detail, how }
+                Used { after, detail, how }
             }
             (LinkPurpose::Reset, LinkInput::Reset(password)) => {
                 let after = self.with_new_password(before, password).await?;
@@ -351,11 +353,15 @@ impl Accounts {
     }
 
     /// Returns the account with a new password, which ends its sessions and sign-in links.
+    ///
+    /// # Errors
+    /// [`AccountError::NewPassword`]; [`AccountError::Busy`].
     pub(super) async fn with_new_password(
         &self,
         account: Account,
         password: Password,
     ) -> Result<Account, AccountError> {
+        password.check_new(&account.name, &account.email).map_err(AccountError::NewPassword)?;
         let permit = self.hashing.enter(Queue::Known)?;
         let hash = self.hash(&permit, password).await?;
         Ok(account.with_password(hash, self.clock.now()))

@@ -3,6 +3,8 @@
 //! A password never leaves this module as text. It is parsed, hashed or compared, and its `Debug` output is `…`. The
 //! stored hash is an argon2id PHC string, from which the password cannot be recovered.
 
+mod common;
+
 use std::fmt;
 use std::str::FromStr;
 

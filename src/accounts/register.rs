@@ -30,8 +30,8 @@ impl Accounts {
     /// invitation code that the person typed. Neither the result nor its timing reveals which of the two happened.
     ///
     /// # Errors
-    /// [`AccountError::SignUpOff`], [`AccountError::Busy`], [`AccountError::TooManyAttempts`],
-    /// [`AccountError::WrongInvitationCode`].
+    /// [`AccountError::SignUpOff`], [`AccountError::NewPassword`], [`AccountError::Busy`],
+    /// [`AccountError::TooManyAttempts`], [`AccountError::WrongInvitationCode`].
     pub async fn sign_up(
         &self,
         draft: SignUpDraft,
@@ -42,6 +42,7 @@ impl Accounts {
             return Err(AccountError::SignUpOff);
         }
         let SignUpDraft { name, email, password } = draft;
+        password.check_new(&name, &email).map_err(AccountError::NewPassword)?;
         let permit = self.hashing.enter(from.queue())?;
         let subject = SignInSubject::stranger(email.as_str(), None, from);
         let counted = self.count_attempt(from.budgets(&email, None), &subject).await?;

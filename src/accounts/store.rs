@@ -18,7 +18,7 @@ impl Accounts {
     /// Adds an active account.
     ///
     /// # Errors
-    /// [`AccountError::EmailTaken`] if another account has the address.
+    /// [`AccountError::EmailTaken`] if another account has the address; [`AccountError::NewPassword`].
     pub async fn add(
         &self,
         name: Name,
@@ -27,7 +27,10 @@ impl Accounts {
         password: Option<Password>,
     ) -> Result<AccountId, AccountError> {
         let hash = match password {
-            Some(password) => Some(self.hash(&self.hashing.enter(Queue::Known)?, password).await?),
+            Some(password) => {
+                password.check_new(&name, &email).map_err(AccountError::NewPassword)?;
+                Some(self.hash(&self.hashing.enter(Queue::Known)?, password).await?)
+            }
             None => None,
         };
         let now = self.clock.now();

@@ -51,6 +51,7 @@ mod list_costs;
 mod lists;
 mod login_throttle;
 mod messages;
+mod new_passwords;
 mod order_api;
 mod order_pages;
 mod order_races;
@@ -146,6 +147,7 @@ modules![
     lists,
     login_throttle,
     messages,
+    new_passwords,
     order_api,
     order_pages,
     order_races,

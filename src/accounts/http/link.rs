@@ -80,6 +80,10 @@ async fn use_link(
             };
             html(StatusCode::UNPROCESSABLE_ENTITY, &LinkPage { errors, ..page })
         }
+        Err(AccountError::NewPassword(invalid)) => {
+            let errors = LinkErrors { password: Some(invalid.to_string()), ..LinkErrors::default() };
+            html(StatusCode::UNPROCESSABLE_ENTITY, &LinkPage { errors, ..page })
+        }
         Err(error) => {
             let Delay { status, message, seconds } = Delay::of(error)?;
             Ok(retry_after(html(status, &LinkPage { notice: Some(message), ..page })?, seconds))

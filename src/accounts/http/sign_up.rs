@@ -79,6 +79,10 @@ fn failed(page: SignUpPage, error: AccountError) -> PageAnswer {
             let errors = SignUpErrors { code: Some(message.to_owned()), ..SignUpErrors::default() };
             rejected(SignUpPage { errors, ..page })
         }
+        AccountError::NewPassword(invalid) => {
+            let errors = SignUpErrors { password: Some(invalid.to_string()), ..SignUpErrors::default() };
+            rejected(SignUpPage { errors, ..page })
+        }
         other => {
             let Delay { status, message, seconds } = Delay::of(other)?;
             let page = SignUpPage { notice: Some(message), ..page };

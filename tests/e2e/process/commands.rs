@@ -110,6 +110,13 @@ async fn an_invalid_account_is_refused_with_a_reason(_: TestEnvironment) {
     let short = data.holdfast_reading(&words, "short\n").fails(1).await;
     assert!(short.starts_with("holdfast: invalid password: "), "{short}");
     assert!(!short.contains("short\n"), "a password is never shown: {short}");
+    for password in ["password1234", "bob@example.com"] {
+        let common = data.holdfast_reading(&words, &format!("{password}\n")).fails(1).await;
+        assert_eq!(
+            common.trim_end(),
+            "holdfast: invalid password: This password is too common. Choose another one."
+        );
+    }
     for (words, named) in [(add("ann", "agent"), "<EMAIL>"), (add("ann@example.com", "owner"), "--role")] {
         let wrong = data.holdfast(&words).fails(2).await;
         assert!(wrong.contains(named), "{wrong}");

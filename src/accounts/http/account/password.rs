@@ -54,6 +54,10 @@ fn new_password(form: &PasswordForm) -> Result<Password, PasswordErrors> {
 fn password_rejection(
     error: AccountError,
 ) -> Result<(StatusCode, PasswordErrors, Option<u64>), AccountError> {
+    if let AccountError::NewPassword(invalid) = &error {
+        let errors = PasswordErrors { new: Some(invalid.to_string()), ..PasswordErrors::default() };
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, errors, None));
+    }
     let (status, message, seconds) = match error {
         AccountError::WrongPassword => {
             (StatusCode::UNPROCESSABLE_ENTITY, "Incorrect current password.".to_owned(), None)

@@ -16,7 +16,11 @@ use crate::table::Opened;
 
 /// Reads the password of a new account, if it has one.
 pub fn password(options: &AddAccount, console: &dyn Console) -> Result<Option<Password>, Failure> {
-    options.password_stdin.then(|| password_from(console.input())).transpose()
+    let password = options.password_stdin.then(|| password_from(console.input())).transpose()?;
+    if let Some(password) = &password {
+        password.check_new(&options.name, &options.email).map_err(Failure::Password)?;
+    }
+    Ok(password)
 }
 
 /// Adds an account. Prints a sign-in link if no password is given.
