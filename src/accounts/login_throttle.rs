@@ -7,13 +7,15 @@
 //! | known device | 10 | signing in from a device that signed in to the account before |
 //! | codes of an account | 10 | typing a code of the second factor after the right password or link |
 //! | signed-in person | 10 | entering the current password to change it |
+//! | new addresses of an account | 10 | choosing an address that another account has |
 //!
 //! Invariants: an attempt is counted before its password or code is checked, in one write that requires a budget with
 //! attempts left. However many guesses arrive at once, no more are checked than the budget has. A known device uses
 //! only its own budget, so strangers cannot lock out an owner, neither through the email address nor through a shared
 //! network. The right password refunds its attempt and resets the budget of the email address or the device. Signing up
-//! gives back its own attempt only: if it reset a budget, it would allow ten more guesses. A budget resets 15 minutes
-//! after its first attempt. The first attempt that a budget refuses has an audit entry, and later ones in its 15 minutes
+//! gives back its own attempt only: if it reset a budget, it would allow ten more guesses. So does a new address that was
+//! free; only an address of another account uses its attempt up, and participants, who may have signed up to guess
+//! addresses, also use their network's. A budget resets 15 minutes after its first attempt. The first attempt that a budget refuses has an audit entry, and later ones in its 15 minutes
 //! have none, so that a flood of attempts writes nothing.
 //!
 //! API tokens, sign-in links and sessions have no budget. Each is 256 random bits or signed with a longer key, so
@@ -50,6 +52,8 @@ pub enum Budget {
     SignedIn(AccountId),
     /// The budget of a person who types codes of the second factor.
     Code(AccountId),
+    /// The budget of a signed-in person who chooses new addresses.
+    NewAddress(AccountId),
     /// The budget of a network.
     Network(Network),
 }
@@ -59,14 +63,16 @@ impl Budget {
     pub fn limit(&self) -> u32 {
         match self {
             Self::Network(_) => PER_NETWORK,
-            Self::Email(_) | Self::Device(..) | Self::SignedIn(_) | Self::Code(_) => PER_ACCOUNT,
+            Self::Email(_) | Self::Device(..) | Self::SignedIn(_) | Self::Code(_) | Self::NewAddress(_) => {
+                PER_ACCOUNT
+            }
         }
     }
 
     fn scope(&self) -> Scope {
         match self {
             Self::Email(_) => Scope::Email,
-            Self::Device(..) | Self::SignedIn(_) => Scope::Device,
+            Self::Device(..) | Self::SignedIn(_) | Self::NewAddress(_) => Scope::Device,
             Self::Code(_) => Scope::Code,
             Self::Network(_) => Scope::Network,
         }

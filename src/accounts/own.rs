@@ -14,9 +14,10 @@ use super::sign_in_audit::SignInSubject;
 use super::two_factor::{RecoveryCodes, SecondFactorCode, TwoFactorError};
 use crate::accounts::Accounts;
 use crate::base::calendar::ZoneName;
-use crate::base::identity::SignedIn;
+use crate::base::identity::{Role, SignedIn};
+use crate::base::text::isolated;
 use crate::base::values::{Email, Name, Version};
-use crate::shared::audit_log::AuditKind;
+use crate::shared::audit_log::{AuditEntry, AuditKind};
 use crate::store::{Condition, Update, to_attribute};
 
 impl Accounts {
@@ -48,7 +49,8 @@ impl Accounts {
         Ok(self.session_cookies(&session, from).await)
     }
 
-    /// Changes one's name and, confirmed by the password, one's address.
+    /// Changes one's name and, confirmed by the password, one's address. Each address that another account has uses up an
+    /// attempt, because it tells that it exists.
     ///
     /// # Errors
     /// [`AccountError::Conflict`], [`AccountError::EmailTaken`], [`AccountError::WrongPassword`],
@@ -59,10 +61,13 @@ impl Accounts {
         seen: Version,
         (name, email): (Name, Email),
         current: Option<Password>,
+        from: &Requester,
     ) -> Result<Account, AccountError> {
         let before = self.find_version(who.id, seen).await?;
+        let mut counted = None;
         if before.email != email {
             self.confirm(who, &before, current).await?;
+            counted = Some(self.count_attempt(budgets_of_new_address(&before, from)).await?);
         }
         let mut sentences = Vec::new();
         if before.name != name {
@@ -76,8 +81,24 @@ impl Accounts {
         }
         let after = Account { name, email, ..before.clone() }.changed(self.clock.now());
         let what = Description::new(AuditKind::AccountChanged, sentences.join(" "));
-        self.make(self.change_write(&before, &after, Operator::Owner(who), &what)?, &after).await?;
-        Ok(after)
+        let made = self.make(self.change_write(&before, &after, Operator::Owner(who), &what)?, &after).await;
+        match (&made, counted) {
+            (Err(AccountError::EmailTaken(email)), _) => self.record_taken(who, &before, email).await,
+            (_, Some(counted)) => self.return_attempt(counted).await?,
+            (_, None) => {}
+        }
+        made.map(|()| after)
+    }
+
+    /// Writes the audit entry of an address that another account has. The answer does not depend on it.
+    async fn record_taken(&self, who: &SignedIn, account: &Account, email: &Email) {
+        let detail = format!("Email not changed to {}: another account has it.", isolated(email.as_str()));
+        let (now, kind) = (self.clock.now(), AuditKind::AccountChanged);
+        let entry = AuditEntry::new(&self.rng, now, &who.into(), kind, account.label(), detail);
+        let entry = entry.at_path(format!("/people/{}", account.id));
+        if let Err(error) = self.dynamo.write_audit(&entry).await {
+            tracing::warn!(%error, "a refused email address was not recorded");
+        }
     }
 
     /// Changes the time zone in which a person sees times. `None` is the workspace's.
@@ -227,6 +248,13 @@ impl Accounts {
         }
         self.refund_attempt(counted).await
     }
+}
+
+/// Returns the budgets that a new address uses. Participants may have signed up many times to get more attempts, but not
+/// from as many networks.
+fn budgets_of_new_address(account: &Account, from: &Requester) -> impl Iterator<Item = Budget> {
+    let network = from.network.filter(|_| account.role == Role::Participant);
+    std::iter::once(Budget::NewAddress(account.id)).chain(network.map(Budget::Network))
 }
 
 /// Returns the error of a form that does not show the version: there is nothing to merge, so the person tries again.

@@ -36,7 +36,7 @@
 //! | account of the first start | `WORKSPACE` | `FIRSTSTART` | accountId |
 //! | that all accounts are in the lists | `ACCOUNTINDEX` | `ACCOUNTS` | index |
 //! | sign-in name | `LOGIN#<email, lowercase>` | `LOGIN` | accountId |
-//! | attempts to sign in or sign up | `ATTEMPTS#<email, lowercase>`, `ATTEMPTS#DEVICE#<account>#<device>`, `ATTEMPTS#SIGNED-IN#<account>`, `ATTEMPTS#CODE#<account>`, `ATTEMPTS#NETWORK#<network>` | `ATTEMPTS` | count, refused (whether an attempt was refused), expiresAt |
+//! | attempts to sign in or sign up | `ATTEMPTS#<email, lowercase>`, `ATTEMPTS#DEVICE#<account>#<device>`, `ATTEMPTS#SIGNED-IN#<account>`, `ATTEMPTS#CODE#<account>`, `ATTEMPTS#NEW-ADDRESS#<account>`, `ATTEMPTS#NETWORK#<network>` | `ATTEMPTS` | count, refused (whether an attempt was refused), expiresAt |
 //! | API token, for its owner's list | `ACCOUNT#<id>` | `TOKEN#<token id>` | id, name, createdAt, hash, prefix, expiresAt |
 //! | API token, for authentication | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name), epoch, lastUsedAt, expiresAt |
 //! | link to sign in, to join, or to reset a password | `LINK#<SHA-256>` | `LINK` | accountId, purpose, number, epoch, expiresAt |

@@ -1,5 +1,7 @@
 //! What people change on their own account page: name, address, time zone.
 
+use holdfast::accounts::change::Operator;
+use holdfast::accounts::link_path;
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
@@ -14,8 +16,10 @@ pub fn all() -> Vec<Case> {
         web: a_name_is_changed_without_and_an_address_with_the_password,
             an_invalid_taken_or_stale_profile_is_refused_and_what_was_typed_is_kept,
             ten_wrong_passwords_for_a_new_address_are_counted,
+            ten_addresses_of_other_accounts_are_counted_and_recorded,
             a_token_cannot_change_its_account;
         app: a_time_zone_changes_pages_and_no_files;
+        embedded: participants_use_up_the_attempts_of_their_network;
         api: of_two_concurrent_changes_of_a_profile_one_is_kept
     ]
 }
@@ -106,6 +110,73 @@ async fn ten_wrong_passwords_for_a_new_address_are_counted(environment: TestEnvi
     assert!(closed.text().contains("Wait 15 minutes"), "{}", closed.text());
     // A new name needs no password.
     save(&ann, 1, "Ann Ray", ANN, "").await.expect(303);
+}
+
+/// Adds a person with this role and [`PASSWORD`].
+async fn add(workspace: &Workspace, email: &str, role: Role) {
+    let (name, address) = ("Ann Lee".parse().unwrap(), email.parse().unwrap());
+    workspace.app.accounts().add(name, address, role, Some(PASSWORD.parse().unwrap())).await.unwrap();
+}
+
+async fn ten_addresses_of_other_accounts_are_counted_and_recorded(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    add(&workspace, ANN, Role::Participant).await;
+    add(&workspace, "bob@holdfast.test", Role::Agent).await;
+    let ann = signed_in(&workspace, ANN).await;
+    for number in 0..10 {
+        let refused = save(&ann, 1 + number / 5, "Ann Lee", "bob@holdfast.test", PASSWORD).await.expect(422);
+        assert!(refused.text().contains("This email can&#39;t be used."), "{}", refused.text());
+        assert!(!refused.text().contains("Another account"), "{}", refused.text());
+        if number == 4 {
+            // A right password or a free address brings no new attempts.
+            let form = [("current", PASSWORD), ("new", PASSWORD), ("again", PASSWORD)];
+            ann.post("/account/password").form(&form).send().await.expect(303);
+        }
+    }
+    let closed = save(&ann, 2, "Ann Lee", "bob@holdfast.test", PASSWORD).await.expect(429);
+    assert!(closed.text().contains("Wait 15 minutes"), "{}", closed.text());
+    save(&ann, 2, "Ann Lee", "free@holdfast.test", PASSWORD).await.expect(429);
+    save(&ann, 2, "Ann Ray", ANN, "").await.expect(303);
+
+    let admin = workspace.program(Role::Administrator).await;
+    let page = admin.get("/api/audit?kind=account-changed&person=ann").send().await.expect(200);
+    let page: Value = page.json();
+    let tried = |entry: &&Value| {
+        entry["detail"] == "Email not changed to bob@holdfast.test: another account has it."
+            && entry["subject"] == format!("Ann Lee <{ANN}>")
+    };
+    assert_eq!(page["items"].as_array().unwrap().iter().filter(tried).count(), 10, "{page}");
+    // Agents work with each other, and a free address uses no attempt up.
+    add(&workspace, "carl@holdfast.test", Role::Agent).await;
+    let carl = signed_in(&workspace, "carl@holdfast.test").await;
+    for version in 1..=12 {
+        let email = format!("carl{version}@holdfast.test");
+        save(&carl, version, "Carl", &email, PASSWORD).await.expect(303);
+    }
+    let taken = save(&carl, 13, "Carl", "bob@holdfast.test", PASSWORD).await.expect(422);
+    assert!(taken.text().contains("Another account has this email."), "{}", taken.text());
+}
+
+async fn participants_use_up_the_attempts_of_their_network(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    add(&workspace, "bob@holdfast.test", Role::Agent).await;
+    let signed_in = async |from: &str| {
+        let pat = workspace.account(Role::Participant, "Pat").await;
+        let link = workspace.app.accounts().sign_in_link(pat.id, Operator::Command).await.unwrap();
+        let browser = workspace.visitor_from(from);
+        browser.use_link(&link_path(&link)).await.expect(303);
+        browser
+    };
+    for _ in 0..10 {
+        let pat = signed_in("203.0.113.9").await;
+        for _ in 0..10 {
+            save(&pat, 1, "Pat", "bob@holdfast.test", "").await.expect(422);
+        }
+    }
+    let another = signed_in("203.0.113.9").await;
+    save(&another, 1, "Pat", "bob@holdfast.test", "").await.expect(429);
+    let elsewhere = signed_in("198.51.100.7").await;
+    save(&elsewhere, 1, "Pat", "bob@holdfast.test", "").await.expect(422);
 }
 
 async fn a_token_cannot_change_its_account(environment: TestEnvironment) {

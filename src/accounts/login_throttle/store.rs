@@ -23,6 +23,7 @@ impl Budget {
             Self::Device(account, device) => format!("DEVICE#{account}#{device}"),
             Self::SignedIn(account) => format!("SIGNED-IN#{account}"),
             Self::Code(account) => format!("CODE#{account}"),
+            Self::NewAddress(account) => format!("NEW-ADDRESS#{account}"),
             Self::Network(network) => format!("NETWORK#{network}"),
         };
         Key::new(format!("ATTEMPTS#{name}"), "ATTEMPTS")
@@ -34,6 +35,7 @@ impl Budget {
             Self::Device(..) => "device",
             Self::SignedIn(_) => "signed-in",
             Self::Code(_) => "code",
+            Self::NewAddress(_) => "new address",
             Self::Network(_) => "network",
         }
     }

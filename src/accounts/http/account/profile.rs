@@ -4,6 +4,7 @@ use http::HeaderMap;
 
 use super::super::parts::Delay;
 use super::page::{AccountPage, ProfileErrors, ProfileFields, account_page, answer, done};
+use crate::accounts::requester::Requester;
 use crate::accounts::tokens::require_session;
 use crate::accounts::{AccountError, Accounts};
 use crate::base::calendar::ZoneName;
@@ -14,6 +15,7 @@ pub(super) async fn change_profile(
     State(accounts): State<Accounts>,
     context: PageContext,
     who: SignedIn,
+    from: Requester,
     headers: HeaderMap,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<ProfileForm>,
@@ -21,10 +23,10 @@ pub(super) async fn change_profile(
     require_session(&who)?;
     let (status, errors, seconds) = match (form.name.parse::<Name>(), form.email.parse::<Email>()) {
         (Ok(name), Ok(email)) => {
-            let profile = (name, email);
-            match accounts.change_profile(&who, form.version, profile, form.current.parse().ok()).await {
+            let (profile, current) = ((name, email), form.current.parse().ok());
+            match accounts.change_profile(&who, form.version, profile, current, &from).await {
                 Ok(_) => return Ok(done(&context, "profile", fragment)),
-                Err(error) => profile_rejection(error)?,
+                Err(error) => profile_rejection(error, &who)?,
             }
         }
         (name, email) => {
@@ -43,7 +45,10 @@ pub(super) async fn change_profile(
 }
 
 /// Returns the status and messages for a refused change of the name or the address, and how many seconds to wait.
-fn profile_rejection(error: AccountError) -> Result<(StatusCode, ProfileErrors, Option<u64>), AccountError> {
+fn profile_rejection(
+    error: AccountError,
+    who: &SignedIn,
+) -> Result<(StatusCode, ProfileErrors, Option<u64>), AccountError> {
     let none = ProfileErrors::default;
     let invalid = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(match error {
@@ -52,7 +57,11 @@ fn profile_rejection(error: AccountError) -> Result<(StatusCode, ProfileErrors, 
             (invalid, ProfileErrors { current: Some(message.to_owned()), ..none() }, None)
         }
         AccountError::EmailTaken(_) => {
-            let message = "Another account has this email.";
+            // Only people who work with each other learn who has an account.
+            let message = match who.is_agent() {
+                true => "Another account has this email.",
+                false => "This email can't be used.",
+            };
             (invalid, ProfileErrors { email: Some(message.to_owned()), ..none() }, None)
         }
         AccountError::Conflict(current) => {
