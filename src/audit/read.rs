@@ -111,14 +111,14 @@ impl Audit {
         Ok(AuditPage { entries: page.into_entries(), next, searched_to })
     }
 
-    /// Looks up the account of an email address. People without access to leads are found by the text alone.
+    /// Looks up the account of an email address, whatever its role and state: people who left are looked for, too.
     async fn with_account(&self, filter: &AuditFilter) -> Result<AuditFilter, StoreError> {
         let mut filter = filter.clone();
         if let Some(person) = filter.person.take() {
             filter.person = Some(match person.email() {
                 Some(email) => {
-                    let account = self.accounts.agent(&AccountReference::Email(email)).await?;
-                    person.with_account(account.map(|account| account.id))
+                    let account = self.accounts.id_of(&AccountReference::Email(email)).await?;
+                    person.with_account(account)
                 }
                 None => person,
             });

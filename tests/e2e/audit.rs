@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use holdfast::accounts::administer::AccountChanges;
+use holdfast::accounts::change::Operator;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::{Actor, Role};
+use holdfast::base::values::Version;
 use holdfast::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use holdfast::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
@@ -476,6 +479,17 @@ async fn entries_are_filtered_by_person_kind_and_day(environment: TestEnvironmen
     assert_eq!(shown(&format!("person={}", ann.id)).await, set(&["night", "noon"]));
     assert_eq!(shown(&format!("person={}", ann.email)).await, set(&["night", "noon"]));
     assert_eq!(shown("person=old@example.com").await, set(&["Ann Lee <old@example.com>"]));
+    // People who left and people without access to leads are found by their address, too.
+    let disabled = AccountChanges { disabled: Some(true), ..AccountChanges::default() };
+    let (accounts, command) = (workspace.app.accounts(), Operator::Command);
+    accounts.edit(ann.id, Version::FIRST, disabled, command, None).await.unwrap();
+    assert_eq!(shown(&format!("person={}", ann.email)).await, set(&["night", "noon"]));
+    for role in [Role::Viewer, Role::Participant] {
+        let other = workspace.account(role, "Pat Doe").await;
+        let entry = AuditEntry::new(&workspace.app.rng, noon, &(&other).into(), kind, role.as_str(), "Done.");
+        workspace.app.dynamo.write_audit(&entry).await.unwrap();
+        assert_eq!(shown(&format!("person={}", other.email)).await, set(&[role.as_str()]));
+    }
     assert_eq!(shown("person=ann&kind=account-changed").await, set(&["Ann Lee <old@example.com>"]));
     assert_eq!(shown("kind=deletion").await, set(&["Ann Lee"]));
     let of_day = entries(&admin, &format!("person=ann&kind=setting-changed&from={day}&to={day}")).await;
