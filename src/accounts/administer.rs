@@ -258,10 +258,26 @@ impl Accounts {
         session: &SessionId,
         operator: Operator<'_>,
     ) -> Result<bool, AccountError> {
-        let subject = self.find(id).await?.label();
-        let (now, detail) = (self.clock.now(), "One session ended.");
-        let entry =
-            AuditEntry::new(&self.rng, now, &operator.actor(), AuditKind::SessionsEnded, subject, detail);
+        self.end_one_session(&self.find(id).await?, session, operator).await
+    }
+
+    /// Ends one session of an account, with an audit entry. Returns false if it had ended before.
+    ///
+    /// # Errors
+    /// [`AccountError::NoLongerAllowed`].
+    pub(super) async fn end_one_session(
+        &self,
+        account: &Account,
+        session: &SessionId,
+        operator: Operator<'_>,
+    ) -> Result<bool, AccountError> {
+        let (id, kind) = (account.id, AuditKind::SessionsEnded);
+        let detail = match operator {
+            Operator::SignedOut(_) => "Signed out.",
+            _ => "One session ended.",
+        };
+        let (now, actor) = (self.clock.now(), operator.actor());
+        let entry = AuditEntry::new(&self.rng, now, &actor, kind, account.label(), detail);
         let ended = Update::default().set("ended", to_attribute(true)?);
         let current = Condition::Exists.and(Condition::NotEquals("ended", to_attribute(true)?));
         let write = self.dynamo.guarded_write();

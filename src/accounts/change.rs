@@ -33,6 +33,8 @@ pub enum Operator<'a> {
     Owner(&'a SignedIn),
     /// The holder of a link.
     Link(&'a AuditActor),
+    /// The holder of a session, who signs out, also of a disabled account.
+    SignedOut(&'a AuditActor),
     /// A command of the `holdfast` program, or its start.
     Command,
     /// A person who continues an action that an administrator began. The write checks that it is still recorded.
@@ -44,7 +46,7 @@ impl Operator<'_> {
     pub fn actor(&self) -> AuditActor {
         match self {
             Self::Administrator(who) | Self::Owner(who) => (*who).into(),
-            Self::Link(actor) | Self::Continued(actor) => (*actor).clone(),
+            Self::Link(actor) | Self::SignedOut(actor) | Self::Continued(actor) => (*actor).clone(),
             Self::Command => AuditActor::command(),
         }
     }
@@ -74,7 +76,7 @@ impl Operator<'_> {
         match self {
             Self::Administrator(who) => Some((who.id, Role::Administrator)),
             Self::Owner(who) => Some((who.id, Role::Participant)),
-            Self::Link(_) | Self::Command | Self::Continued(_) => None,
+            Self::Link(_) | Self::SignedOut(_) | Self::Command | Self::Continued(_) => None,
         }
     }
 }

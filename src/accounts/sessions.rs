@@ -13,14 +13,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::AccountError;
-use super::auth_cache::AuthKey;
 use super::domain::{Account, AccountStatus, Secret, Session};
 pub use super::domain::{ListedSession, SessionId, SessionLimits};
 use super::items::{SESSIONS, account_key, session_key};
 use super::requester::Requester;
 use super::session::{FORMER_LIFETIME, FormerSession, SessionCookie};
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, SignedIn, Via};
+use crate::base::identity::{SignedIn, Via};
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::schema::SK;
 use crate::store::{
@@ -245,21 +244,6 @@ impl Accounts {
         let is_current = session.is_current(account, self.session_limits, self.clock.now());
         let Session { created_at, last_seen_at, device, address, .. } = session;
         is_current.then_some(ListedSession { id, created_at, last_seen_at, device, address })
-    }
-
-    /// Ends one session of an account. Returns false if it had ended before.
-    ///
-    /// # Errors
-    /// [`AccountError::Store`] if the store failed.
-    pub async fn end_session(&self, account: AccountId, id: &SessionId) -> Result<bool, AccountError> {
-        let ended = Update::default().set("ended", to_attribute(true)?);
-        let current = Condition::Exists.and(Condition::NotEquals("ended", to_attribute(true)?));
-        let key = session_key(account, id.as_str());
-        let written =
-            self.dynamo.try_write(self.dynamo.guarded_write().update("session", &key, &ended, current)).await;
-        // In any case, because a write whose answer was lost may have happened.
-        self.auth_cache.invalidate(&AuthKey::Session(account, id.clone()));
-        Ok(written?)
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::AccountError;
 use super::authority::is_active_with;
+use super::change::Operator;
 use super::device::{Device, DeviceId};
 use super::domain::Account;
 use super::hashing::Permit;
@@ -147,16 +148,29 @@ impl Accounts {
         Some(opened.content.session())
     }
 
-    /// Ends this browser's session in the table. Returns the expired cookie, which the answer must set.
+    /// Ends this browser's session in the table, also that of a disabled account. Returns the expired cookie, which the
+    /// answer must set.
     ///
     /// # Errors
     /// [`AccountError::Store`] if the store failed; then the session may continue.
-    pub(super) async fn sign_out(&self, headers: &HeaderMap) -> Result<CookieJar, AccountError> {
-        if let Some(session) = self.session_of(headers).await {
-            let written = self.dynamo.try_write(self.put_ended(self.dynamo.guarded_write(), &session)?).await;
-            // In any case, because a write whose answer was lost may have happened.
-            self.forget_session(&session);
-            written?;
+    pub(super) async fn sign_out(
+        &self,
+        headers: &HeaderMap,
+        from: &Requester,
+    ) -> Result<CookieJar, AccountError> {
+        // The sessions of a deleted account ended with it.
+        if let Some(session) = self.session_of(headers).await
+            && let Some(account) = self.read(session.account).await?
+        {
+            let by = Actor::new(account.name.as_str());
+            let actor = AuditActor { by, account: Some(account.id), address: from.address };
+            let id = SessionId::of(&session.secret);
+            if !self.end_one_session(&account, &id, Operator::SignedOut(&actor)).await? {
+                // A cookie of version 0.1 whose session is not in the table must start none later.
+                let written = self.dynamo.try_write(self.put_ended(self.dynamo.guarded_write(), &session)?).await;
+                self.forget_session(&session);
+                written?;
+            }
         }
         Ok(CookieJar::new().add(cookie(&self.cookies, String::new(), SignedDuration::ZERO)))
     }

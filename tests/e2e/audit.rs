@@ -44,7 +44,7 @@ fn days_ago(days: i64) -> String {
 }
 
 /// All entries of the last days, or of those of the query, that match the query, newest first, page by page.
-async fn entries(admin: &Client, query: &str) -> Vec<Value> {
+pub async fn entries(admin: &Client, query: &str) -> Vec<Value> {
     let from = if query.contains("from=") { String::new() } else { format!("&from={}", days_ago(8)) };
     let (mut found, mut cursor) = (Vec::new(), String::new());
     for _ in 0..100 {

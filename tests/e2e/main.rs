@@ -16,6 +16,7 @@ mod access;
 mod accounts;
 mod administrators;
 mod audit;
+mod audit_sessions;
 mod automation;
 mod bad_input;
 mod bootstraps;
@@ -112,6 +113,7 @@ modules![
     accounts,
     administrators,
     audit,
+    audit_sessions,
     automation,
     bad_input,
     bootstraps,

@@ -221,10 +221,11 @@ impl There {
 async fn sign_out(
     State(accounts): State<Accounts>,
     context: PageContext,
+    from: Requester,
     WantsFragment(fragment): WantsFragment,
     headers: HeaderMap,
 ) -> PageAnswer {
-    let expired = accounts.sign_out(&headers).await?;
+    let expired = accounts.sign_out(&headers, &from).await?;
     Ok((expired, see_other(&context, "/sign-in", fragment)).into_response())
 }
 

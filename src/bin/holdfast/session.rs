@@ -93,7 +93,7 @@ async fn end_one(
             )));
         }
     };
-    if !accounts.end_session(account.id, &session.id).await? {
+    if !accounts.end_session_of(account.id, &session.id, Operator::Command).await? {
         return Err(missing());
     }
     let device = on_one_line(&session.device);

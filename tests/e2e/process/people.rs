@@ -231,6 +231,10 @@ async fn one_session_or_all_sessions_are_ended_by_a_command(_: TestEnvironment) 
     other.get("/api/me").send().await.expect(200);
     let again = refused(&data, &["session", "end", ANN, id]).await;
     assert!(again.contains("has no session whose id begins with"), "{again}");
+    let admin = server.program(run(&data, &["token", "create", FIRST, "test"]).await.trim());
+    let entries: Value = admin.get("/api/audit?kind=sessions-ended").send().await.expect(200).json();
+    assert_eq!(each(&entries, "detail"), ["One session ended."]);
+    assert_eq!(each(&entries, "by"), ["holdfast command"]);
     let rest = document(&data, &["session", "list", ANN]).await;
     let rest = each(&rest, "id");
     let ended = document(&data, &["session", "end", ANN, rest[0]]).await;

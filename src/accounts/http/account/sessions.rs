@@ -3,6 +3,7 @@
 use http::HeaderMap;
 
 use super::page::done;
+use crate::accounts::change::Operator;
 use crate::accounts::domain::SessionId;
 use crate::accounts::tokens::require_session;
 use crate::accounts::{AccountError, Accounts};
@@ -16,7 +17,7 @@ pub(super) async fn end_session(
     WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     require_session(&who)?;
-    accounts.end_session(who.id, &id).await?;
+    accounts.end_session_of(who.id, &id, Operator::Owner(&who)).await?;
     Ok(done(&context, "session", fragment))
 }
 
