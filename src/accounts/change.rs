@@ -37,7 +37,8 @@ pub enum Operator<'a> {
     SignedOut(&'a AuditActor),
     /// A command of the `holdfast` program, or its start.
     Command,
-    /// A person who continues an action that an administrator began. The write checks that it is still recorded.
+    /// An administrator who is disabled by an action of their own, and finishes it. The write checks that it is still
+    /// recorded.
     Continued(&'a AuditActor),
 }
 

@@ -12,9 +12,9 @@ use super::change::{Description, Operator};
 use super::domain::Account;
 use super::items::deletion_key;
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, Actor, SignedIn};
+use crate::base::identity::{AccountId, Actor};
 use crate::base::values::Version;
-use crate::shared::audit_log::{AuditActor, AuditKind};
+use crate::shared::audit_log::AuditKind;
 use crate::store::idempotency::Idempotency;
 use crate::store::{Condition, StoreError, from_item, to_item};
 
@@ -69,19 +69,25 @@ impl Accounts {
         self.dynamo.get(&deletion_key(id)).await?.map(from_item).transpose()
     }
 
-    /// Finishes the deletion of an account that began. The administrator who began it may be the account itself.
+    /// Finishes the deletion of an account that began. Administrators who delete themselves are disabled since it began,
+    /// so their role is not checked again.
     ///
     /// # Errors
-    /// [`AccountError::Changed`] if the deletion was canceled at the same time; [`AccountError::NoSuchAccount`].
+    /// [`AccountError::Changed`] if the deletion was canceled at the same time; [`AccountError::NoSuchAccount`];
+    /// [`AccountError::NoLongerAllowed`].
     pub async fn finish_deletion(
         &self,
         id: AccountId,
-        who: &SignedIn,
+        operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Account>>,
     ) -> Result<Account, AccountError> {
-        let (before, actor) = (self.find_for_change(id).await?, AuditActor::from(who));
+        let (before, actor) = (self.find_for_change(id).await?, operator.actor());
+        let operator = match operator {
+            Operator::Administrator(who) if who.id == id => Operator::Continued(&actor),
+            operator => operator,
+        };
         let what = Description::new(AuditKind::AccountDeleted, "Account deleted.");
-        let write = self.deletion_write(&before, Operator::Continued(&actor), &what)?;
+        let write = self.deletion_write(&before, operator, &what)?;
         let write = write.delete("deletion", &deletion_key(id), Condition::Exists);
         self.make(Idempotency::record(idempotency, write, &before)?, &before).await?;
         Ok(before)

@@ -1,14 +1,14 @@
 //! Deletes an account in steps: each gives some of its leads to another owner, and the last one deletes it.
 //!
 //! Invariants: the choice what happens with the leads is recorded before the first step. A step can be repeated and can
-//! be made by any administrator. The account is deleted when it owns no lead any more.
+//! be made by any administrator or command. The account is deleted when it owns no lead any more.
 
 use super::PeopleError;
 use crate::accounts::AccountError;
 use crate::accounts::agents::AccountReference;
 use crate::accounts::change::Operator;
 use crate::accounts::domain::Account;
-use crate::base::identity::{AccountId, SignedIn};
+use crate::base::identity::AccountId;
 use crate::base::values::Version;
 use crate::leads::domain::Owner;
 use crate::leads::{KeptLead, LeadError};
@@ -56,7 +56,7 @@ impl People {
         id: AccountId,
         seen: Version,
         choice: &LeadsChoice,
-        who: &SignedIn,
+        operator: Operator<'_>,
     ) -> Result<(), PeopleError> {
         let leads_to = match choice {
             LeadsChoice::Clear => None,
@@ -69,7 +69,7 @@ impl People {
                 return Ok(());
             }
         }
-        self.accounts.begin_deletion(id, seen, leads_to, Operator::Administrator(who)).await?;
+        self.accounts.begin_deletion(id, seen, leads_to, operator).await?;
         Ok(())
     }
 
@@ -78,12 +78,13 @@ impl People {
     ///
     /// # Errors
     /// [`PeopleError::NotPending`] if it was canceled; [`AccountError::NoSuchAccount`] if it is done;
-    /// [`PeopleError::NoSuchAgent`] if the agent who gets the leads is no agent any more.
+    /// [`AccountError::NoLongerAllowed`]; [`PeopleError::NoSuchAgent`] if the agent who gets the leads is no agent any
+    /// more.
     pub async fn deletion_step(
         &self,
         id: AccountId,
         anyway: bool,
-        who: &SignedIn,
+        operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Account>>,
     ) -> Result<DeletionProgress, PeopleError> {
         let Some(pending) = self.accounts.pending_deletion(id).await? else {
@@ -94,11 +95,11 @@ impl People {
             Some(agent) => Some(self.new_owner(id, &AccountReference::Id(agent)).await?),
             None => None,
         };
-        let step = self.leads.reassign_owned(id, to.as_ref(), &who.actor(), STEP_LEADS).await?;
+        let step = self.leads.reassign_owned(id, to.as_ref(), &operator.actor().by, STEP_LEADS).await?;
         if step.more || !(step.kept.is_empty() || anyway) {
             return Ok(DeletionProgress::Remaining(Remaining { changed: step.changed, kept: step.kept }));
         }
-        match self.accounts.finish_deletion(id, who, idempotency).await {
+        match self.accounts.finish_deletion(id, operator, idempotency).await {
             Ok(account) => Ok(DeletionProgress::Done(Box::new(account))),
             Err(AccountError::Changed) => Err(PeopleError::NotPending),
             Err(error) => Err(error.into()),
@@ -113,12 +114,12 @@ impl People {
         &self,
         id: AccountId,
         anyway: bool,
-        who: &SignedIn,
+        operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Account>>,
     ) -> Result<DeletionProgress, PeopleError> {
         let mut changed = 0;
         loop {
-            let step = match self.deletion_step(id, anyway, who, idempotency).await? {
+            let step = match self.deletion_step(id, anyway, operator, idempotency).await? {
                 DeletionProgress::Remaining(step) => step,
                 done @ DeletionProgress::Done(_) => return Ok(done),
             };

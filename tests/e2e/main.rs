@@ -13,6 +13,7 @@
 )]
 
 mod access;
+mod account_deletion;
 mod accounts;
 mod administrators;
 mod audit;
@@ -110,6 +111,7 @@ macro_rules! modules {
 
 modules![
     access,
+    account_deletion,
     accounts,
     administrators,
     audit,

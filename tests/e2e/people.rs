@@ -1,22 +1,21 @@
-//! The administration of people through the JSON API: invitations, changes, races, deletion, and former accounts.
+//! The administration of people through the JSON API: invitations, changes, races, and former accounts.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use holdfast::accounts::change::Operator;
-use holdfast::accounts::domain::{AccountStatus, TokenDraft};
+use holdfast::accounts::domain::TokenDraft;
 use holdfast::accounts::links::INVITATION_LASTS;
 use holdfast::accounts::tokens::Made;
 use holdfast::app::build_router;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::{AccountId, Role, SignedIn};
-use holdfast::people::delete::{DeletionProgress, LeadsChoice};
 use holdfast::store::Key;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::connector::Wire;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{PATIENCE, Workspace, create, history, new_lead, read};
+use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, Entry, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -36,9 +35,6 @@ pub fn all() -> Vec<Case> {
             the_last_active_administrator_stays,
             a_disabled_person_is_refused_at_once,
             a_demoted_administrator_changes_no_account_any_more,
-            the_leads_of_a_deleted_person_go_to_another_agent_or_lose_their_owner,
-            an_interrupted_deletion_is_continued_by_another_administrator,
-            enabling_an_account_cancels_its_deletion,
             accounts_of_version_01_are_listed_after_the_upgrade_and_changed_before_it
     ]
 }
@@ -51,7 +47,7 @@ pub fn browser(workspace: &Workspace) -> Client {
 }
 
 /// Invites a person and returns the answer with the path of the link.
-async fn invite(admin: &Client, name: &str, email: &str, role: &str) -> Value {
+pub async fn invite(admin: &Client, name: &str, email: &str, role: &str) -> Value {
     let person = json!({ "name": name, "email": email, "role": role });
     admin.post("/api/accounts").json(&person).send().await.expect(201).json()
 }
@@ -61,7 +57,7 @@ pub async fn join_by(visitor: &Client, link: &str) -> Response {
     visitor.post(link).form(&[("name", "Ann Lee"), ("password", PASSWORD)]).send().await
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_else(|| panic!("{value} has no text {field}"))
 }
 
@@ -69,15 +65,15 @@ fn path(account: &Value) -> String {
     format!("/api/accounts/{}", text(account, "id"))
 }
 
-async fn change(admin: &Client, id: impl std::fmt::Display, body: Value) -> Response {
+pub async fn change(admin: &Client, id: impl std::fmt::Display, body: Value) -> Response {
     admin.patch(&format!("/api/accounts/{id}")).json(&body).send().await
 }
 
-async fn account(admin: &Client, id: impl std::fmt::Display) -> Value {
+pub async fn account(admin: &Client, id: impl std::fmt::Display) -> Value {
     admin.get(&format!("/api/accounts/{id}")).send().await.expect(200).json()
 }
 
-async fn names(client: &Client, query: &str) -> Vec<String> {
+pub async fn names(client: &Client, query: &str) -> Vec<String> {
     let (mut names, mut cursor) = (Vec::new(), String::new());
     loop {
         let path = format!("/api/accounts?{query}{cursor}");
@@ -369,7 +365,7 @@ async fn ending_all_sessions_ends_tokens_only_if_wanted(environment: TestEnviron
 }
 
 /// A new administrator with a program in their name.
-async fn administrator(workspace: &Workspace, name: &str) -> (SignedIn, Client) {
+pub async fn administrator(workspace: &Workspace, name: &str) -> (SignedIn, Client) {
     let account = workspace.account(Role::Administrator, name).await;
     let draft = TokenDraft { name: "test".parse().unwrap(), role: Role::Administrator, days: None };
     let made = workspace.app.accounts().create_token(account.id, draft, Operator::Command, None).await;
@@ -471,91 +467,6 @@ async fn a_demoted_administrator_changes_no_account_any_more(environment: TestEn
         assert!(refused.expect(403).text().contains("urn:holdfast:problem:forbidden"));
     }
     assert_eq!(account(&by_ada, text(&ann, "id")).await["version"], 1);
-}
-
-async fn owned(agent: &Client, owner: AccountId, number: usize) -> Value {
-    let mut lead = new_lead(&format!("Lead {number}"), &format!("lead{number}@example.com"));
-    lead["owner"] = json!(owner);
-    create(agent, &lead).await
-}
-
-async fn the_leads_of_a_deleted_person_go_to_another_agent_or_lose_their_owner(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let admin = workspace.program(Role::Administrator).await;
-    let (ann, bob) =
-        (workspace.account(Role::Agent, "Ann Lee").await, workspace.account(Role::Agent, "Bob Roe").await);
-    let leads = join_all((0..3).map(|number| owned(&admin, ann.id, number))).await;
-    let deletion = format!("/api/accounts/{}?version=1&leadsTo={}", ann.id, bob.email);
-    let delete = || admin.delete(&deletion).header("idempotency-key", "k1").send();
-    delete().await.expect(204);
-    delete().await.expect(204);
-    admin.delete(&deletion).send().await.expect(404);
-    admin.get(&format!("/api/accounts/{}", ann.id)).send().await.expect(404);
-    for lead in &leads {
-        assert_eq!(text(&read(&admin, lead).await["owner"], "name"), "Bob Roe");
-        // The former name stays in the history.
-        let entries = history(&admin, lead).await;
-        assert!(json!(entries).to_string().contains("Ann Lee"), "{entries:?}");
-    }
-    let changes: Value =
-        admin.get(&format!("/api/accounts/{}/history", ann.id)).send().await.expect(200).json();
-    assert_eq!(text(&changes["items"][0], "detail"), "Account deleted.");
-    assert_eq!(names(&admin, "q=lee").await, [""; 0]);
-    // The address is free, and the leads of the next one are cleared.
-    invite(&admin, "Another", ann.email.as_str(), "agent").await;
-    let path = format!("/api/accounts/{}?version=1&leads=clear", bob.id);
-    admin.delete(&path).send().await.expect(204);
-    for lead in &leads {
-        assert_eq!(read(&admin, lead).await["owner"], Value::Null);
-    }
-}
-
-async fn an_interrupted_deletion_is_continued_by_another_administrator(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let (ada, _) = administrator(&workspace, "Ada").await;
-    let (_, by_bea) = administrator(&workspace, "Bea").await;
-    let (ann, bob) =
-        (workspace.account(Role::Agent, "Ann Lee").await, workspace.account(Role::Agent, "Bob Roe").await);
-    let leads = join_all((0..55).map(|number| owned(&by_bea, ann.id, number))).await;
-    let people = workspace.app.people();
-    let version = workspace.app.accounts().find(ann.id).await.unwrap().version;
-    let choice = LeadsChoice::GiveTo(bob.id.to_string().parse().unwrap());
-    people.begin_deletion(ann.id, version, &choice, &ada).await.unwrap();
-    // It is disabled at once, and beginning again changes nothing.
-    people.begin_deletion(ann.id, version, &choice, &ada).await.unwrap();
-    let begun = workspace.app.accounts().find(ann.id).await.unwrap();
-    assert_eq!((begun.status, begun.version), (AccountStatus::Disabled, version.next()));
-    let mut new = new_lead("Late", "late@example.com");
-    new["owner"] = json!(ann.id);
-    by_bea.post("/api/leads").json(&new).send().await.expect(422);
-    let step = people.deletion_step(ann.id, false, &ada, None).await.unwrap();
-    let DeletionProgress::Remaining(step) = step else { panic!("leads are left") };
-    assert_eq!((step.changed, step.kept.len()), (50, 0));
-    // Ada's request ends here. Bea repeats it, with the version that Ada saw.
-    let path = format!("/api/accounts/{}?version={version}&leadsTo={}", ann.id, bob.id);
-    by_bea.delete(&path).send().await.expect(204);
-    for lead in leads.iter().step_by(9) {
-        assert_eq!(text(&read(&by_bea, lead).await["owner"], "name"), "Bob Roe");
-    }
-    assert!(workspace.app.leads().owned_by(ann.id, 10, None).await.unwrap().leads.is_empty());
-    assert!(workspace.app.accounts().pending_deletion(ann.id).await.unwrap().is_none());
-}
-
-async fn enabling_an_account_cancels_its_deletion(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let (ada, by_ada) = administrator(&workspace, "Ada").await;
-    let ann = workspace.account(Role::Agent, "Ann Lee").await;
-    let lead = owned(&by_ada, ann.id, 1).await;
-    let people = workspace.app.people();
-    let version = workspace.app.accounts().find(ann.id).await.unwrap().version;
-    people.begin_deletion(ann.id, version, &LeadsChoice::Clear, &ada).await.unwrap();
-    change(&by_ada, ann.id, json!({ "version": 2, "state": "active" })).await.expect(200);
-    assert!(people.deletion_step(ann.id, false, &ada, None).await.is_err());
-    assert_eq!(text(&read(&by_ada, &lead).await["owner"], "name"), "Ann Lee");
-    // A stale request does not delete it either.
-    by_ada.delete(&format!("/api/accounts/{}?version=2&leads=clear", ann.id)).send().await.expect(409);
-    // She never signed in, so she needs an invitation.
-    assert_eq!(text(&account(&by_ada, ann.id).await, "state"), "invited");
 }
 
 /// Puts an account as version 0.1 stored it.

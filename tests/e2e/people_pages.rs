@@ -1,5 +1,6 @@
 //! The pages of people, with and without JavaScript.
 
+use holdfast::accounts::change::Operator;
 use holdfast::base::identity::{Role, SignedIn};
 use holdfast::people::delete::LeadsChoice;
 use serde_json::{Value, json};
@@ -234,7 +235,12 @@ async fn a_person_is_deleted_step_by_step_and_an_interrupted_deletion_is_shown(e
     // Enabling cancels a deletion that began.
     let ada = workspace.account(Role::Administrator, "Another").await;
     let version = workspace.app.accounts().find(bob.id).await.unwrap().version;
-    workspace.app.people().begin_deletion(bob.id, version, &LeadsChoice::Clear, &ada).await.unwrap();
+    workspace
+        .app
+        .people()
+        .begin_deletion(bob.id, version, &LeadsChoice::Clear, Operator::Administrator(&ada))
+        .await
+        .unwrap();
     let enable = [("version", "2"), ("state", "active")];
     admin.post(&format!("{}/state", page(&bob))).form(&enable).send().await.expect(303);
     let canceled =

@@ -232,8 +232,9 @@ async fn delete_now(
     change: &Change<AccountId, WithLeads>,
     idempotency: Option<&Idempotency<'_, Account>>,
 ) -> Result<DeletionProgress, PeopleError> {
-    people.begin_deletion(change.id, change.version, &change.body.choice, &change.who).await?;
-    people.continue_deletion(change.id, change.body.anyway, &change.who, idempotency).await
+    let operator = Operator::Administrator(&change.who);
+    people.begin_deletion(change.id, change.version, &change.body.choice, operator).await?;
+    people.continue_deletion(change.id, change.body.anyway, operator, idempotency).await
 }
 
 async fn renew_link(

@@ -6,6 +6,7 @@ use super::parts::{PATH, Place, Refusal, page_of};
 use super::person_page::show_refusal;
 use crate::accounts::AccountError;
 use crate::accounts::agents::AccountReference;
+use crate::accounts::change::Operator;
 use crate::base::identity::AccountId;
 use crate::people::delete::{DeletionProgress, LeadsChoice, Remaining};
 use crate::people::{People, PeopleError};
@@ -34,7 +35,7 @@ async fn begin(
             agent.parse::<AccountReference>().map_err(|invalid| WebError::field("leads_to", &invalid))?,
         ),
     };
-    match people.begin_deletion(id, form.version()?, &choice, &who).await {
+    match people.begin_deletion(id, form.version()?, &choice, Operator::Administrator(&who)).await {
         Ok(()) if id == who.id => delete_oneself(&people, context, &who, fragment).await,
         Ok(()) => Ok(see_other(&context, &format!("{}/deletion", page_of(id)), fragment)),
         Err(PeopleError::NoSuchAgent) => {
@@ -53,7 +54,7 @@ async fn begin(
 
 /// Makes all steps that fit into this request, because the sender's sessions have just ended.
 async fn delete_oneself(people: &People, context: PageContext, who: &SignedIn, fragment: bool) -> PageAnswer {
-    match people.continue_deletion(who.id, false, who, None).await? {
+    match people.continue_deletion(who.id, false, Operator::Administrator(who), None).await? {
         DeletionProgress::Done(_) => {
             let there = see_other(&context, "/sign-in", fragment);
             Ok(with_toast_there(there, Tone::Success, "Your account was deleted."))
@@ -89,7 +90,8 @@ async fn step(
     FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
     let before: u64 = form.get("changed").and_then(|changed| changed.parse().ok()).unwrap_or_default();
-    let step = match people.deletion_step(id, form.get("anyway").is_some(), &who, None).await {
+    let (anyway, operator) = (form.get("anyway").is_some(), Operator::Administrator(&who));
+    let step = match people.deletion_step(id, anyway, operator, None).await {
         Ok(DeletionProgress::Remaining(step)) => step,
         // A repeated step finds that the account is deleted.
         Ok(DeletionProgress::Done(_)) | Err(PeopleError::Account(AccountError::NoSuchAccount)) => {
