@@ -293,26 +293,6 @@ impl Accounts {
             Err(WriteError::Refused(_)) => Ok(false),
         }
     }
-
-    /// Deletes an account. Its history stays, and so do its name in the histories of other records.
-    ///
-    /// # Errors
-    /// [`AccountError::Conflict`]; [`AccountError::LastAdministrator`]; [`AccountError::NoSuchAccount`];
-    /// [`AccountError::NoLongerAllowed`].
-    pub async fn delete(
-        &self,
-        id: AccountId,
-        seen: Version,
-        operator: Operator<'_>,
-        idempotency: Option<&Idempotency<'_, Account>>,
-    ) -> Result<Account, AccountError> {
-        let before = self.find_version(id, seen).await?;
-        let what = Description::new(AuditKind::AccountDeleted, "Account deleted.");
-        let write = self.deletion_write(&before, operator, &what)?;
-        let write = write.delete_derived("deletion", &deletion_key(id));
-        self.make(Idempotency::record(idempotency, write, &before)?, &before).await?;
-        Ok(before)
-    }
 }
 
 /// Returns an address for a service, which receives no mail (RFC 2606).

@@ -43,7 +43,10 @@ async fn remove(
     let accounts = workspace.app.accounts();
     let seen = accounts.find(whom.id).await?.version;
     let changes = match how {
-        Removal::Deleted => return accounts.delete(whom.id, seen, operator, None).await,
+        Removal::Deleted => {
+            accounts.begin_deletion(whom.id, seen, None, operator).await?;
+            return accounts.finish_deletion(whom.id, operator, None).await;
+        }
         Removal::Demoted => AccountChanges { role: Some(Role::Viewer), ..AccountChanges::default() },
         Removal::Disabled => AccountChanges { disabled: Some(true), ..AccountChanges::default() },
     };

@@ -342,6 +342,7 @@ async fn the_leads_of_a_deleted_account_get_another_owner_or_none(_: TestEnviron
     }
     ann.get("/api/me").send().await.expect(200);
 
+    let id = ann.get("/api/me").send().await.expect(200).json::<Value>()["id"].as_str().unwrap().to_owned();
     let deleted = run(&data, &[&delete[..], &["--leads-to", BOB]].concat()).await;
     assert_eq!(deleted, "Deleted Ann Lee <ann@example.com>. 3 leads belong to Bob Ray now.\n");
     ann.get("/api/me").send().await.expect(401);
@@ -349,6 +350,11 @@ async fn the_leads_of_a_deleted_account_get_another_owner_or_none(_: TestEnviron
         let lead = read(&admin, lead).await;
         assert_eq!((&lead["owner"]["name"], &lead["version"]), (&json!("Bob Ray"), &json!(2)));
     }
+    // The steps are those of the page, which would show and continue them.
+    let history: Value = admin.get(&format!("/api/accounts/{id}/history")).send().await.expect(200).json();
+    let begun = "Deletion started. The leads get another owner.";
+    assert_eq!(each(&history, "detail")[..2], ["Account deleted.", begun]);
+    assert_eq!(each(&history, "by")[..2], ["holdfast command"; 2]);
     let gone = refused(&data, &[&delete[..], &["--clear-leads"]].concat()).await;
     assert!(gone.contains("no account has the email ann@example.com"), "{gone}");
 

@@ -64,12 +64,12 @@ pub async fn role(opened: &Opened, options: &ChangeRole, output: &Output<'_>) ->
 }
 
 /// Returns the change that disables or enables an account.
-pub fn disabled(disabled: bool) -> AccountChanges {
+fn disabled(disabled: bool) -> AccountChanges {
     AccountChanges { disabled: Some(disabled), ..AccountChanges::default() }
 }
 
 /// Changes an account. Returns it as it was and as it is now.
-pub async fn edit(
+async fn edit(
     opened: &Opened,
     reference: &AccountReference,
     changes: AccountChanges,

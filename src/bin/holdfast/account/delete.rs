@@ -1,26 +1,24 @@
-//! `holdfast account delete`: disables an account, gives its leads away, and deletes it. Each part may be repeated, so
-//! an interrupted command is run again.
+//! `holdfast account delete`: disables an account, gives its leads away, and deletes it, in the same steps as the page
+//! of the person. So an interrupted command is run again, or continued on the page.
 
+use holdfast::accounts::AccountError;
 use holdfast::accounts::agents::AccountReference;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::domain::Account;
 use holdfast::accounts::view::AccountView;
-use holdfast::base::identity::Actor;
 use holdfast::leads::domain::Owner;
 use holdfast::leads::{KeptLead, LeadError};
+use holdfast::people::PeopleError;
+use holdfast::people::delete::{DeletionProgress, LeadsChoice};
 use serde::Serialize;
 
-use super::change::{disabled, edit};
-use super::named::{change, find};
-use crate::ACTOR;
+use super::named::{change, find, refused};
 use crate::cli::DeleteAccount;
 use crate::console::Progress;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::table::Opened;
 
-/// How many leads to change before the progress is shown.
-const STEP: u16 = 50;
 /// The most leads that could not be changed to print.
 const MAX_PRINTED: usize = 20;
 
@@ -42,15 +40,18 @@ pub async fn delete(opened: &Opened, options: &DeleteAccount, output: &Output<'_
         Some(reference) => Some(heir(opened, &account, reference).await?),
         None => None,
     };
-    // The email address may change in the course of the command.
-    let reference = AccountReference::Id(account.id);
-    // No one can give leads to a disabled account.
-    edit(opened, &reference, disabled(true)).await?;
-    let leads_changed = give_leads(opened, &account, heir.as_ref(), output).await?;
-    let delete = async |account: Account| {
-        Ok(accounts.delete(account.id, account.version, Operator::Command, None).await?)
+    let choice = match &heir {
+        Some(heir) => LeadsChoice::GiveTo(AccountReference::Id(heir.id)),
+        None => LeadsChoice::Clear,
     };
-    let deleted: Account = change(&accounts, &reference, delete).await?;
+    let people = opened.app.people();
+    let begin = async |account: Account| {
+        let begun = people.begin_deletion(account.id, account.version, &choice, Operator::Command).await;
+        begun.map_err(|error| failure(error, &account))
+    };
+    // The email address may change in the course of the command.
+    change(&accounts, &AccountReference::Id(account.id), begin).await?;
+    let (deleted, leads_changed) = finish(opened, &account, output).await?;
     let leads = match (leads_changed, &heir) {
         (0, _) => "It owned no leads.".to_owned(),
         (1, Some(heir)) => format!("1 lead belongs to {} now.", heir.name),
@@ -82,26 +83,44 @@ async fn heir(opened: &Opened, account: &Account, reference: &AccountReference) 
     })
 }
 
-/// Gives all leads of an account to another owner, or to none. Returns how many.
-async fn give_leads(
-    opened: &Opened,
-    account: &Account,
-    heir: Option<&Owner>,
-    output: &Output<'_>,
-) -> Result<u64, Failure> {
-    let (leads, actor) = (opened.app.leads(), Actor::new(ACTOR));
-    let mut changed = 0;
-    let kept = loop {
-        let step = leads.reassign_owned(account.id, heir, &actor, STEP).await;
-        let step = step.inspect_err(|_| output.console.end_progress())?;
-        changed += step.changed;
-        output.console.progress(&Progress::of_words(format!("{changed} leads changed")));
-        if !step.more {
-            break step.kept;
+/// Makes the steps of a deletion until the account is deleted. Returns it, and how many leads got another owner.
+async fn finish(opened: &Opened, account: &Account, output: &Output<'_>) -> Result<(Account, u64), Failure> {
+    let (people, mut changed) = (opened.app.people(), 0);
+    loop {
+        let step = people.deletion_step(account.id, false, Operator::Command, None).await;
+        match step {
+            Ok(DeletionProgress::Remaining(step)) if step.changed > 0 => {
+                changed += step.changed;
+                output.console.progress(&Progress::of_words(format!("{changed} leads changed")));
+                continue;
+            }
+            done => {
+                output.console.end_progress();
+                return match done {
+                    Ok(DeletionProgress::Done(deleted)) => Ok((*deleted, changed)),
+                    Ok(DeletionProgress::Remaining(step)) => Err(unchanged(account, &step.kept, output)),
+                    Err(error) => Err(failure(error, account)),
+                };
+            }
         }
-    };
-    output.console.end_progress();
-    if kept.is_empty() { Ok(changed) } else { Err(unchanged(account, &kept, output)) }
+    }
+}
+
+/// Returns why a step of a deletion failed.
+fn failure(error: PeopleError, account: &Account) -> Failure {
+    let label = account.label();
+    match error {
+        // The caller tries a stale change again.
+        PeopleError::Account(error @ (AccountError::Conflict(_) | AccountError::Changed)) => error.into(),
+        PeopleError::Account(error) => refused(error, label),
+        PeopleError::Lead(error) => error.into(),
+        PeopleError::NoSuchAgent => Failure::Refused(
+            "the person who gets the leads is no active agent any more; name another one".to_owned(),
+        ),
+        PeopleError::NotPending | PeopleError::NotAService => Failure::Refused(format!(
+            "{label} was enabled at the same time, which canceled the deletion; leads that already moved stay with their new owner"
+        )),
+    }
 }
 
 /// Names the leads that keep their owner, and returns why the account was not deleted.
@@ -110,7 +129,7 @@ fn unchanged(account: &Account, kept: &[KeptLead], output: &Output<'_>) -> Failu
         output.console.note(&format!("  lead {id}: {reason}"));
     }
     Failure::Refused(format!(
-        "{} is disabled but not deleted, because {} of its leads cannot be changed; correct them and run the command again",
+        "{} is disabled but not deleted, because {} of its leads cannot be changed; correct them and run the command again, or delete the account on its page",
         account.label(),
         kept.len()
     ))
