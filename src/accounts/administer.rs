@@ -148,8 +148,8 @@ impl Accounts {
         Ok(after)
     }
 
-    /// Changes an account. Disabling it ends its sessions and links, and its tokens do not work until it is enabled.
-    /// Enabling it cancels its [deletion](super::deletion). A role that requires a second factor ends the sessions of a
+    /// Changes an account. Disabling it ends its sessions and links. The tokens of a person are revoked, and those of a
+    /// service do not work until it is enabled. Enabling an account cancels its [deletion](super::deletion). A role that requires a second factor ends the sessions of a
     /// person who has none.
     ///
     /// # Errors
@@ -314,7 +314,7 @@ pub(super) fn changed(account: Account, changes: AccountChanges) -> Account {
         (Some(true), AccountStatus::Active | AccountStatus::Invited) => {
             let link_number = account.link_number + 1;
             let account = Account { link: None, link_number, ..account.without_sessions() };
-            Account { status: AccountStatus::Disabled, ..account }
+            Account { status: AccountStatus::Disabled, ..without_own_tokens(account) }
         }
         (Some(false), AccountStatus::Disabled) => {
             // A person who never joined needs a new invitation.
@@ -322,10 +322,17 @@ pub(super) fn changed(account: Account, changes: AccountChanges) -> Account {
                 || account.last_sign_in_at.is_some()
                 || account.kind == AccountKind::Service;
             let status = if joined { AccountStatus::Active } else { AccountStatus::Invited };
-            Account { status, ..account }
+            // An account that an earlier version disabled still has its tokens.
+            Account { status, ..without_own_tokens(account) }
         }
         _ => account,
     }
+}
+
+/// Returns an account whose tokens are revoked, unless it is that of a service, which has nothing else. A person who left
+/// may come back after years, when no one knows any more who has the tokens of that time.
+fn without_own_tokens(account: Account) -> Account {
+    if account.kind == AccountKind::Service { account } else { account.without_tokens() }
 }
 
 /// Returns the differences of two states of an account in sentences, or `None` if there are none.
@@ -340,6 +347,9 @@ fn differences(before: &Account, after: &Account) -> Option<String> {
     compare("Email", before.email.as_str(), after.email.as_str());
     compare("Role", before.role.as_str(), after.role.as_str());
     compare("State", before.status.as_str(), after.status.as_str());
+    if after.status == AccountStatus::Disabled && after.token_epoch != before.token_epoch {
+        sentences.push("All tokens revoked.".to_owned());
+    }
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
@@ -366,9 +376,19 @@ mod tests {
         let disabled = changed(before.clone(), disable(true));
         assert_eq!(disabled.status, AccountStatus::Disabled);
         assert!(disabled.epoch > before.epoch && disabled.link_number > before.link_number);
+        assert!(disabled.token_epoch > before.token_epoch);
         let joined = Account { last_sign_in_at: Some(Timestamp::UNIX_EPOCH), ..disabled.clone() };
         let enabled = changed(joined, disable(false));
         assert_eq!((enabled.status, enabled.epoch), (AccountStatus::Active, disabled.epoch));
+        assert!(enabled.token_epoch > before.token_epoch);
+    }
+
+    #[test]
+    fn a_service_keeps_its_tokens() {
+        let before = Account { kind: AccountKind::Service, ..account(AccountStatus::Active) };
+        let disabled = changed(before.clone(), disable(true));
+        assert_eq!(disabled.token_epoch, before.token_epoch);
+        assert_eq!(changed(disabled, disable(false)).token_epoch, before.token_epoch);
     }
 
     #[test]

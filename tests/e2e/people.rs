@@ -434,10 +434,10 @@ async fn a_disabled_person_is_refused_at_once(environment: TestEnvironment) {
     }
     let form = [("email", "ann@example.com"), ("password", PASSWORD)];
     browser(&workspace).post("/sign-in").form(&form).send().await.expect(422);
-    // Enabling brings the tokens back, but no session.
+    // Enabling brings back neither sessions nor tokens.
     change(&admin, id, json!({ "version": 3, "state": "active" })).await.expect(200);
     visitor.get("/api/leads").send().await.expect(401);
-    program.get("/api/leads").send().await.expect(200);
+    program.get("/api/leads").send().await.expect(401);
     browser(&workspace).post("/sign-in").form(&form).send().await.expect(303);
 }
 

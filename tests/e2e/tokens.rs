@@ -4,6 +4,7 @@ use holdfast::accounts::administer::AccountChanges;
 use holdfast::accounts::change::Operator;
 use holdfast::base::identity::{AccountId, Role};
 use holdfast::base::values::Version;
+use holdfast::store::{Condition, Key, Update, to_attribute};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -22,7 +23,9 @@ pub fn all() -> Vec<Case> {
             a_token_shows_its_prefix_and_last_use,
             the_last_use_of_a_token_is_written_at_most_every_ten_minutes,
             a_demoted_account_keeps_its_tokens_in_its_new_role,
-            tokens_of_a_disabled_account_do_not_work_until_it_is_enabled;
+            tokens_of_a_disabled_person_are_revoked_for_good,
+            tokens_of_a_person_whom_an_earlier_version_disabled_do_not_come_back,
+            tokens_of_a_disabled_service_do_not_work_until_it_is_enabled;
         store: a_token_created_while_its_owner_is_demoted_has_at_most_the_new_role
     ]
 }
@@ -194,7 +197,7 @@ async fn a_demoted_account_keeps_its_tokens_in_its_new_role(environment: TestEnv
     assert_eq!(me(&there).await.expect(200).json::<Value>()["role"], "agent");
 }
 
-async fn tokens_of_a_disabled_account_do_not_work_until_it_is_enabled(environment: TestEnvironment) {
+async fn tokens_of_a_disabled_person_are_revoked_for_good(environment: TestEnvironment) {
     let (workspace, clock, id, ann) = opened(&environment).await;
     let other =
         workspace.another(&environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock());
@@ -207,9 +210,55 @@ async fn tokens_of_a_disabled_account_do_not_work_until_it_is_enabled(environmen
     }
     clock.advance(SOON);
     me(&there).await.expect(403);
+    let admin = workspace.session(Role::Administrator, "Ada").await;
+    let page = admin.get(&format!("/people/{id}")).send().await.expect(200);
+    assert!(page.text().contains("its tokens are revoked"), "{}", page.text());
     edit(&workspace, id, AccountChanges { disabled: Some(false), ..AccountChanges::default() }).await;
-    me(&here).await.expect(200);
-    me(&ann).await.expect(401);
+    clock.advance(SOON);
+    for client in [&here, &there, &ann] {
+        me(client).await.expect(401);
+    }
+    let accounts = workspace.app.accounts();
+    assert!(accounts.tokens(id, 10, None).await.unwrap().items.is_empty());
+    let entry = &accounts.history(id, 10, None).await.unwrap().items[1];
+    assert_eq!(entry.detail, "State changed from active to disabled. All tokens revoked.");
+    let page = admin.get(&format!("/people/{id}")).send().await.expect(200);
+    assert!(page.text().contains("enabling the account doesn't bring them back"), "{}", page.text());
+    // A new token works.
+    let again = signed_in(&workspace, ANN).await;
+    me(&bearer(&workspace, &make(&again, json!({ "name": "test" })).await)).await.expect(200);
+}
+
+async fn tokens_of_a_person_whom_an_earlier_version_disabled_do_not_come_back(environment: TestEnvironment) {
+    let (workspace, clock, id, ann) = opened(&environment).await;
+    let program = bearer(&workspace, &make(&ann, json!({ "name": "test" })).await);
+    let disabled = Update::default().set("status", to_attribute("disabled").unwrap());
+    let key = Key::new(format!("ACCOUNT#{id}"), "ACCOUNT");
+    let dynamo = &workspace.app.dynamo;
+    let write = dynamo.guarded_write().update("account", &key, &disabled, Condition::Exists);
+    assert!(dynamo.try_write(write).await.unwrap());
+    clock.advance(SOON);
+    me(&program).await.expect(403);
+    edit(&workspace, id, AccountChanges { disabled: Some(false), ..AccountChanges::default() }).await;
+    me(&program).await.expect(401);
+}
+
+async fn tokens_of_a_disabled_service_do_not_work_until_it_is_enabled(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");
+    let service = json!({ "name": "Night import", "role": "agent", "kind": "service" });
+    let service: Value = admin.post("/api/accounts").json(&service).send().await.expect(201).json();
+    let path = format!("/api/accounts/{}", service["id"].as_str().unwrap());
+    let token = admin.post(&format!("{path}/tokens")).json(&json!({ "name": "test" }));
+    let program = bearer(&workspace, &token.send().await.expect(201).json());
+    me(&program).await.expect(200);
+    let page = admin.get(&path.replace("/api/accounts", "/people")).send().await.expect(200);
+    assert!(page.text().contains("until you enable it"), "{}", page.text());
+    for (version, state, expected) in [(1, "disabled", 403), (2, "active", 200)] {
+        let change = json!({ "version": version, "state": state });
+        admin.patch(&path).json(&change).send().await.expect(200);
+        me(&program).await.expect(expected);
+    }
 }
 
 async fn a_token_created_while_its_owner_is_demoted_has_at_most_the_new_role(environment: TestEnvironment) {

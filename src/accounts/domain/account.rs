@@ -16,7 +16,8 @@ text_enum! {
     Invited = "invited",
     /// The account may sign in and use its tokens.
     Active = "active",
-    /// The account may neither sign in nor use its tokens, until an administrator enables it.
+    /// The account may not sign in until an administrator enables it. A person has lost all tokens, and a service may not
+    /// use them until then.
     Disabled = "disabled",
 }
 

@@ -12,7 +12,7 @@ use super::person_page::{
 use crate::accounts::AccountError;
 use crate::accounts::administer::AccountChanges;
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{AccountStatus, TokenDays, TokenId, TokenName};
+use crate::accounts::domain::{AccountKind, AccountStatus, TokenDays, TokenId, TokenName};
 use crate::accounts::sessions::SessionId;
 use crate::accounts::tokens::Made;
 use crate::base::identity::{AccountId, Role};
@@ -128,9 +128,15 @@ async fn switch(
     let changes = AccountChanges { disabled: Some(disabled), ..AccountChanges::default() };
     match people.accounts.edit(id, form.version()?, changes, Operator::Administrator(&who), None).await {
         Ok(_) if disabled && id == who.id => Ok(see_other(&context, "/sign-in", fragment)),
-        Ok(_) if disabled => {
-            Ok(done(&context, id, fragment, "Account disabled. Its sessions and tokens no longer work."))
+        Ok(account) if disabled && account.kind == AccountKind::Service => {
+            Ok(done(&context, id, fragment, "Service disabled. Its tokens don't work until you enable it."))
         }
+        Ok(_) if disabled => Ok(done(
+            &context,
+            id,
+            fragment,
+            "Account disabled. Its sessions ended, and its tokens are revoked.",
+        )),
         Ok(_) => Ok(done(&context, id, fragment, "Account enabled.")),
         Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::State, error)?).await,
     }

@@ -197,7 +197,7 @@ async fn a_disabled_person_is_signed_out_while_the_server_runs(_: TestEnvironmen
     let again = run(&data, &["account", "enable", ANN]).await;
     assert_eq!(again, "Ann Lee <ann@example.com> is active, not disabled.\n");
     ann.get("/api/me").send().await.expect(401);
-    program.get("/api/me").send().await.expect(200);
+    program.get("/api/me").send().await.expect(401);
     signed_in(&data, &server, ANN).await.get("/api/me").send().await.expect(200);
 
     // A person who never joined needs a new invitation.

@@ -3,7 +3,7 @@
 use holdfast::accounts::administer::AccountChanges;
 use holdfast::accounts::agents::AccountReference;
 use holdfast::accounts::change::Operator;
-use holdfast::accounts::domain::{Account, AccountStatus};
+use holdfast::accounts::domain::{Account, AccountKind, AccountStatus};
 use holdfast::accounts::view::AccountView;
 
 use super::named::change;
@@ -22,8 +22,11 @@ pub async fn disable(
     let label = after.label();
     let text = match before.status {
         AccountStatus::Disabled => format!("{label} is already disabled."),
+        _ if after.kind == AccountKind::Service => {
+            format!("Disabled {label}. Its tokens do not work until you enable it.")
+        }
         _ => format!(
-            "Disabled {label}. Its sessions and links have ended, and its tokens do not work until you enable it."
+            "Disabled {label}. Its sessions and links have ended, and its tokens are revoked for good."
         ),
     };
     output.print(&text, &AccountView::from(&after))

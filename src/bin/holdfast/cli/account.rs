@@ -17,10 +17,10 @@ pub enum AccountCommand {
     List(ListAccounts),
     /// Invite a person: print a link with which they join once, within seven days
     Invite(InviteAccount),
-    /// Disable an account: end its sessions and links, and refuse its tokens
+    /// Disable an account: end its sessions and links, and revoke its tokens
     #[command(after_help = DISABLE_EXAMPLES)]
     Disable(NamedAccount),
-    /// Enable a disabled account; its tokens work again
+    /// Enable a disabled account; the tokens of a service work again
     #[command(after_help = ENABLE_EXAMPLES)]
     Enable(NamedAccount),
     /// Change the role of an account
@@ -159,14 +159,14 @@ const DISABLE_EXAMPLES: &str = "\
 Examples:
   holdfast account disable ann@example.com
 
-A server of this data refuses the person at once, and servers of a table on AWS within 10 seconds. The last active
-administrator cannot be disabled.";
+A server of this data refuses the person at once, and servers of a table on AWS within 10 seconds. The tokens of a person
+do not come back when the account is enabled; those of a service do. The last active administrator cannot be disabled.";
 
 const ENABLE_EXAMPLES: &str = "\
 Examples:
   holdfast account enable ann@example.com
 
-The person signs in again. If they had never joined, they need a new invitation from `holdfast account link`.";
+The person signs in again and creates new tokens. If they had never joined, they need a new invitation from `holdfast account link`.";
 
 const ROLE_EXAMPLES: &str = "\
 Examples:
