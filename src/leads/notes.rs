@@ -6,8 +6,10 @@ use super::error::LeadError;
 use super::items::{NOTE, lead_key, note_key};
 use super::store::replayed_answer;
 use crate::base::identity::SignedIn;
+use crate::base::text::isolated;
 use crate::base::values::Version;
 use crate::leads::Leads;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, Cursor, CursorError, GuardedWrite, Select, WriteError, from_item, to_item};
 
@@ -98,11 +100,32 @@ impl Leads {
         }
         let unchanged = Condition::is_number("version", expected.get());
         let write = self.dynamo.guarded_write().delete("note", &note_key(lead, id), unchanged);
+        let write = write.audit(&self.note_deletion(lead, &note, who).await?)?;
         match self.dynamo.write(Idempotency::record(idempotency, write, &())?).await {
             Ok(()) => Ok(()),
             Err(WriteError::Store(error)) => Err(error.into()),
             Err(WriteError::Refused(_)) => Err(LeadError::NoteConflict(Box::new(self.note(lead, id).await?))),
         }
+    }
+
+    /// Returns the audit entry of a deleted note. It does not contain the text, which was deleted for a reason.
+    async fn note_deletion(
+        &self,
+        lead: LeadId,
+        note: &Note,
+        who: &SignedIn,
+    ) -> Result<AuditEntry, LeadError> {
+        let subject = match self.find(lead).await {
+            Ok(lead) => lead.name.to_string(),
+            Err(LeadError::Deleted(lead)) => lead.name.to_string(),
+            Err(LeadError::Store(error)) => return Err(error.into()),
+            // The notes of a lead that was merged or has left the trash stay.
+            Err(_) => "Lead".to_owned(),
+        };
+        let detail = format!("Note of {} deleted.", isolated(note.author.as_str()));
+        let (now, kind) = (self.clock.now(), AuditKind::Deletion);
+        let entry = AuditEntry::new(&self.rng, now, &AuditActor::from(who), kind, subject, detail);
+        Ok(entry.at_path(format!("/leads/{lead}")))
     }
 
     /// Writes a note. Returns `None` if the condition on the note failed.

@@ -59,7 +59,21 @@ async fn a_note_is_written_edited_and_deleted_by_its_author(environment: TestEnv
     assert_eq!(problem["fresh"], edited);
     ann.patch(&path).json(&json!({ "version": 2, "text": " " })).send().await.expect(422);
     ann.patch(&path).json(&json!({ "version": 2, "text": "nul\u{0}" })).send().await.expect(422);
+    let entries = async || -> Vec<Value> {
+        let log: Value = administrator.get("/api/audit?kind=deletion").send().await.expect(200).json();
+        log["items"].as_array().unwrap().clone()
+    };
+    assert_eq!(entries().await.len(), 0, "refused deletions have no entry");
     administrator.delete(&format!("{path}?version=2")).send().await.expect(204);
+    let found = entries().await;
+    let [entry] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (&entry["subject"], &entry["detail"]),
+        (&json!("Lead"), &json!("Note of Test agent (test) deleted."))
+    );
+    let page = address(&lead).replace("/api", "");
+    assert_eq!((&entry["by"], &entry["path"]), (&json!("Test administrator (test)"), &json!(page)));
+    assert!(!entry.to_string().contains("Called"), "the entry has no text: {entry}");
     ann.patch(&path).json(&json!({ "version": 2, "text": "Gone" })).send().await.expect(404);
     assert_eq!(read(&ann, &lead).await["version"], 1, "the lead has not changed");
     let nobody = format!("/api/leads/{}/notes", uuid::Uuid::nil());
