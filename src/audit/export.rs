@@ -5,9 +5,12 @@
 
 use super::error::AuditError;
 use super::filter::AuditFilter;
+use super::read::LIST;
 use crate::audit::Audit;
 use crate::base::calendar::in_new_york;
-use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditId, AuditKind};
+use crate::shared::exports::ExportCursor;
+use crate::shared::lists::start_after;
 use crate::store::StoreError;
 use crate::web::csv::escape_formula;
 
@@ -29,25 +32,26 @@ pub struct ExportPage {
 }
 
 impl Audit {
-    /// Exports a page of the audit log. The first one writes the audit entry of the export.
+    /// Exports a page of the audit log. It writes the audit entry of the export, unless the cursor names it. The cursor of
+    /// the next page does.
     ///
     /// # Errors
     /// [`AuditError::Cursor`] for a cursor of another list.
     pub async fn export_page(
         &self,
         filter: &AuditFilter,
-        cursor: Option<&str>,
+        cursor: &ExportCursor,
         by: &AuditActor,
     ) -> Result<ExportPage, AuditError> {
-        if cursor.is_none() {
-            let (now, kind) = (self.clock.now(), AuditKind::Export);
-            let entry = AuditEntry::new(&self.rng, now, by, kind, "Audit log", "Audit log exported.");
-            self.dynamo.write_audit(&entry.at_path("/audit")).await?;
-        }
-        let page = self.page(filter, ENTRIES, READ, cursor).await?;
-        let csv = rows(&page.entries, cursor.is_none());
+        // A wrong cursor has no entry.
+        start_after::<AuditId>(LIST, cursor.position())?;
+        let (now, kind) = (self.clock.now(), AuditKind::Export);
+        let entry = AuditEntry::new(&self.rng, now, by, kind, "Audit log", "Audit log exported.");
+        let entry = self.dynamo.record_export(cursor, &entry.at_path("/audit")).await?;
+        let page = self.page(filter, ENTRIES, READ, cursor.position()).await?;
+        let csv = rows(&page.entries, cursor.position().is_none());
         let csv = csv.map_err(|cause| StoreError::Failed { operation: "export", cause })?;
-        Ok(ExportPage { csv, next: page.next })
+        Ok(ExportPage { csv, next: page.next.map(|position| ExportCursor::next(entry, &position)) })
     }
 }
 

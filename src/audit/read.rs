@@ -18,7 +18,7 @@ use crate::store::schema::SK;
 use crate::store::{Item, Key, Select, StoreError, from_item};
 
 /// The name of the list in cursors.
-const LIST: &str = "audit";
+pub(super) const LIST: &str = "audit";
 /// The most rounds of a page.
 pub const ROUNDS: u32 = 7;
 /// The most entries of a page.

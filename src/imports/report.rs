@@ -37,7 +37,7 @@ impl Imports {
         &self,
         import: &Import,
         by: &AuditActor,
-        detail: &'static str,
+        detail: String,
     ) -> Result<(), ImportError> {
         let entry = self.import_entry(import, AuditKind::Export, by, detail);
         Ok(self.dynamo.write_audit(&entry).await?)

@@ -17,7 +17,8 @@ use crate::base::values::OrderId;
 use crate::leads::domain::Lead;
 use crate::orders::Orders;
 use crate::reservations::order_key;
-use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditId, AuditKind};
+use crate::shared::exports::ExportCursor;
 use crate::store::{Cursor, CursorError, Select, StoreError, schema};
 use crate::web::csv::escape_formula;
 
@@ -94,11 +95,17 @@ impl Position {
 }
 
 impl Orders {
-    /// Writes the audit entry of an export, before its first part is answered.
+    /// Writes the audit entry of an export before one of its parts is answered, unless the part's cursor names it.
+    /// Returns its id.
     ///
     /// # Errors
     /// [`OrderError::Store`] if the store failed.
-    pub async fn record_export(&self, period: &Period, by: &AuditActor) -> Result<(), OrderError> {
+    pub async fn record_export(
+        &self,
+        period: &Period,
+        cursor: &ExportCursor,
+        by: &AuditActor,
+    ) -> Result<AuditId, OrderError> {
         let detail = match (period.from, period.to) {
             (None, None) => "All fulfilled orders exported.".to_owned(),
             (Some(from), None) => format!("Fulfilled orders from {from} exported."),
@@ -107,7 +114,7 @@ impl Orders {
         };
         let now = self.clock.now();
         let entry = AuditEntry::new(&self.rng, now, by, AuditKind::Export, "Orders", detail);
-        Ok(self.dynamo.write_audit(&entry.at_path("/orders/export")).await?)
+        Ok(self.dynamo.record_export(cursor, &entry.at_path("/orders/export")).await?)
     }
 
     /// Returns one part of the orders that were fulfilled in a period.

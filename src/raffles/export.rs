@@ -7,7 +7,8 @@ use super::domain::{RaffleId, Ticket};
 use super::error::RaffleError;
 use crate::base::calendar::in_new_york;
 use crate::raffles::Raffles;
-use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditId, AuditKind};
+use crate::shared::exports::ExportCursor;
 use crate::store::StoreError;
 use crate::web::csv::escape_formula;
 
@@ -27,15 +28,21 @@ pub struct ExportPage {
 }
 
 impl Raffles {
-    /// Writes the audit entry of an export of a raffle's tickets, before its first page is answered.
+    /// Writes the audit entry of an export of a raffle's tickets before one of its pages is answered, unless the page's
+    /// cursor names it. Returns its id.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`].
-    pub async fn record_export(&self, id: RaffleId, by: &AuditActor) -> Result<(), RaffleError> {
+    pub async fn record_export(
+        &self,
+        id: RaffleId,
+        cursor: &ExportCursor,
+        by: &AuditActor,
+    ) -> Result<AuditId, RaffleError> {
         let title = self.stored(id).await?.raffle.title.to_string();
         let (now, kind, detail) = (self.clock.now(), AuditKind::Export, "Sold tickets exported.");
         let entry = AuditEntry::new(&self.rng, now, by, kind, title, detail);
-        Ok(self.dynamo.write_audit(&entry.at_path(format!("/raffles/{id}/tickets"))).await?)
+        Ok(self.dynamo.record_export(cursor, &entry.at_path(format!("/raffles/{id}/tickets"))).await?)
     }
 
     /// Exports a page of a raffle's sold tickets.

@@ -200,8 +200,9 @@ pub fn partition(day: Date, number: u32) -> String {
     format!("AUDIT#{day}#{number}")
 }
 
-fn key(entry: &AuditEntry) -> Key {
-    let (day, id) = (entry.at.to_zoned(TimeZone::UTC).date(), entry.id.to_string());
+/// Returns the key of an entry, whose id has its time.
+pub(super) fn key_of(id: AuditId) -> Key {
+    let (day, id) = (id.time().to_zoned(TimeZone::UTC).date(), id.to_string());
     // The last hexadecimal digit is random.
     let number = id.chars().next_back().and_then(|digit| digit.to_digit(16)).unwrap_or_default();
     Key::new(partition(day, number), id)
@@ -222,7 +223,11 @@ impl GuardedWrite {
     /// [`StoreError`] if the entry cannot be written as an item.
     pub fn audit(self, entry: &AuditEntry) -> Result<Self, StoreError> {
         let expires_at = entry.expires_at().as_second();
-        Ok(self.put("audit", to_item(&key(entry), &StoredEntry { entry, expires_at })?, Condition::Absent))
+        Ok(self.put(
+            "audit",
+            to_item(&key_of(entry.id), &StoredEntry { entry, expires_at })?,
+            Condition::Absent,
+        ))
     }
 
     /// Adds the audit entry of an author's action, unless the entry of a bulk action covers it.
@@ -249,7 +254,7 @@ impl Dynamo {
     pub async fn write_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
         match self.try_write(self.guarded_write().audit(entry)?).await? {
             true => Ok(()),
-            false => Err(StoreError::invariant_violation("TransactWriteItems", &key(entry))),
+            false => Err(StoreError::invariant_violation("TransactWriteItems", &key_of(entry.id))),
         }
     }
 }
@@ -266,7 +271,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_in_the_partition_of_its_day_and_last_digit() {
-        let key = key(&entry("2026-11-29T23:59:59.999Z", [0x0f; 10]));
+        let key = key_of(entry("2026-11-29T23:59:59.999Z", [0x0f; 10]).id);
         assert_eq!(key.pk, "AUDIT#2026-11-29#15");
         assert!(key.sk.ends_with('f'), "{}", key.sk);
     }

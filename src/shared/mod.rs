@@ -5,6 +5,7 @@ pub mod audit;
 pub mod audit_log;
 pub mod charts;
 pub mod dead_letters;
+pub mod exports;
 pub mod forms;
 pub mod idempotency;
 pub mod lists;

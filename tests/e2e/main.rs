@@ -17,6 +17,7 @@ mod account_deletion;
 mod accounts;
 mod administrators;
 mod audit;
+mod audit_exports;
 mod audit_sessions;
 mod automation;
 mod bad_input;
@@ -115,6 +116,7 @@ modules![
     accounts,
     administrators,
     audit,
+    audit_exports,
     audit_sessions,
     automation,
     bad_input,

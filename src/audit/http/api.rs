@@ -6,6 +6,7 @@ use crate::audit::filter::AuditFilter;
 use crate::audit::read::AuditPage;
 use crate::shared::api::*;
 use crate::shared::audit_log::{AuditActor, AuditEntry};
+use crate::shared::exports::ExportCursor;
 use crate::web::respond::csv_part;
 
 pub(super) fn routes() -> Routes<Audit> {
@@ -56,9 +57,8 @@ async fn export(
 ) -> Result<Response, Problem> {
     let ExportParameters { person, kind, from, to, cursor } = parameters;
     let filter = AuditFilter::read(person, kind, from, to)?;
-    let cursor = cursor.filter(|text| !text.is_empty());
-    let ExportPage { csv, next } =
-        audit.export_page(&filter, cursor.as_deref(), &AuditActor::from(&who)).await?;
+    let cursor = ExportCursor::read(cursor);
+    let ExportPage { csv, next } = audit.export_page(&filter, &cursor, &AuditActor::from(&who)).await?;
     let next = next.map(|cursor| (context.url(&address("/audit.csv", &filter, Some(&cursor))), cursor));
     Ok(csv_part("audit.csv", csv, next))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use holdfast::app::App;
 use holdfast::orders::period::Period;
 use holdfast::shared::audit_log::AuditActor;
+use holdfast::shared::exports::ExportCursor;
 
 use crate::cli::{ExportOrders, ExportTarget, ExportTickets};
 use crate::console::Console;
@@ -20,7 +21,7 @@ pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Consol
     let page = async |app: &App, cursor: Option<&str>| -> Result<Page, Failure> {
         let page = app.orders().export_part(&period, cursor).await?;
         if cursor.is_none() {
-            app.orders().record_export(&period, &AuditActor::command()).await?;
+            app.orders().record_export(&period, &ExportCursor::default(), &AuditActor::command()).await?;
         }
         Ok((page.csv, page.next))
     };
@@ -32,7 +33,9 @@ pub async fn tickets(options: ExportTickets, host: &Host<'_>, console: &dyn Cons
     let page = async |app: &App, cursor: Option<&str>| -> Result<Page, Failure> {
         let page = app.raffles().export_page(options.raffle, cursor).await?;
         if cursor.is_none() {
-            app.raffles().record_export(options.raffle, &AuditActor::command()).await?;
+            app.raffles()
+                .record_export(options.raffle, &ExportCursor::default(), &AuditActor::command())
+                .await?;
         }
         Ok((page.csv, page.next))
     };

@@ -102,9 +102,8 @@ async fn download_report(
     let outcomes = imports.outcomes(id, first, import.report.end_of(first)).await?;
     let csv = report_csv(&outcomes, |lead| context.url(&format!("/leads/{lead}")))
         .map_err(|error| WebError::Internal(format!("a report cannot be written: {error}")))?;
-    if after == 0 {
-        imports.record_export(&import, &AuditActor::from(&who), "Report of the import exported.").await?;
-    }
+    let detail = format!("Report of the import{} exported.", words_of(first));
+    imports.record_export(&import, &AuditActor::from(&who), detail).await?;
     Ok(download(&format!("{}-report{}.csv", plain_name(&import), part_of(first)), csv))
 }
 
@@ -131,11 +130,14 @@ async fn download_rejected(
     let rejections = imports.rejections(id, first, last, u16::MAX).await?;
     let csv = run::rejected_file(head, &rejections)
         .map_err(|error| WebError::Internal(format!("rejected rows cannot be written: {error}")))?;
-    if after == 0 {
-        let detail = "Rejected rows of the import exported.";
-        imports.record_export(&import, &AuditActor::from(&who), detail).await?;
-    }
+    let detail = format!("Rejected rows of the import{} exported.", words_of(first));
+    imports.record_export(&import, &AuditActor::from(&who), detail).await?;
     Ok(download(&format!("{}-rejected{}.csv", plain_name(&import), part_of(first)), csv))
+}
+
+/// Names the first row of a file in its audit entry. Each file has one, because people download them one by one.
+fn words_of(first: u64) -> String {
+    if first > 1 { format!(" from row {first}") } else { String::new() }
 }
 
 fn part_of(first: u64) -> String {

@@ -5,6 +5,7 @@ use crate::orders::export::CsvPart;
 use crate::orders::period::Period;
 use crate::shared::api::*;
 use crate::shared::audit_log::AuditActor;
+use crate::shared::exports::ExportCursor;
 use crate::web::respond::csv_part;
 
 pub fn routes() -> Routes<Orders> {
@@ -26,11 +27,10 @@ async fn export(
     Query(Parameters { from, to, cursor }): Query<Parameters>,
 ) -> Result<Response, Problem> {
     let period = Period::read(from, to)?;
-    let cursor = cursor.filter(|text| !text.is_empty());
-    let CsvPart { csv, next, .. } = orders.export_part(&period, cursor.as_deref()).await?;
-    if cursor.is_none() {
-        orders.record_export(&period, &AuditActor::from(&who)).await?;
-    }
+    let cursor = ExportCursor::read(cursor);
+    let CsvPart { csv, next, .. } = orders.export_part(&period, cursor.position()).await?;
+    let entry = orders.record_export(&period, &cursor, &AuditActor::from(&who)).await?;
+    let next = next.map(|position| ExportCursor::next(entry, &position));
     let next = next.map(|cursor| (context.url(&address(&period, Some(&cursor))), cursor));
     Ok(csv_part("orders.csv", csv, next))
 }

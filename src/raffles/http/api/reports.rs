@@ -9,6 +9,7 @@ use crate::raffles::domain::{Point, RaffleEntry, RaffleId, RaffleStatus, Ticket}
 use crate::raffles::export::ExportPage;
 use crate::shared::api::*;
 use crate::shared::audit_log::AuditActor;
+use crate::shared::exports::ExportCursor;
 use crate::web::respond::{csv_part, header_text};
 
 pub fn routes() -> Routes<Raffles> {
@@ -54,11 +55,10 @@ async fn export(
     Path(id): Path<RaffleId>,
     Query(ExportParameters { cursor }): Query<ExportParameters>,
 ) -> Result<Response, Problem> {
-    let cursor = cursor.filter(|text| !text.is_empty());
-    let ExportPage { csv, next } = raffles.export_page(id, cursor.as_deref()).await?;
-    if cursor.is_none() {
-        raffles.record_export(id, &AuditActor::from(&who)).await?;
-    }
+    let cursor = ExportCursor::read(cursor);
+    let ExportPage { csv, next } = raffles.export_page(id, cursor.position()).await?;
+    let entry = raffles.record_export(id, &cursor, &AuditActor::from(&who)).await?;
+    let next = next.map(|position| ExportCursor::next(entry, &position));
     // A cursor contains no characters that need escaping in a URL.
     let next =
         next.map(|cursor| (context.url(&format!("{}/tickets/csv?cursor={cursor}", address(id))), cursor));
