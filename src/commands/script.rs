@@ -1,7 +1,8 @@
 //! Runs a text of commands line by line, and renders the results as text.
 //!
 //! Invariants: lines run in order; a failed line does not stop the others; each line has its own result. A text that
-//! deletes several orders has one entry in the audit log, written with the first of them.
+//! deletes several orders has one entry in the audit log. It is written with the first deletion, when no one knows yet
+//! which later ones fail, so it says what the text asks for.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -88,8 +89,8 @@ impl Commands {
         until: Option<Timestamp>,
     ) -> Vec<LineResult> {
         let mut results = Vec::with_capacity(lines.len());
-        let mut by = by.clone().audited(audited(lines));
-        for line in lines {
+        let mut by = by.clone();
+        for (at, line) in lines.iter().enumerate() {
             let name = line.instruction.name();
             let done = match &line.instruction {
                 Instruction::Help(of) => {
@@ -104,6 +105,9 @@ impl Commands {
                 }
                 Instruction::Run(command) => {
                     let part = idempotency.map(|idempotency| idempotency.part(line.number));
+                    if by.audited != Audited::Covered {
+                        by = by.audited(audited(&lines[at..]));
+                    }
                     let done = self.execute(command, &by, part).await;
                     if done.is_ok() && deleted_by(command).is_some() && by.audited != Audited::Each {
                         by = by.audited(Audited::Covered);
@@ -129,7 +133,7 @@ fn deleted_by(command: &Command) -> Option<OrderId> {
     }
 }
 
-/// Returns how the audit log records the deletions of a text.
+/// Returns how the audit log records the deletions of the lines of a text that follow. Earlier lines deleted nothing.
 fn audited(lines: &[Line]) -> Audited {
     let orders = lines.iter().filter_map(|line| match &line.instruction {
         Instruction::Run(command) => deleted_by(command),
@@ -140,7 +144,10 @@ fn audited(lines: &[Line]) -> Audited {
         return Audited::Each;
     }
     let subject = format!("{} orders", orders.len());
-    let detail = format!("A run of commands deletes {subject}: {}.", orders.join(", "));
+    let detail = format!(
+        "A run of commands asked to delete {subject}: {}. Any that it could not delete are unchanged.",
+        orders.join(", ")
+    );
     Audited::Bulk { subject, detail }
 }
 

@@ -287,8 +287,9 @@ async fn deletions_by_commands_and_rules_have_entries_and_a_bulk_run_has_one(env
         ids.push(orders::create(&workspace, &["CA"], Some(1)).await.unwrap().order.id.to_string());
     }
     let missing = "019f0000-0000-7000-8000-000000000000";
+    let (early, late) = (missing.replace("019f", "019e"), missing);
     let text = format!(
-        "delete_order order_id={missing}\ndelete_order order_id={}\nget_orders\ndelete_order order_id={}\n",
+        "delete_order order_id={early}\ndelete_order order_id={}\nget_orders\ndelete_order order_id={late}\ndelete_order order_id={}\n",
         ids[0], ids[1]
     );
     for _ in 0..2 {
@@ -297,9 +298,20 @@ async fn deletions_by_commands_and_rules_have_entries_and_a_bulk_run_has_one(env
     }
     let found = entries(&admin, "kind=deletion").await;
     let [bulk] = &found[..] else { panic!("{found:?}") };
+    // The entry claims nothing of the line that failed before it, and no effect of those after it.
     assert_eq!((&bulk["subject"], bulk.get("path")), (&json!("3 orders"), None));
-    let detail = format!("A run of commands deletes 3 orders: {missing}, {}, {}.", ids[0], ids[1]);
+    let detail = format!(
+        "A run of commands asked to delete 3 orders: {}, {missing}, {}. Any that it could not delete are unchanged.",
+        ids[0], ids[1]
+    );
     assert_eq!(bulk["detail"], detail);
+
+    // A text of which only the last line can delete has the entry of that order.
+    let single = orders::create(&workspace, &["CA"], Some(1)).await.unwrap().order.id;
+    let text = format!("delete_order order_id={missing}\ndelete_order order_id={single}\n");
+    admin.post("/api/automation/execute").body("text/plain", text).send().await.expect(404);
+    let words = format!("Order {single} deleted; its 1 lead returned to stock.");
+    assert_eq!(details(&admin, "deletion").await.iter().filter(|detail| **detail == words).count(), 1);
 
     let one = json!({ "command": "delete_order", "params": { "order_id": ids[2] } });
     admin.post("/api/automation/execute").json(&one).send().await.expect(200);
@@ -308,7 +320,7 @@ async fn deletions_by_commands_and_rules_have_entries_and_a_bulk_run_has_one(env
     for _ in 0..2 {
         admin.post("/api/automation/execute").json(&once).send().await.expect(200);
     }
-    assert_eq!(details(&admin, "deletion").await.len(), 3);
+    assert_eq!(details(&admin, "deletion").await.len(), 4);
 
     let rule =
         json!({ "name": "Clean", "on": "order.created", "command": "delete_order order_id={orderId}" });
@@ -320,7 +332,7 @@ async fn deletions_by_commands_and_rules_have_entries_and_a_bulk_run_has_one(env
     let found = entries(&admin, "kind=deletion").await;
     assert_eq!(found.len(), before + 1);
     assert_eq!((&found[0]["by"], found[0].get("account")), (&json!("Rule Clean"), None));
-    assert_eq!(entries(&admin, "kind=deletion&person=rule+clean").await.len(), found.len() - 3);
+    assert_eq!(entries(&admin, "kind=deletion&person=rule+clean").await.len(), found.len() - 4);
 }
 
 async fn expired_entries_are_hidden_before_the_table_removes_them(environment: TestEnvironment) {
