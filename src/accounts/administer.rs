@@ -58,13 +58,17 @@ impl Accounts {
     /// active at once.
     ///
     /// # Errors
-    /// [`AccountError::EmailTaken`]; [`AccountError::EmailNeeded`]; [`AccountError::NoLongerAllowed`].
+    /// [`AccountError::EmailTaken`]; [`AccountError::EmailNeeded`]; [`AccountError::NoLongerAllowed`];
+    /// [`AccountError::SessionNeededForAdministrator`].
     pub async fn invite(
         &self,
         draft: AccountDraft,
         operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, (Account, Option<Secret>)>>,
     ) -> Result<(Account, Option<Secret>), AccountError> {
+        if draft.role == Role::Administrator {
+            operator.require_session()?;
+        }
         let now = self.clock.now();
         let id = AccountId::new(now, &self.rng.bytes());
         let email = match (draft.email, draft.kind) {
@@ -102,7 +106,8 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::Conflict`]; [`AccountError::NotActive`] if the account is disabled or a service;
-    /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`];
+    /// [`AccountError::SessionNeededForAdministrator`].
     pub async fn renew_link(
         &self,
         id: AccountId,
@@ -111,6 +116,9 @@ impl Accounts {
         idempotency: Option<&Idempotency<'_, WithLink>>,
     ) -> Result<WithLink, AccountError> {
         let before = self.find_version(id, seen).await?;
+        if before.role == Role::Administrator {
+            operator.require_session()?;
+        }
         let (purpose, detail) = match before.status {
             _ if before.kind == AccountKind::Service => return Err(AccountError::NotActive),
             AccountStatus::Invited => (LinkPurpose::Invitation, "Invitation renewed."),
@@ -154,7 +162,8 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::Conflict`]; [`AccountError::EmailTaken`]; [`AccountError::LastAdministrator`];
-    /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`];
+    /// [`AccountError::SessionNeededForAdministrator`].
     pub async fn edit(
         &self,
         id: AccountId,
@@ -184,6 +193,9 @@ impl Accounts {
         let before = self.find_version(id, seen).await?;
         let after = changed(before.clone(), changes);
         let Some(mut detail) = differences(&before, &after) else { return Ok(before) };
+        if makes_administrator(&before, &after) {
+            operator.require_session()?;
+        }
         let security = if after.role == before.role { None } else { Some(self.security().await?) };
         let must_enroll = security.as_ref().is_some_and(|security| security.ends_sessions_of(&after));
         let after = if must_enroll { after.without_sessions() } else { after };
@@ -230,7 +242,8 @@ impl Accounts {
     /// Switches two-factor authentication off for a person who lost the app and the recovery codes. It ends all sessions.
     ///
     /// # Errors
-    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`];
+    /// [`AccountError::SessionNeededForAdministrator`].
     pub async fn reset_two_factor(
         &self,
         id: AccountId,
@@ -238,6 +251,9 @@ impl Accounts {
         operator: Operator<'_>,
     ) -> Result<Account, AccountError> {
         let before = self.find_version(id, seen).await?;
+        if before.role == Role::Administrator {
+            operator.require_session()?;
+        }
         if before.two_factor.is_none() {
             return Ok(before);
         }
@@ -327,6 +343,13 @@ pub(super) fn changed(account: Account, changes: AccountChanges) -> Account {
         }
         _ => account,
     }
+}
+
+/// Returns whether a change makes another person an administrator: by the role, by enabling the account, or by an address
+/// of another person.
+fn makes_administrator(before: &Account, after: &Account) -> bool {
+    let enables = before.status == AccountStatus::Disabled && after.status != AccountStatus::Disabled;
+    after.role == Role::Administrator && (before.role != after.role || before.email != after.email || enables)
 }
 
 /// Returns an account whose tokens are revoked, unless it is that of a service, which has nothing else. A person who left

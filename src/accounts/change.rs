@@ -12,7 +12,7 @@ use super::items::{
     history_key, is_active_administrator, is_listed, login_key, reindex,
 };
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, Role, SignedIn};
+use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::Version;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::store::{
@@ -49,6 +49,20 @@ impl Operator<'_> {
             Self::Administrator(who) | Self::Owner(who) => (*who).into(),
             Self::Link(actor) | Self::SignedOut(actor) | Self::Continued(actor) => (*actor).clone(),
             Self::Command => AuditActor::command(),
+        }
+    }
+
+    /// Requires a session of an administrator who makes or takes over an administrator. With a token, a leaked token could
+    /// get an administrator of its own, who stays when the token is revoked.
+    ///
+    /// # Errors
+    /// [`AccountError::SessionNeededForAdministrator`]
+    pub(super) fn require_session(&self) -> Result<(), AccountError> {
+        match self {
+            Self::Administrator(who) if who.via != Via::Session => {
+                Err(AccountError::SessionNeededForAdministrator)
+            }
+            _ => Ok(()),
         }
     }
 

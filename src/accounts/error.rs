@@ -83,6 +83,9 @@ pub enum AccountError {
     /// The request requires a session and came with a token.
     #[error("only a signed-in browser may do this")]
     SessionNeeded,
+    /// The request makes or takes over an administrator, which requires a session, and came with a token.
+    #[error("only a signed-in browser may do this to an administrator")]
+    SessionNeededForAdministrator,
     /// The idempotency key was already used for another request.
     #[error(transparent)]
     KeyReused(#[from] KeyReused),
@@ -190,6 +193,12 @@ impl IntoProblem for AccountError {
                 "session-needed",
                 "A token can't do this",
                 "Sign in with a browser and use the account page.",
+            ),
+            Self::SessionNeededForAdministrator => Problem::new(
+                S::FORBIDDEN,
+                "session-needed",
+                "A token can't do this to an administrator",
+                "Only a signed-in browser can add, promote or enable an administrator, change the email or reset the sign-in of one. Use the page People.",
             ),
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),

@@ -15,6 +15,7 @@
 mod access;
 mod account_deletion;
 mod accounts;
+mod administrator_tokens;
 mod administrators;
 mod audit;
 mod audit_exports;
@@ -114,6 +115,7 @@ modules![
     access,
     account_deletion,
     accounts,
+    administrator_tokens,
     administrators,
     audit,
     audit_exports,
