@@ -50,6 +50,7 @@ mod sign_in_audit;
 pub mod sign_up;
 mod store;
 mod ticket;
+pub mod token_view;
 pub mod tokens;
 pub mod two_factor;
 mod upgrade;

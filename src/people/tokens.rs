@@ -3,9 +3,10 @@
 use super::PeopleError;
 use crate::accounts::AccountError;
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{AccountKind, Token, TokenDays, TokenDraft, TokenName};
+use crate::accounts::domain::{AccountKind, Token};
+use crate::accounts::token_view::TokenInput;
 use crate::accounts::tokens::Made;
-use crate::base::identity::{AccountId, Role, SignedIn, Via};
+use crate::base::identity::{AccountId, SignedIn, Via};
 use crate::people::People;
 use crate::store::idempotency::Idempotency;
 
@@ -18,7 +19,7 @@ impl People {
     pub async fn create_service_token(
         &self,
         id: AccountId,
-        (name, role, days): (TokenName, Option<Role>, Option<TokenDays>),
+        input: TokenInput,
         who: &SignedIn,
         idempotency: Option<&Idempotency<'_, Token>>,
     ) -> Result<Made, PeopleError> {
@@ -30,7 +31,7 @@ impl People {
         if service.kind != AccountKind::Service {
             return Err(PeopleError::NotAService);
         }
-        let draft = TokenDraft { name, role: role.unwrap_or(service.role), days };
-        Ok(self.accounts.create_token(id, draft, Operator::Administrator(who), idempotency).await?)
+        let (draft, operator) = (input.draft(service.role), Operator::Administrator(who));
+        Ok(self.accounts.create_token(id, draft, operator, idempotency).await?)
     }
 }

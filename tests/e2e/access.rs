@@ -295,7 +295,7 @@ async fn the_dialog_to_sign_in_again_gets_only_the_form(environment: TestEnviron
 }
 
 /// The value of a hidden field of a page, as the browser sends it.
-fn hidden(page: &str, name: &str) -> String {
+pub fn hidden(page: &str, name: &str) -> String {
     let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the page has the field");
     let value = rest.split('"').next().unwrap();
     let escapes = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];

@@ -493,7 +493,7 @@ async fn an_invalid_password_or_token_name_is_refused_with_a_reason(environment:
     }
     for name in ["", "  ", "two\nlines", "nul\u{0}", &long] {
         let refused = ann.post("/account/tokens").form(&[("name", name)]).send().await.expect(422);
-        assert!(refused.text().contains("token-error"), "{}", refused.text());
+        assert!(refused.text().contains("token-name-error"), "{}", refused.text());
         ann.post("/api/tokens").json(&json!({ "name": name })).send().await.expect(422);
     }
     for body in [json!({}), json!({ "name": 1 }), json!({ "name": "a", "more": 1 }), json!([])] {

@@ -1,10 +1,12 @@
 //! What people change on their own account page: name, address, time zone.
 
+use futures_util::future::join;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::link_path;
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
+use super::access::hidden;
 use super::accounts::{OTHER, PASSWORD, browser, me, sign_in, signed_in, with_password};
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{PATIENCE, Workspace, create, new_lead};
@@ -17,6 +19,7 @@ pub fn all() -> Vec<Case> {
             an_invalid_taken_or_stale_profile_is_refused_and_what_was_typed_is_kept,
             ten_wrong_passwords_for_a_new_address_are_counted,
             ten_addresses_of_other_accounts_are_counted_and_recorded,
+            a_form_of_a_token_that_is_sent_twice_makes_one,
             a_token_cannot_change_its_account;
         app: a_time_zone_changes_pages_and_no_files;
         embedded: participants_use_up_the_attempts_of_their_network;
@@ -177,6 +180,26 @@ async fn participants_use_up_the_attempts_of_their_network(environment: TestEnvi
     save(&another, 1, "Pat", "bob@holdfast.test", "").await.expect(429);
     let elsewhere = signed_in("198.51.100.7").await;
     save(&elsewhere, 1, "Pat", "bob@holdfast.test", "").await.expect(422);
+}
+
+async fn a_form_of_a_token_that_is_sent_twice_makes_one(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, ANN).await;
+    let ann = signed_in(&workspace, ANN).await;
+    let key = hidden(ann.get("/account").send().await.expect(200).text(), "key");
+    let form = [("key", key.as_str()), ("name", "night import"), ("role", "viewer"), ("days", "90")];
+    let send = || ann.post("/account/tokens").form(&form).send();
+    // Both arrive at the same time, as after a double click without JavaScript.
+    let (first, second) = join(send(), send()).await;
+    let (made, again) = if first.status == 201 { (first, second) } else { (second, first) };
+    let made = made.expect(201);
+    let page = ann.get(again.expect(303).header("location")).send().await.expect(200);
+    assert!(page.text().contains("This token was already created"), "{}", page.text());
+    let listed: Value = ann.get("/api/tokens").send().await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    // The page with the secret has a new key, so the next token is another one.
+    let next = [("key", hidden(made.text(), "key")), ("name", "night import".to_owned())];
+    ann.post("/account/tokens").form(&next).send().await.expect(201);
 }
 
 async fn a_token_cannot_change_its_account(environment: TestEnvironment) {

@@ -5,11 +5,13 @@ use holdfast::base::identity::{Role, SignedIn};
 use holdfast::people::delete::LeadsChoice;
 use serde_json::{Value, json};
 
+use crate::access::hidden;
 use crate::people::{browser as signed_out, join_by};
 use crate::support::browser::{At, Look};
 use crate::support::http::{Client, Response, Server};
 use crate::support::workspace::{Workspace, create, new_lead, read};
 use crate::support::{Case, TestEnvironment, cases};
+use crate::tokens::explained;
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
@@ -64,6 +66,11 @@ async fn the_list_shows_people_with_their_state_and_invitation(environment: Test
     let none = admin.get("/people?role=agent&state=disabled").send().await.expect(200);
     assert!(none.text().contains("No matching accounts."));
     admin.get("/people?role=boss").send().await.expect(422);
+    let security = admin.get("/people/security").send().await.expect(200);
+    for role in Role::ALL {
+        let hint = format!("id=\"role-{role}-hint\">{}</p>", role.explanation());
+        assert!(security.text().contains(&hint), "{role}: {}", security.text());
+    }
 }
 
 async fn an_invitation_is_shown_once_and_a_wrong_form_as_it_was_typed(environment: TestEnvironment) {
@@ -165,11 +172,23 @@ async fn a_service_is_added_and_gets_a_token(environment: TestEnvironment) {
     let high = [("name", "t"), ("role", "administrator"), ("days", "90")];
     assert!(admin.post(&tokens).form(&high).send().await.expect(422).text().contains("The service is agent"));
     let wrong = [("name", "t"), ("role", "agent"), ("days", "x")];
-    assert!(admin.post(&tokens).form(&wrong).send().await.expect(422).text().contains("token-error"));
-    let right = [("name", "t"), ("role", "agent"), ("days", "90")];
+    assert!(admin.post(&tokens).form(&wrong).send().await.expect(422).text().contains("token-days-error"));
+    let form = admin.get(&page).send().await.expect(200);
+    assert_eq!(explained(form.text()), ["agent", "viewer", "participant"]);
+    // The form is sent twice, for example by a double click without JavaScript.
+    let key = hidden(form.text(), "key");
+    let right = [("key", key.as_str()), ("name", "t"), ("role", "agent"), ("days", "90")];
     let made = admin.post(&tokens).form(&right).send().await.expect(201);
-    let program = workspace.bearer(&shown(&made, "new-token"));
-    program.get("/api/leads").send().await.expect(200);
+    let secret = shown(&made, "new-token");
+    let again = admin.post(&tokens).form(&right).send().await.expect(303);
+    assert_eq!(again.header("location"), page);
+    let after = admin.get(&page).send().await.expect(200);
+    assert!(after.text().contains("This token was already created") && !after.text().contains(&secret));
+    assert_eq!(after.text().matches("/revoke\"").count(), 1, "{}", after.text());
+    // The next form makes another one.
+    let next = [("key", hidden(made.text(), "key")), ("name", "t".to_owned())];
+    admin.post(&tokens).form(&next).send().await.expect(201);
+    workspace.bearer(&secret).get("/api/leads").send().await.expect(200);
     assert!(!admin.get(&page).send().await.expect(200).text().contains("End all sessions"));
 }
 

@@ -58,6 +58,17 @@ async fn edit(workspace: &Workspace, id: AccountId, changes: AccountChanges) {
     accounts.edit(id, seen, changes, Operator::Command, None).await.unwrap();
 }
 
+/// The roles that the form of a new token offers and explains.
+pub fn explained(page: &str) -> Vec<&'static str> {
+    let roles = Role::ALL.into_iter().rev().filter(|role| {
+        let is_offered = page.contains(&format!("id=\"token-role-{role}\" name=\"role\""));
+        let hint = format!("id=\"token-role-{role}-hint\">{}</p>", role.explanation());
+        assert_eq!(page.contains(&hint), is_offered, "{role}");
+        is_offered
+    });
+    roles.map(|role| role.as_str()).collect()
+}
+
 async fn a_token_has_at_most_its_owners_role(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, ANN).await;
@@ -80,14 +91,17 @@ async fn a_token_has_at_most_its_owners_role(environment: TestEnvironment) {
     let page = ann.post("/account/tokens").form(&form).send().await.expect(422);
     assert!(page.text().contains("Your role is agent. Choose that role or a lower one."), "{}", page.text());
     assert!(page.text().contains("value=\"more\""), "{}", page.text());
-    // The page offers only these roles, and 90 days.
+    // The page offers only these roles, explains them, and suggests the highest one and 90 days.
     let page = ann.get("/account").send().await.expect(200);
-    let (_, form) = page.text().split_once("id=\"token-role\"").unwrap();
-    let (roles, days) = form.split_once("</select>").unwrap();
-    let offered: Vec<_> =
-        roles.split("<option value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert_eq!(offered, ["agent", "viewer", "participant"]);
-    assert!(days.contains("value=\"90\""), "{days}");
+    assert_eq!(explained(page.text()), ["agent", "viewer", "participant"]);
+    assert!(page.text().contains(
+        "name=\"role\" value=\"agent\" required aria-describedby=\"token-role-agent-hint\" checked"
+    ));
+    assert!(
+        page.text().contains(
+            "id=\"token-days\" name=\"days\" inputmode=\"numeric\" autocomplete=\"off\" value=\"90\""
+        )
+    );
 }
 
 async fn an_invalid_expiry_or_role_is_refused_by_field(environment: TestEnvironment) {
@@ -108,11 +122,17 @@ async fn an_invalid_expiry_or_role_is_refused_by_field(environment: TestEnvironm
         let problem: Value = ann.post("/api/tokens").json(&body).send().await.expect(422).json();
         assert_eq!(problem["errors"][0]["field"], field, "{body}: {problem}");
     }
-    for (role, days) in [("owner", "90"), ("agent", "0"), ("agent", "x"), ("agent", "3651"), ("agent", "1e3")]
-    {
+    for (role, days, field) in [
+        ("owner", "90", "role"),
+        ("agent", "0", "days"),
+        ("agent", "x", "days"),
+        ("agent", "3651", "days"),
+        ("agent", "1e3", "days"),
+    ] {
         let form = [("name", "test"), ("role", role), ("days", days)];
         let page = ann.post("/account/tokens").form(&form).send().await.expect(422);
-        assert!(page.text().contains("token-error"), "{role} {days}: {}", page.text());
+        let error = format!("id=\"token-{field}-error\"");
+        assert!(page.text().contains(&error), "{role} {days}: {}", page.text());
     }
     let listed: Value = ann.get("/api/tokens").send().await.expect(200).json();
     assert_eq!(listed["items"], json!([]));

@@ -5,9 +5,9 @@
 
 use crate::accounts::Accounts;
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{Token, TokenDays, TokenDraft, TokenId, TokenName};
+use crate::accounts::domain::{Secret, Token, TokenId};
+use crate::accounts::token_view::{TokenInput, token_created};
 use crate::accounts::tokens::{Made, require_session};
-use crate::base::fields::{Fields, FromFields, text, whole_number};
 use crate::base::identity::{AccountId, Role, Via};
 use crate::base::values::{Email, Name, Version};
 use crate::shared::api::*;
@@ -50,58 +50,23 @@ async fn list(
     Ok(Json(accounts.tokens(who.id, limit, cursor.as_deref()).await?))
 }
 
-struct CreateBody {
-    name: TokenName,
-    role: Option<Role>,
-    days: Option<TokenDays>,
-}
-
-impl FromFields for CreateBody {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (name, role) = (fields.required("name", text), fields.optional("role", text));
-        let days = fields.optional("expiresInDays", whole_number);
-        Some(Self { name: name?, role, days })
-    }
-}
-
-impl CreateBody {
-    /// Returns the draft of the token. Without a role, it gets that of its owner.
-    fn draft(self, own: Role) -> TokenDraft {
-        TokenDraft { name: self.name, role: self.role.unwrap_or(own), days: self.days }
-    }
-}
-
-/// A new token with its secret, which is returned only once.
-#[derive(Serialize)]
-struct WithSecret<'a> {
-    #[serde(flatten)]
-    token: &'a Token,
-    secret: &'a str,
-}
-
 async fn create(
     State(accounts): State<Accounts>,
     context: PageContext,
     who: SignedIn,
-    request: JsonRequest<CreateBody>,
+    request: JsonRequest<TokenInput>,
 ) -> Result<Answer, Problem> {
     require_session(&who)?;
-    let replay = |token: &Token| created(&context, token, token);
+    let created = |token: &Token, secret: Option<&Secret>| {
+        token_created(context.url(&format!("/api/tokens/{}", token.id)), token, secret)
+    };
+    let replay = |token: &Token| created(token, None);
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &replay });
-    let draft = request.body.draft(who.role);
-    let operator = Operator::Owner(&who);
+    let (draft, operator) = (request.body.draft(who.role), Operator::Owner(&who));
     Ok(match accounts.create_token(who.id, draft, operator, idempotency.as_ref()).await? {
-        Made::Now(token, secret) => {
-            created(&context, &token, &WithSecret { token: &token, secret: secret.reveal() })
-        }
+        Made::Now(token, secret) => created(&token, Some(&secret)),
         Made::Replayed(answer) => answer,
     })
-}
-
-/// A token never changes, so it stays at its first version.
-fn created(context: &PageContext, token: &Token, body: &impl Serialize) -> Answer {
-    let location = context.url(&format!("/api/tokens/{}", token.id));
-    answer(StatusCode::CREATED, body, Version::FIRST.get(), Some(location))
 }
 
 async fn read(

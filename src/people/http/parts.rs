@@ -1,8 +1,8 @@
-//! What the pages of people share: new links and tokens, the choice of an agent, and messages of refused changes.
+//! What the pages of people share: new links, the choice of an agent, and messages of refused changes.
 
 use http::{HeaderMap, header};
 
-use crate::accounts::domain::{Account, AccountStatus, LinkPurpose, Secret, TokenDays};
+use crate::accounts::domain::{Account, AccountStatus, LinkPurpose, Secret};
 use crate::accounts::{AccountError, link_path};
 use crate::shared::pages::*;
 
@@ -35,25 +35,6 @@ impl NewLink {
             until: link.map(|link| link.expires_at.into()),
             invites: link.is_some_and(|link| link.purpose == LinkPurpose::Invitation),
         }
-    }
-}
-
-/// A new token with its secret, which is shown only once.
-pub(super) struct NewToken {
-    pub(super) name: String,
-    pub(super) secret: String,
-}
-
-/// The typed fields of a new token.
-pub(super) struct TokenFields {
-    pub(super) name: String,
-    pub(super) role: String,
-    pub(super) days: String,
-}
-
-impl Default for TokenFields {
-    fn default() -> Self {
-        Self { name: String::new(), role: String::new(), days: TokenDays::SUGGESTED.to_string() }
     }
 }
 

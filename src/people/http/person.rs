@@ -5,21 +5,22 @@
 
 use http::HeaderMap;
 
-use super::parts::{NewLink, NewToken, Place, Refusal, TokenFields, page_of};
+use super::parts::{NewLink, Place, Refusal, page_of};
 use super::person_page::{
     Cursors, PersonPage, ProfileErrors, ProfileFields, gone, page_with, person_page, show_refusal,
 };
 use crate::accounts::AccountError;
 use crate::accounts::administer::AccountChanges;
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{AccountKind, AccountStatus, TokenDays, TokenId, TokenName};
+use crate::accounts::domain::{AccountKind, AccountStatus, Token, TokenId};
 use crate::accounts::sessions::SessionId;
+use crate::accounts::token_view::{TOKEN_EXISTS, TokenErrors, TokenFields, token_exists};
 use crate::accounts::tokens::Made;
 use crate::base::identity::{AccountId, Role};
-use crate::base::values::Invalid;
 use crate::people::{People, PeopleError};
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
+use crate::store::idempotency::Idempotency;
 use crate::web::extract::PathPair;
 
 pub(super) fn routes() -> Routes<People> {
@@ -229,43 +230,32 @@ async fn create_token(
     context: PageContext,
     who: SignedIn,
     Path(id): Path<AccountId>,
+    WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
-    let created = match token_draft(&form) {
-        Ok(draft) => match people.create_service_token(id, draft, &who, None).await {
-            Err(PeopleError::Account(AccountError::RoleTooHigh(role))) => {
-                Err(format!("The service is {role}. Choose that role or a lower one."))
+    let (typed, there) = (TokenFields::of(&form), page_of(id));
+    let answer = |_: &Token| token_exists(&there);
+    let request = form.once_by_key(&format!("{there}/tokens"), &who, people.clock.now());
+    let idempotency = request.map(|request| Idempotency { request, answer: &answer });
+    let errors = match typed.input() {
+        Ok(input) => match people.create_service_token(id, input, &who, idempotency.as_ref()).await {
+            Ok(Made::Now(token, secret)) => {
+                let page = person_page(&people, context, &who, id, None).await?;
+                let tokens = page.tokens.with_new(&token, &secret);
+                return html(StatusCode::CREATED, &PersonPage { tokens, ..page });
             }
-            Err(PeopleError::Account(AccountError::NotActive)) => {
-                Err("The service is disabled. Enable it first.".to_owned())
+            Ok(Made::Replayed(_)) => {
+                let there = see_other(&context, &there, fragment);
+                return Ok(with_toast_there(there, Tone::Info, TOKEN_EXISTS));
             }
-            created => Ok(created?),
+            Err(PeopleError::Account(error)) => TokenErrors::of(error, "The service")?,
+            Err(error) => return Err(error.into()),
         },
-        Err(invalid) => Err(invalid.to_string()),
+        Err(errors) => *errors,
     };
     let page = person_page(&people, context, &who, id, None).await?;
-    match created {
-        Ok(Made::Now(token, secret)) => {
-            let (name, secret) = (token.name.to_string(), secret.reveal().to_owned());
-            html(StatusCode::CREATED, &PersonPage { new_token: Some(NewToken { name, secret }), ..page })
-        }
-        // Forms send no idempotency key.
-        Ok(Made::Replayed(answer)) => Ok(answer.into_response()),
-        Err(error) => {
-            let token =
-                TokenFields { name: form.text("name"), role: form.text("role"), days: form.text("days") };
-            html(StatusCode::UNPROCESSABLE_ENTITY, &PersonPage { token, token_error: Some(error), ..page })
-        }
-    }
-}
-
-type TokenParts = (TokenName, Option<Role>, Option<TokenDays>);
-
-/// Parses the form of a new token. Without a role, it gets that of the service; without days, it does not expire.
-fn token_draft(form: &RawForm) -> Result<TokenParts, Invalid> {
-    let given = |name: &str| form.get(name).map(str::trim).filter(|text| !text.is_empty());
-    let name = form.get("name").unwrap_or_default().parse()?;
-    Ok((name, given("role").map(str::parse).transpose()?, given("days").map(str::parse).transpose()?))
+    let tokens = page.tokens.with_typed(typed, errors);
+    html(StatusCode::UNPROCESSABLE_ENTITY, &PersonPage { tokens, ..page })
 }
 
 async fn revoke_token(

@@ -1,15 +1,17 @@
 //! The page of one person or service: what it shows.
 
-use super::parts::{AgentChoice, NewLink, NewToken, Place, Refusal, TokenFields, page_of, tone_of};
+use super::parts::{AgentChoice, NewLink, Place, Refusal, page_of, tone_of};
 use crate::accounts::administer::AccountChanges;
 use crate::accounts::deletion::PendingDeletion;
 use crate::accounts::domain::{Account, AccountKind, AccountStatus, LinkPurpose, Token, TokenName};
 use crate::accounts::sessions::ListedSession;
+use crate::accounts::token_view::{TokenForm, TokenSection};
 use crate::accounts::{AccountError, HistoryEntry};
 use crate::base::identity::{AccountId, Role};
 use crate::people::People;
 use crate::shared::forms::{RawForm, checked};
 use crate::shared::pages::*;
+use crate::web::lists::Listed;
 
 /// The number of sessions, and of tokens, on one page.
 pub(super) const ROWS: u16 = 50;
@@ -83,21 +85,29 @@ pub(super) async fn page_with(
         conflict: Vec::new(),
         refusal: None,
         new_link: None,
-        new_token: None,
-        token: TokenFields::default(),
-        token_error: None,
         is_self: who.id == id,
         pending: pending.map(Into::into),
         agents: AgentChoice::all_but(agents, &account),
         sessions: sessions.items.into_iter().map(Into::into).collect(),
         more_sessions: sessions.next.and_then(|cursor| address(id, "sessions", &cursor)),
-        tokens: tokens.items.into_iter().map(Into::into).collect(),
-        more_tokens: tokens.next.and_then(|cursor| address(id, "tokens", &cursor)),
+        tokens: token_section(people, &account, tokens),
         history: history.items.into_iter().map(Into::into).collect(),
         older: history.next.and_then(|cursor| address(id, "history", &cursor)),
         context,
         account,
     })
+}
+
+/// Returns the tokens of an account. Administrators create only those of services.
+fn token_section(people: &People, account: &Account, tokens: Listed<Token>) -> TokenSection {
+    let (id, is_service) = (account.id, account.kind == AccountKind::Service);
+    let none = if is_service { "None." } else { "None. People create tokens on their own account page." };
+    let section = TokenSection::new(format!("{}/tokens", page_of(id)), tokens, none, |cursor| {
+        address(id, "tokens", &cursor)
+    });
+    let may_create = is_service && account.status != AccountStatus::Disabled;
+    let form = may_create.then(|| TokenForm::new(account.role, people.rng.uuid().to_string()));
+    TokenSection { form, ..section }
 }
 
 /// Shows the page with the reason why a change was refused.
@@ -128,13 +138,7 @@ pub(super) struct PersonPage {
     pub(super) sessions: Vec<SessionRow>,
     /// The path of the page with further sessions.
     pub(super) more_sessions: Option<String>,
-    pub(super) tokens: Vec<TokenRow>,
-    /// The path of the page with older tokens.
-    pub(super) more_tokens: Option<String>,
-    pub(super) new_token: Option<NewToken>,
-    /// The typed fields of a new token.
-    pub(super) token: TokenFields,
-    pub(super) token_error: Option<String>,
+    pub(super) tokens: TokenSection,
     pub(super) history: Vec<HistoryRow>,
     /// The path of the page with older history.
     pub(super) older: Option<String>,
@@ -189,12 +193,6 @@ impl PersonPage {
     /// The roles to choose from.
     fn roles(&self) -> impl Iterator<Item = Role> {
         Role::ALL.into_iter().rev()
-    }
-
-    /// The roles that a token of a service may have.
-    fn token_roles(&self) -> impl Iterator<Item = Role> {
-        let own = self.account.role;
-        Role::ALL.into_iter().filter(move |role| *role <= own).rev()
     }
 
     fn refused(&self, place: Place) -> Option<&str> {
@@ -304,31 +302,6 @@ impl From<ListedSession> for SessionRow {
             address: session.address.map(|address| address.to_string()),
             created: session.created_at.into(),
             last_seen: session.last_seen_at.into(),
-        }
-    }
-}
-
-/// A token in the list.
-pub(super) struct TokenRow {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) role: Role,
-    pub(super) prefix: Option<String>,
-    pub(super) created: DisplayTime,
-    pub(super) expires: Option<DisplayTime>,
-    pub(super) last_used: Option<DisplayTime>,
-}
-
-impl From<Token> for TokenRow {
-    fn from(token: Token) -> Self {
-        Self {
-            id: token.id.to_string(),
-            name: token.name.to_string(),
-            role: token.role,
-            prefix: token.prefix,
-            created: token.created_at.into(),
-            expires: token.expires_at.map(Into::into),
-            last_used: token.last_used_at.map(Into::into),
         }
     }
 }

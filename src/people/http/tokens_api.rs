@@ -4,10 +4,10 @@
 //! of its account. Only the answer that creates a token contains its secret.
 
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{Token, TokenDays, TokenId, TokenName};
+use crate::accounts::domain::{Secret, Token, TokenId};
+use crate::accounts::token_view::{TokenInput, token_created};
 use crate::accounts::tokens::Made;
-use crate::base::fields::{Fields, FromFields, text, whole_number};
-use crate::base::identity::{AccountId, Role};
+use crate::base::identity::AccountId;
 use crate::base::values::Version;
 use crate::people::People;
 use crate::shared::api::*;
@@ -32,51 +32,22 @@ async fn list(
     Ok(Json(people.accounts.tokens(id, limit, cursor.as_deref()).await?))
 }
 
-struct CreateBody {
-    name: TokenName,
-    role: Option<Role>,
-    days: Option<TokenDays>,
-}
-
-impl FromFields for CreateBody {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (name, role) = (fields.required("name", text), fields.optional("role", text));
-        let days = fields.optional("expiresInDays", whole_number);
-        Some(Self { name: name?, role, days })
-    }
-}
-
-/// A new token with its secret, which is returned only once.
-#[derive(Serialize)]
-struct WithSecret<'a> {
-    #[serde(flatten)]
-    token: &'a Token,
-    secret: &'a str,
-}
-
 async fn create(
     State(people): State<People>,
     context: PageContext,
     who: SignedIn,
     Path(id): Path<AccountId>,
-    request: JsonRequest<CreateBody>,
+    request: JsonRequest<TokenInput>,
 ) -> Result<Answer, Problem> {
-    let CreateBody { name, role, days } = request.body;
-    let replay = |token: &Token| created(&context, id, token, token);
+    let created = |token: &Token, secret: Option<&Secret>| {
+        token_created(context.url(&format!("/api/accounts/{id}/tokens/{}", token.id)), token, secret)
+    };
+    let replay = |token: &Token| created(token, None);
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &replay });
-    let made = people.create_service_token(id, (name, role, days), &who, idempotency.as_ref()).await?;
-    Ok(match made {
-        Made::Now(token, secret) => {
-            created(&context, id, &token, &WithSecret { token: &token, secret: secret.reveal() })
-        }
+    Ok(match people.create_service_token(id, request.body, &who, idempotency.as_ref()).await? {
+        Made::Now(token, secret) => created(&token, Some(&secret)),
         Made::Replayed(answer) => answer,
     })
-}
-
-/// A token never changes, so it stays at its first version.
-fn created(context: &PageContext, owner: AccountId, token: &Token, body: &impl Serialize) -> Answer {
-    let location = context.url(&format!("/api/accounts/{owner}/tokens/{}", token.id));
-    answer(StatusCode::CREATED, body, Version::FIRST.get(), Some(location))
 }
 
 async fn read(

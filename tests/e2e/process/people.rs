@@ -1,5 +1,6 @@
 //! The commands on accounts, sessions and tokens, with and without a running server.
 
+use holdfast::base::identity::Role;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Case> {
             the_last_administrator_stays,
             two_commands_at_once_leave_an_administrator,
             a_command_names_the_account_that_does_not_exist,
+            commands_that_give_a_role_explain_the_roles,
             invalid_arguments_of_commands_on_accounts_are_refused_with_a_reason
     ]
 }
@@ -438,6 +440,20 @@ async fn a_command_names_the_account_that_does_not_exist(_: TestEnvironment) {
     let id = "019f0000-0000-7000-8000-000000000000";
     let message = refused(&data, &["account", "link", id]).await;
     assert!(message.contains(&format!("no account has the id {id}")), "{message}");
+}
+
+async fn commands_that_give_a_role_explain_the_roles(_: TestEnvironment) {
+    let data = Data::new();
+    for words in [["account", "add"], ["account", "invite"], ["account", "role"], ["token", "create"]] {
+        let help = run(&data, &[&words[..], &["--help"]].concat()).await;
+        for role in Role::ALL {
+            let lines: Vec<_> = help.lines().filter(|line| line.contains(role.explanation())).collect();
+            assert!(
+                lines.len() == 1 && lines[0].trim_start().starts_with(role.as_str()),
+                "{words:?}: {help}"
+            );
+        }
+    }
 }
 
 async fn invalid_arguments_of_commands_on_accounts_are_refused_with_a_reason(_: TestEnvironment) {

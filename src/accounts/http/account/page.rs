@@ -3,11 +3,11 @@
 use http::HeaderMap;
 
 use super::super::parts::retry_after;
-use crate::accounts::domain::{Account, ListedSession, SessionId, Token, TokenDays, TokenName};
+use crate::accounts::domain::{Account, ListedSession, SessionId, TokenName};
 use crate::accounts::password::Password;
+use crate::accounts::token_view::{TokenForm, TokenSection};
 use crate::accounts::{AccountError, Accounts};
 use crate::base::calendar;
-use crate::base::identity::Role;
 use crate::base::values::Version;
 use crate::shared::pages::*;
 use crate::web::lists::Listed;
@@ -50,6 +50,11 @@ pub(super) async fn account_page_at(
 ) -> Result<AccountPage, AccountError> {
     let account = accounts.find(who.id).await?;
     let tokens = accounts.tokens(who.id, ROWS, tokens).await?;
+    let older = |cursor: String| {
+        Some(format!("/account?{}", serde_urlencoded::to_string([("cursor", cursor)]).ok()?))
+    };
+    let tokens = TokenSection::new("/account/tokens".to_owned(), tokens, "No tokens yet.", older);
+    let key = accounts.rng.uuid().to_string();
     let this = accounts.session_of(headers).await.map(|cookie| SessionId::of(&cookie.secret));
     let sessions = sessions_with(accounts, &account, this.as_ref(), sessions).await?;
     let row = |session| SessionRow::of(session, this.as_ref());
@@ -64,12 +69,7 @@ pub(super) async fn account_page_at(
         time_zone: account.time_zone.as_ref().map(ToString::to_string).unwrap_or_default(),
         sessions: sessions.items.into_iter().map(row).collect(),
         more_sessions: sessions.next,
-        tokens: tokens.items.into_iter().map(Into::into).collect(),
-        next: tokens.next,
-        new_token: None,
-        token: TokenFields::default(),
-        token_error: None,
-        roles: Role::ALL.into_iter().filter(|role| *role <= account.role).rev().collect(),
+        tokens: TokenSection { form: Some(TokenForm::new(account.role, key)), ..tokens },
     })
 }
 
@@ -117,15 +117,7 @@ pub(super) struct AccountPage {
     pub(super) sessions: Vec<SessionRow>,
     /// The cursor of further sessions.
     pub(super) more_sessions: Option<String>,
-    pub(super) tokens: Vec<TokenRow>,
-    /// The cursor of older tokens.
-    pub(super) next: Option<String>,
-    pub(super) new_token: Option<NewToken>,
-    /// The typed fields of a new token.
-    pub(super) token: TokenFields,
-    pub(super) token_error: Option<String>,
-    /// The roles that a token may have.
-    pub(super) roles: Vec<Role>,
+    pub(super) tokens: TokenSection,
 }
 
 impl AccountPage {
@@ -192,47 +184,4 @@ impl SessionRow {
             last_seen: session.last_seen_at.into(),
         }
     }
-}
-/// A token in the list.
-pub(super) struct TokenRow {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) role: Role,
-    pub(super) prefix: Option<String>,
-    pub(super) created: DisplayTime,
-    pub(super) expires: Option<DisplayTime>,
-    pub(super) last_used: Option<DisplayTime>,
-}
-
-impl From<Token> for TokenRow {
-    fn from(token: Token) -> Self {
-        Self {
-            id: token.id.to_string(),
-            name: token.name.to_string(),
-            role: token.role,
-            prefix: token.prefix,
-            created: token.created_at.into(),
-            expires: token.expires_at.map(Into::into),
-            last_used: token.last_used_at.map(Into::into),
-        }
-    }
-}
-
-/// The typed fields of a new token.
-pub(super) struct TokenFields {
-    pub(super) name: String,
-    pub(super) role: String,
-    pub(super) days: String,
-}
-
-impl Default for TokenFields {
-    fn default() -> Self {
-        Self { name: String::new(), role: String::new(), days: TokenDays::SUGGESTED.to_string() }
-    }
-}
-
-/// A new token with its secret, which is shown only once.
-pub(super) struct NewToken {
-    pub(super) name: String,
-    pub(super) secret: String,
 }

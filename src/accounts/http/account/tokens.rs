@@ -2,47 +2,52 @@
 
 use http::HeaderMap;
 
-use super::page::{AccountPage, NewToken, TokenFields, account_page};
+use super::page::{AccountPage, account_page};
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{TokenDays, TokenDraft, TokenId};
+use crate::accounts::domain::{Token, TokenId};
+use crate::accounts::token_view::{TOKEN_EXISTS, TokenErrors, TokenFields, token_exists};
 use crate::accounts::tokens::{Made, require_session};
 use crate::accounts::{AccountError, Accounts};
-use crate::base::identity::Role;
-use crate::base::values::Invalid;
+use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
+use crate::store::idempotency::Idempotency;
+
+const PATH: &str = "/account";
 
 pub(super) async fn create_token(
     State(accounts): State<Accounts>,
     context: PageContext,
     who: SignedIn,
     headers: HeaderMap,
-    FormData(form): FormData<TokenForm>,
+    WantsFragment(fragment): WantsFragment,
+    FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
     require_session(&who)?;
-    let created = match form.draft(who.role) {
-        Ok(draft) => match accounts.create_token(who.id, draft, Operator::Owner(&who), None).await {
-            Err(AccountError::RoleTooHigh(role)) => {
-                Err(format!("Your role is {role}. Choose that role or a lower one."))
+    let typed = TokenFields::of(&form);
+    let answer = |_: &Token| token_exists(PATH);
+    let request = form.once_by_key("/account/tokens", &who, accounts.clock.now());
+    let idempotency = request.map(|request| Idempotency { request, answer: &answer });
+    let errors = match typed.input() {
+        Ok(input) => {
+            let (draft, operator) = (input.draft(who.role), Operator::Owner(&who));
+            match accounts.create_token(who.id, draft, operator, idempotency.as_ref()).await {
+                Ok(Made::Now(token, secret)) => {
+                    let page = account_page(&accounts, context, &who, &headers, None).await?;
+                    let tokens = page.tokens.with_new(&token, &secret);
+                    return html(StatusCode::CREATED, &AccountPage { tokens, ..page });
+                }
+                Ok(Made::Replayed(_)) => {
+                    let there = see_other(&context, PATH, fragment);
+                    return Ok(with_toast_there(there, Tone::Info, TOKEN_EXISTS));
+                }
+                Err(error) => TokenErrors::of(error, "Your role")?,
             }
-            created => Ok(created?),
-        },
-        Err(invalid) => Err(invalid.to_string()),
+        }
+        Err(errors) => *errors,
     };
     let page = account_page(&accounts, context, &who, &headers, None).await?;
-    match created {
-        Ok(Made::Now(token, secret)) => {
-            let (name, secret) = (token.name.to_string(), secret.reveal().to_owned());
-            html(StatusCode::CREATED, &AccountPage { new_token: Some(NewToken { name, secret }), ..page })
-        }
-        // Forms send no idempotency key.
-        Ok(Made::Replayed(answer)) => Ok(answer.into_response()),
-        Err(error) => {
-            let TokenForm { name, role, days } = form;
-            let page =
-                AccountPage { token: TokenFields { name, role, days }, token_error: Some(error), ..page };
-            html(StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
-    }
+    let tokens = page.tokens.with_typed(typed, errors);
+    html(StatusCode::UNPROCESSABLE_ENTITY, &AccountPage { tokens, ..page })
 }
 
 pub(super) async fn revoke_token(
@@ -54,26 +59,7 @@ pub(super) async fn revoke_token(
 ) -> PageAnswer {
     match accounts.revoke_token(who.id, id, Operator::Owner(&who), None).await {
         // The token was already revoked, for example on another page.
-        Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&context, "/account", fragment)),
+        Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&context, PATH, fragment)),
         Err(error) => Err(error.into()),
-    }
-}
-
-#[derive(Deserialize)]
-pub(super) struct TokenForm {
-    name: String,
-    #[serde(default)]
-    role: String,
-    #[serde(default)]
-    days: String,
-}
-
-impl TokenForm {
-    /// Parses the form. Without a role, the token gets that of its owner; without days, it does not expire.
-    fn draft(&self, own: Role) -> Result<TokenDraft, Invalid> {
-        let role = if self.role.is_empty() { own } else { self.role.parse()? };
-        let days = Some(self.days.trim()).filter(|days| !days.is_empty());
-        let days = days.map(str::parse::<TokenDays>).transpose()?;
-        Ok(TokenDraft { name: self.name.parse()?, role, days })
     }
 }

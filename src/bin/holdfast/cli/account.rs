@@ -50,6 +50,13 @@ impl AccountCommand {
     }
 }
 
+/// Adds what each role may do to the examples of a command that gives a role.
+pub(super) fn with_roles(examples: &str) -> String {
+    let role = |role: &Role| format!("  {:13}  {}", role.as_str(), role.explanation());
+    let roles: Vec<String> = Role::ALL.iter().rev().map(role).collect();
+    format!("{examples}\n\nRoles:\n{}", roles.join("\n"))
+}
+
 /// Options of every command on accounts, sessions and tokens.
 #[derive(Debug, Args)]
 pub struct AccountTarget {
@@ -87,7 +94,7 @@ Examples:
   holdfast account add ann@example.com --name 'Ann Lee' --role administrator --table holdfast --region us-east-1";
 
 #[derive(Debug, Args)]
-#[command(after_help = ADD_EXAMPLES)]
+#[command(after_help = with_roles(ADD_EXAMPLES))]
 pub struct AddAccount {
     /// Email that the person signs in with
     pub email: Email,
@@ -142,7 +149,7 @@ Examples:
 Send the link to the person. `holdfast account link` prints a new one, which replaces it.";
 
 #[derive(Debug, Args)]
-#[command(after_help = INVITE_EXAMPLES)]
+#[command(after_help = with_roles(INVITE_EXAMPLES))]
 pub struct InviteAccount {
     /// Name of the person
     pub name: Name,
@@ -175,7 +182,7 @@ Examples:
 The tokens of the account never have a higher role than the account. The last active administrator keeps the role.";
 
 #[derive(Debug, Args)]
-#[command(after_help = ROLE_EXAMPLES)]
+#[command(after_help = with_roles(ROLE_EXAMPLES))]
 pub struct ChangeRole {
     /// Email or ID of the account
     #[arg(value_name = "EMAIL")]

@@ -5,7 +5,7 @@ use holdfast::accounts::agents::AccountReference;
 use holdfast::accounts::domain::{TokenDays, TokenName};
 use holdfast::base::identity::Role;
 
-use super::account::{AccountTarget, NamedAccount};
+use super::account::{AccountTarget, NamedAccount, with_roles};
 
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
@@ -46,7 +46,7 @@ Standard output has the secret and nothing else, so a script can keep it; the ex
 --json, the secret is a field of the document.";
 
 #[derive(Debug, Args)]
-#[command(after_help = CREATE_EXAMPLES)]
+#[command(after_help = with_roles(CREATE_EXAMPLES))]
 pub struct CreateToken {
     /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
