@@ -14,11 +14,13 @@ use holdfast::base::identity::Role;
 use holdfast::web::access::Access;
 use holdfast::web::routes::Route;
 use http::Method;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::documents::is_of_programs;
+use crate::support::clock::TestClock;
 use crate::support::http::Client;
-use crate::support::workspace::{Workspace, address, create, new_lead};
+use crate::support::workspace::{PATIENCE, Workspace, address, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -50,54 +52,73 @@ struct Sender {
     role: Option<Role>,
     /// The status with which it is refused.
     refused: u16,
+    /// Whether its access has ended.
+    is_former: bool,
     client: Client,
 }
 
 impl Sender {
     fn new(name: impl Into<String>, role: Option<Role>, client: Client) -> Self {
-        Self { name: name.into(), role, refused: if role.is_some() { 403 } else { 401 }, client }
+        let refused = if role.is_some() { 403 } else { 401 };
+        Self { name: name.into(), role, refused, is_former: false, client }
     }
 }
 
 /// A visitor, and each role by session and by token.
-async fn senders(workspace: &Workspace) -> Vec<Sender> {
+async fn senders(environment: &TestEnvironment, workspace: &Workspace) -> Vec<Sender> {
     let mut senders = vec![Sender::new("a visitor", None, workspace.visitor())];
     for role in Role::ALL {
         let session = workspace.session(role, "Test").await.always("sec-fetch-site", "same-origin");
         senders.push(Sender::new(format!("{role} by session"), Some(role), session));
         senders.push(Sender::new(format!("{role} by token"), Some(role), workspace.program(role).await));
     }
-    senders.extend(former_senders(workspace).await);
+    for how in ["ended", "expired", "disabled"] {
+        senders.extend(former_senders(environment, workspace, how).await);
+    }
     senders
 }
 
-/// Administrators whose access has ended: by ending their sessions and revoking their tokens, and by disabling the
-/// account. Their role is `None`, because they must be refused like a visitor. The cases of sessions and tokens show
-/// those that have expired.
-async fn former_senders(workspace: &Workspace) -> Vec<Sender> {
-    let accounts = workspace.app.accounts();
-    let mut senders = Vec::new();
-    for (how, refused) in [("ended", 401), ("disabled", 403)] {
-        let who = workspace.account(Role::Administrator, "Left").await;
-        let link = accounts.sign_in_link(who.id, Operator::Command).await.unwrap();
-        let browser = workspace.visitor().always("sec-fetch-site", "same-origin");
-        browser.use_link(&link_path(&link)).await.expect(303);
-        let draft = TokenDraft { name: "test".parse().unwrap(), role: Role::Administrator, days: None };
-        let made = accounts.create_token(who.id, draft, Operator::Command, None).await.unwrap();
-        let Made::Now(_, secret) = made else { panic!("the token is new") };
-        let seen = accounts.find(who.id).await.unwrap().version;
-        if how == "ended" {
-            accounts.end_sessions(who.id, seen, true, Operator::Command, None).await.unwrap();
-        } else {
+/// An administrator whose access has ended: by ending the sessions and revoking the tokens, by the time, or by disabling
+/// the account. The role is `None`, because such a sender must be refused like a visitor.
+async fn former_senders(environment: &TestEnvironment, workspace: &Workspace, how: &str) -> [Sender; 2] {
+    let who = workspace.account(Role::Administrator, "Left").await;
+    // A session that is not used ends after 12 hours, and the token after a day. The table may remove expired items at
+    // once, but a session stays for seven days.
+    let is_expired = how == "expired";
+    let [session_age, token_age] = [20, 25].map(|hours| if is_expired { hours } else { 0 });
+    let ago = |hours| {
+        let clock = TestClock::at(Timestamp::now() - SignedDuration::from_hours(hours));
+        workspace.another(environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock())
+    };
+    let (earlier, accounts) = (ago(session_age), ago(token_age).app.accounts());
+    let link = earlier.app.accounts().sign_in_link(who.id, Operator::Command).await.unwrap();
+    let there = earlier.visitor().always("sec-fetch-site", "same-origin");
+    there.use_link(&link_path(&link)).await.expect(303);
+    there.get("/api/accounts").send().await.expect(200);
+    let days = Some("1".parse().unwrap());
+    let draft = TokenDraft { name: "test".parse().unwrap(), role: Role::Administrator, days };
+    let made = accounts.create_token(who.id, draft, Operator::Command, None).await.unwrap();
+    let Made::Now(_, secret) = made else { panic!("the token is new") };
+    if !is_expired {
+        earlier.bearer(secret.reveal()).get("/api/accounts").send().await.expect(200);
+    }
+    let seen = accounts.find(who.id).await.unwrap().version;
+    match how {
+        "ended" => drop(accounts.end_sessions(who.id, seen, true, Operator::Command, None).await.unwrap()),
+        "disabled" => {
             let disabled = AccountChanges { disabled: Some(true), ..AccountChanges::default() };
             accounts.edit(who.id, seen, disabled, Operator::Command, None).await.unwrap();
         }
-        for (by, client) in [("session", browser), ("token", workspace.bearer(secret.reveal()))] {
-            let sender = Sender::new(format!("{how} administrator by {by}"), None, client);
-            senders.push(Sender { refused, ..sender });
-        }
+        // The workspace itself shows the current time.
+        _ => {}
     }
-    senders
+    let cookie = format!("holdfast={}", there.cookie("holdfast").expect("it was signed in"));
+    let browser = workspace.visitor().always("sec-fetch-site", "same-origin").always("cookie", &cookie);
+    let refused = if how == "disabled" { 403 } else { 401 };
+    [("session", browser), ("token", workspace.bearer(secret.reveal()))].map(|(by, client)| {
+        let sender = Sender::new(format!("{how} administrator by {by}"), None, client);
+        Sender { refused, is_former: true, ..sender }
+    })
 }
 
 /// Sends a request to a route as a sender, and returns whether it was admitted.
@@ -122,21 +143,26 @@ async fn is_admitted(route: &Route, sender: &Sender) -> bool {
 async fn every_route_admits_its_roles_and_no_other(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     assert!(workspace.routes.len() > 25, "only {} routes", workspace.routes.len());
-    let senders = senders(&workspace).await;
+    let senders = senders(&environment, &workspace).await;
     let mut routes: Vec<&Route> = workspace.routes.iter().collect();
     // Signing out ends the session of its sender, so it is last.
     routes.sort_by_key(|route| route.path == "/sign-out");
     let mut rows = Vec::new();
     for route in routes {
-        let mut admitted = Vec::new();
+        let mut admitted = Admitted::default();
         for sender in &senders {
-            if is_admitted(route, sender).await {
-                admitted.push(sender.role);
+            match is_admitted(route, sender).await {
+                true if sender.is_former => admitted.former += 1,
+                true => admitted.roles.push(sender.role),
+                false => {}
             }
         }
+        // Each of them is treated like a visitor.
+        let former = if admitted.roles.contains(&None) { 6 } else { 0 };
+        assert_eq!(admitted.former, former, "{}", route.path);
         rows.push((route, admitted));
     }
-    for (route, _) in rows.iter().filter(|(_, admitted)| admitted.contains(&None)) {
+    for (route, _) in rows.iter().filter(|(_, admitted)| admitted.roles.contains(&None)) {
         let path = route.path;
         let harmless =
             path.starts_with("/sign-") || path.starts_with("/assets/") || path.starts_with("/health");
@@ -149,20 +175,30 @@ async fn every_route_admits_its_roles_and_no_other(environment: TestEnvironment)
     check_document(&document(rows));
 }
 
+/// The senders that a route admitted.
+#[derive(Default)]
+struct Admitted {
+    roles: Vec<Option<Role>>,
+    /// How many of the former administrators.
+    former: usize,
+}
+
 /// The file that the walk generates.
 const DOCUMENT: &str = "docs/access.md";
 /// The command that writes it.
 const WRITE_DOCUMENT: &str = "HOLDFAST_WRITE_DOCS=1 cargo test --test e2e -- every_route";
 
 /// The text of the file: a table of the routes with the roles that were admitted.
-fn document(mut rows: Vec<(&Route, Vec<Option<Role>>)>) -> String {
+fn document(mut rows: Vec<(&Route, Admitted)>) -> String {
     rows.sort_by_key(|(route, _)| (route.path, route.method.as_str().to_owned()));
     let (api, pages): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(route, _)| is_of_programs(route.path));
     format!(
         "# Access\n\n\
          Every route with the roles that it admits. A participant is admitted where every account is: *signed in*.\n\
-         A test sends a request to each route as a visitor and as each role, by session and by token, and generates\n\
-         this file from the answers. Do not edit it. After a change of routes, write it with:\n\n\
+         The last column is for administrators whose access has ended: their sessions were ended and their tokens\n\
+         revoked, both expired, or the account was disabled. They are admitted only where anyone is.\n\n\
+         A test sends a request to each route as a visitor, as each role, and as these former administrators, by session\n\
+         and by token, and generates this file from the answers. Do not edit it. After a change of routes, write it with:\n\n\
          ```sh\n{WRITE_DOCUMENT}\n```\n\n\
          [The guide](guide.md#roles) explains the roles.\n\n\
          ## Pages\n\n{}\n## The JSON API\n\n{}",
@@ -171,15 +207,15 @@ fn document(mut rows: Vec<(&Route, Vec<Option<Role>>)>) -> String {
     )
 }
 
-fn table(rows: &[(&Route, Vec<Option<Role>>)]) -> String {
-    let mut table = "| method | path | anyone | signed in | viewer | agent | administrator |\n".to_owned();
-    table.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+fn table(rows: &[(&Route, Admitted)]) -> String {
+    let mut table = "| method | path | anyone | signed in | viewer | agent | administrator | ended, expired, disabled |\n".to_owned();
+    table.push_str("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     for (route, admitted) in rows {
         write!(table, "| `{}` | `{}` |", route.method, route.path).unwrap();
         for role in [None].into_iter().chain(Role::ALL.into_iter().map(Some)) {
-            table.push_str(if admitted.contains(&role) { " yes |" } else { " – |" });
+            table.push_str(if admitted.roles.contains(&role) { " yes |" } else { " – |" });
         }
-        table.push('\n');
+        table.push_str(if admitted.former > 0 { " yes |\n" } else { " – |\n" });
     }
     table
 }
