@@ -6,6 +6,7 @@ use super::file::FileError;
 use super::mapping::MappingError;
 use crate::imports::limits::{FORM_BYTES, MAX_COLUMNS, MAX_FILE_BYTES};
 use crate::leads::LeadError;
+use crate::shared::numbers::counted;
 use crate::store::StoreError;
 use crate::web::problem::{IntoProblem, Problem};
 
@@ -47,7 +48,7 @@ pub enum ImportError {
         expected: u32,
     },
     /// A part of the file has the wrong length.
-    #[error("This part of the file has {found} bytes and should have {expected}. Choose the file again.")]
+    #[error("This part of the file has {} and should have {expected}. Choose the file again.", counted(*.found, "byte", "bytes"))]
     PartLength {
         /// How many bytes the part should have.
         expected: u64,

@@ -23,6 +23,7 @@ use crate::leads::LeadError;
 use crate::leads::domain::Owner;
 use crate::leads::import::{ImportRow, KnownEmails};
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::numbers::counted;
 
 /// The most rows in one step.
 pub const STEP_ROWS: usize = 200;
@@ -77,7 +78,7 @@ pub struct Progress {
 pub struct Report {
     /// The numbers of rows, by result.
     pub counts: Counts,
-    /// What became of each row, in the order of the file.
+    /// The outcome of each row, in the order of the file.
     pub outcomes: Vec<RowOutcome>,
     /// The rejected rows, in the order of the file.
     pub rejections: Vec<Rejection>,
@@ -182,7 +183,8 @@ impl Imports {
     /// Writes the audit entry of the import of a file from a shell, before the first row is written.
     async fn record_file(&self, name: &str, bytes: usize) -> Result<(), ImportError> {
         let (by, kind) = (AuditActor::command(), AuditKind::Import);
-        let detail = format!("Import of a file of {bytes} bytes started from the command line.");
+        let size = counted(bytes, "byte", "bytes");
+        let detail = format!("Import of a file of {size} started from the command line.");
         let entry = AuditEntry::new(&self.rng, self.clock.now(), &by, kind, name, detail);
         Ok(self.dynamo.write_audit(&entry).await?)
     }

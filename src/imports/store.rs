@@ -15,6 +15,7 @@ use super::outcome::RowOutcome;
 use crate::base::identity::SignedIn;
 use crate::imports::Imports;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::numbers::counted;
 use crate::store::schema::TTL;
 use crate::store::{
     Condition, GuardedWrite, Item, Key, Select, StoreError, WriteError, from_item, to_attribute, to_item,
@@ -53,12 +54,12 @@ fn rejection_key(id: ImportId, row: u64) -> Key {
     Key::new(import_key(id).pk, format!("REJECT#{:08}", row.min(LAST_ROW)))
 }
 
-/// The key of what became of the rows of a step, which begins with this row.
+/// The key of the outcomes of a step whose first row is this one.
 fn outcomes_key(id: ImportId, row: u64) -> Key {
     Key::new(import_key(id).pk, format!("ROWS#{:08}", row.min(LAST_ROW)))
 }
 
-/// What became of the rows of a step.
+/// The outcomes of the rows of a step.
 #[derive(Debug, Serialize, Deserialize)]
 struct Outcomes {
     rows: Vec<RowOutcome>,
@@ -210,7 +211,8 @@ impl Imports {
             return Ok(after);
         }
         let about = if after.is_estimated() { "about " } else { "" };
-        let detail = format!("Import of {about}{} rows started.", after.all_rows());
+        let rows = counted(after.all_rows(), "row", "rows");
+        let detail = format!("Import of {about}{rows} started.");
         let entry = self.import_entry(import, AuditKind::Import, by, detail);
         self.replace_audited(import, after, Some(&entry)).await
     }
@@ -257,7 +259,7 @@ impl Imports {
         })
     }
 
-    /// Returns what became of the rows of the first step from this row on, or `None` at the end.
+    /// Returns the outcomes of the rows of the first step from this row on, or `None` at the end.
     ///
     /// # Errors
     /// [`ImportError::Store`] if the store failed.
@@ -272,7 +274,7 @@ impl Imports {
         Ok(item.map(from_item::<Outcomes>).transpose()?.map(|outcomes| outcomes.rows))
     }
 
-    /// Returns what became of the rows from the first to the last one.
+    /// Returns the outcomes of the rows from the first to the last one.
     ///
     /// # Errors
     /// [`ImportError::Store`] if the store failed.

@@ -16,11 +16,12 @@ use crate::leads::LeadError;
 use crate::leads::domain::LeadId;
 use crate::shared::audit::{Audited, Author};
 use crate::shared::audit_log::{AuditActor, AuditKind};
+use crate::shared::numbers::counted;
 
 /// The number of leads that are taken back at the same time.
 const CONCURRENCY: usize = 8;
 
-/// What became of one lead.
+/// The outcome for one lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TakenBack {
     Deleted,
@@ -40,7 +41,9 @@ impl Imports {
         }
         let (created, changed) = (import.counts.created, import.counts.filled + import.counts.updated);
         let detail = format!(
-            "Undo of the import started: {created} created leads are deleted, and {changed} get their earlier values."
+            "Undo of the import started: {} to the trash, {} earlier values back.",
+            counted(created, "created lead moves", "created leads move"),
+            counted(changed, "lead gets its", "leads get their"),
         );
         let entry = self.import_entry(import, AuditKind::Import, by, detail);
         self.replace_audited(import, after, Some(&entry)).await

@@ -18,6 +18,7 @@ use crate::reservations::{PHASE, Phase, order_key};
 use crate::shared::audit::{AuditStamp, Author};
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::shared::idempotency::{refuse, replayed_answer, write_once};
+use crate::shared::numbers::counted;
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, Refusal, StoreError};
 
@@ -184,9 +185,8 @@ impl End {
 
     fn deletion_entry(&self, orders: &Orders, by: &Author) -> AuditEntry {
         let order = &self.after.order;
-        let leads = if order.lead_count == 1 { "lead" } else { "leads" };
-        let detail =
-            format!("Order {} deleted; its {} {leads} returned to stock.", order.id, order.lead_count);
+        let leads = counted(order.lead_count, "lead", "leads");
+        let detail = format!("Order {} deleted; its {leads} returned to stock.", order.id);
         let (by, subject) = (AuditActor::from(by), format!("Order of {}", order.customer_name));
         AuditEntry::new(&orders.rng, self.stamp.at, &by, AuditKind::Deletion, subject, detail)
             .at_path(format!("/orders/{}", order.id))

@@ -15,6 +15,12 @@ pub fn grouped(number: impl Into<u128>) -> String {
     text
 }
 
+/// Formats a count with its noun: `1 lead`, `2 leads`, `50,000 leads`.
+pub fn counted(count: impl TryInto<u128>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(u128::MAX);
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
 /// The units of [`compact`], the largest first.
 const UNITS: [(u128, &str); 5] = [
     (1_000_000_000_000_000, "Q"),
@@ -46,6 +52,12 @@ mod tests {
     fn numbers_are_grouped_by_thousands() {
         let texts = [0_u64, 999, 1_000, 50_000, 1_234_567].map(grouped);
         assert_eq!(texts, ["0", "999", "1,000", "50,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_count_has_its_noun() {
+        let texts = [0, 1, 2, 50_000].map(|count: usize| counted(count, "entry", "entries"));
+        assert_eq!(texts, ["0 entries", "1 entry", "2 entries", "50,000 entries"]);
     }
 
     #[test]

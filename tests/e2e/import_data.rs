@@ -17,7 +17,7 @@ pub fn all() -> Vec<Case> {
         api: known_emails_are_skipped_filled_or_updated,
             an_import_beside_an_editor_loses_no_edit,
             two_imports_of_one_file_create_every_lead_once,
-            an_import_is_undone_as_far_as_nobody_changed_its_leads,
+            an_import_is_undone_except_for_leads_that_changed_since,
             the_report_lists_every_row
     ]
 }
@@ -223,7 +223,7 @@ async fn two_imports_of_one_file_create_every_lead_once(environment: TestEnviron
     assert_eq!(count(&one, skipped) + count(&other, skipped), 60);
 }
 
-async fn an_import_is_undone_as_far_as_nobody_changed_its_leads(environment: TestEnvironment) {
+async fn an_import_is_undone_except_for_leads_that_changed_since(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let known = create(&agent, &new_lead("Ida Moss", "ida@example.com")).await;
     let file = "Name,Email,Phone\nIda Ray,ida@example.com,212-555-0100\nUli Berg,uli@example.com,\n\
@@ -239,7 +239,7 @@ async fn an_import_is_undone_as_far_as_nobody_changed_its_leads(environment: Tes
         "{}",
         page.text()
     );
-    assert!(page.text().contains("Leads that stay") && page.text().contains(noa["id"].as_str().unwrap()));
+    assert!(page.text().contains("Leads not undone") && page.text().contains(noa["id"].as_str().unwrap()));
     let ida = read(&agent, &known).await;
     assert_eq!((&ida["name"], ida.get("phone"), &ida["version"]), (&json!("Ida Moss"), None, &json!(3)));
     agent.get(&format!("/api/leads/{}", uli["id"].as_str().unwrap())).send().await.expect(410);

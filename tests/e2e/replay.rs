@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use holdfast::inventory::domain::Product;
 use holdfast::inventory::store::Order;
+use holdfast::shared::numbers::grouped;
 
 use crate::process::binary::{Data, Run};
 use crate::support::chance::Dice;
@@ -107,7 +108,7 @@ async fn assert_replayed(
     rows: u64,
     files: &[PathBuf],
 ) -> u64 {
-    assert!(report.starts_with(&format!("Read {rows} rows of {} file", files.len())), "{report}");
+    assert!(report.starts_with(&format!("Read {} rows of {} file", grouped(rows), files.len())), "{report}");
     assert_eq!(counted(report, "dead letters"), 0, "{report}");
     let model = model(files);
     let opened = counted(report, "products were opened");
@@ -273,7 +274,7 @@ async fn a_dry_run_describes_the_files_and_writes_nothing(_: TestEnvironment) {
     let expected = "Read 4 rows of 1 file, and wrote nothing.\n        3 messages of 2 products\n        1 would become dead letters, because they are not messages: bad-json 1\n";
     assert_eq!(output, expected);
     let output = data.holdfast(&["replay", "--dry-run", "--format", "online-retail", DAY]).succeeds().await;
-    assert!(output.starts_with("Read 3108 rows of 1 file, and wrote nothing.\n"), "{output}");
+    assert!(output.starts_with("Read 3,108 rows of 1 file, and wrote nothing.\n"), "{output}");
     assert!(!data.path().exists(), "no data was created");
     let report = data.holdfast(&["replay", file]).succeeds().await;
     assert_eq!((counted(&report, "messages applied"), counted(&report, "dead letters")), (3, 1), "{report}");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use holdfast::base::clock::Clock;
 use holdfast::base::rng::Rng;
 use holdfast::engine::Engine;
+use holdfast::shared::numbers::counted;
 use tokio::task::spawn_blocking;
 
 use crate::cli::{Backup, Restore};
@@ -76,8 +77,8 @@ pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Fail
     named.map_err(Failure::file("write", data.database()))?;
     takeover::remove(&part).map_err(Failure::file("remove", &part))?;
     drop(lock);
-    console
-        .print(&format!("Restored {items} items to {}. Everyone must sign in again.", data.path().display()));
+    let items = counted(items, "item", "items");
+    console.print(&format!("Restored {items} to {}. Everyone must sign in again.", data.path().display()));
     if !data.data_key().exists() {
         console.print("If people use two-factor sign-in, copy data.key of the former directory there.");
     }
@@ -131,7 +132,7 @@ pub async fn check(engine: &Engine, console: &dyn Console) -> Result<holdfast::e
     // The check stops if the command is canceled.
     let checking = spawn_blocking(move || engine.check(&mut |read| sender.send(read).is_ok()));
     while let Some(read) = receiver.recv().await {
-        console.progress(&Progress::of_words(format!("{read} values checked")));
+        console.progress(&Progress::of_words(format!("{} checked", counted(read, "value", "values"))));
     }
     console.end_progress();
     checking.await.map_err(Failure::engine)?.map_err(Failure::engine)

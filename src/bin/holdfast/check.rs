@@ -1,6 +1,7 @@
 //! `holdfast check`: checks that the data file is intact and that every stock equals the sum of its movements.
 
 use holdfast::inventory::check::Difference;
+use holdfast::shared::numbers::counted;
 
 use crate::backup;
 use crate::cli::TableOptions;
@@ -31,8 +32,9 @@ async fn check_file(opened: &Opened, console: &dyn Console) -> Result<(), Failur
         return Err(Failure::Damaged(report.damaged));
     }
     console.print(&format!(
-        "Checked {} items and {} index entries: all are sound.",
-        report.items, report.entries
+        "Checked {} and {}: all are sound.",
+        counted(report.items, "item", "items"),
+        counted(report.entries, "index entry", "index entries")
     ));
     Ok(())
 }
@@ -55,6 +57,10 @@ async fn all(opened: &Opened, console: &dyn Console) -> Result<usize, Failure> {
             break;
         }
     }
-    console.print(&format!("Checked {products} products with {movements} movements."));
+    console.print(&format!(
+        "Checked {} with {}.",
+        counted(products, "product", "products"),
+        counted(movements, "movement", "movements")
+    ));
     Ok(differences)
 }

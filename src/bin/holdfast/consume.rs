@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use holdfast::hosts::kafka;
 use holdfast::hosts::kafka::RequestMetrics;
+use holdfast::shared::numbers::counted;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -34,7 +35,7 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     console.end_progress();
     opened.close().await;
     let RequestMetrics { applied, duplicates, parked, ignored, .. } = consumed??;
-    console.print(&format!("Finished {} messages.", applied + duplicates + parked));
+    console.print(&format!("Finished {}.", counted(applied + duplicates + parked, "message", "messages")));
     console.print(&format!("  {applied:>7} applied"));
     console.print(&format!("  {duplicates:>7} known from before"));
     console.print(&format!("  {parked:>7} dead letters"));
@@ -80,9 +81,14 @@ async fn show(receiver: watch::Receiver<RequestMetrics>, console: &dyn Console) 
 fn line(counts: &RequestMetrics, rate: f64) -> String {
     let RequestMetrics { applied, duplicates, parked, ignored, again, partitions, lag } = counts;
     let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
-    let ignored = if *ignored > 0 { format!(", {ignored} fields ignored") } else { String::new() };
+    let ignored = match *ignored {
+        0 => String::new(),
+        fields => format!(", {} ignored", counted(fields, "field", "fields")),
+    };
     let again = if *again > 0 { format!(", {again} tried again") } else { String::new() };
+    let parked = counted(*parked, "dead letter", "dead letters");
+    let partitions = counted(*partitions, "partition", "partitions");
     format!(
-        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked} dead letters{again}{ignored}; lag {lag} in {partitions} partitions"
+        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked}{again}{ignored}; lag {lag} in {partitions}"
     )
 }

@@ -20,6 +20,7 @@ use holdfast::orders::OrderError;
 use holdfast::raffles::RaffleError;
 use holdfast::raffles::domain::ProofError;
 use holdfast::rules::RuleError;
+use holdfast::shared::numbers::counted;
 use holdfast::store::StoreError;
 
 use crate::lock::Held;
@@ -60,7 +61,7 @@ pub enum Failure {
     NotEmpty { directory: PathBuf, file: PathBuf },
     #[error("nothing was replaced: {0}")]
     Recount(String),
-    #[error("{} are damaged or missing; restore the data from a backup", plural(*.0))]
+    #[error("{} damaged or missing; restore the data from a backup", counted(*.0, "value is", "values are"))]
     Damaged(u64),
     #[error("the data of an earlier version in {} cannot be imported: {cause}; the file is unchanged", .path.display())]
     Former { path: PathBuf, cause: String },
@@ -97,7 +98,7 @@ pub enum Failure {
     Days(Invalid),
     #[error("nothing was run: {0}")]
     Commands(String),
-    #[error("{failed} of {all} commands failed")]
+    #[error("{failed} of {} failed", counted(*.all, "command", "commands"))]
     CommandsFailed { failed: usize, all: usize },
     #[error(
         "this is not a raffle proof: {0}; a proof is the JSON from the raffle's page or GET /api/raffles/ID/proof"
@@ -118,11 +119,11 @@ pub enum Failure {
     NothingApplied(&'static str),
     #[error("no lead was created: {0}")]
     NothingCreated(&'static str),
-    #[error("{} rejected; correct them, or use --allow-rejects if that is expected", counted(*.0))]
+    #[error("{} rejected; correct them, or use --allow-rejects if that is expected", counted(*.0, "row was", "rows were"))]
     RowsRejected(u64),
     #[error("not all messages were finished; run the same command again to continue; nothing counts twice")]
     Unfinished,
-    #[error("{0} differences were found")]
+    #[error("{} found", counted(*.0, "difference was", "differences were"))]
     Differences(usize),
     #[cfg(any(test, not(all(feature = "aws", feature = "kafka"))))]
     #[error("this build has no {part}; build one that has it: cargo run --features {feature} -- {command} …")]
@@ -157,13 +158,9 @@ pub enum Failure {
 
 fn named(account: &AccountReference) -> String {
     match account {
-        AccountReference::Id(id) => format!("the id {id}"),
+        AccountReference::Id(id) => format!("the ID {id}"),
         AccountReference::Email(email) => format!("the email {email}"),
     }
-}
-
-fn plural(values: u64) -> String {
-    if values == 1 { "1 value".to_owned() } else { format!("{values} values") }
 }
 
 /// Returns the system's error message, without the number that Rust appends.
@@ -200,10 +197,6 @@ impl Failure {
         let path = path.into();
         move |cause| Self::File { what, path, cause }
     }
-}
-
-fn counted(rows: u64) -> String {
-    if rows == 1 { "1 row was".to_owned() } else { format!("{rows} rows were") }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use holdfast::imports::mapping::{Field, Mapping, MappingError, field_named};
 use holdfast::imports::outcome::{Counts, RowOutcome, RowResult};
 use holdfast::imports::report::report_csv;
 use holdfast::imports::run::{self, FileOptions, Report};
+use holdfast::shared::numbers::counted;
 
 use crate::ACTOR;
 use crate::cli::ImportLeads;
@@ -78,8 +79,8 @@ fn progress_of(progress: &run::Progress) -> Progress {
 fn print_report(report: &Report, options: &ImportLeads, console: &dyn Console) -> Result<(), Failure> {
     let counts = report.counts;
     console.print(&format!(
-        "Read {} rows.{}",
-        counts.total(),
+        "Read {}.{}",
+        counted(counts.total(), "row", "rows"),
         if options.dry_run { " Nothing was written." } else { "" }
     ));
     let created =

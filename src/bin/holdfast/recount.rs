@@ -1,7 +1,8 @@
 //! `holdfast recount`: recomputes the statistics. Works while the server runs.
 
 use holdfast::app::App;
-use holdfast::stats::RecountError;
+use holdfast::shared::numbers::counted;
+use holdfast::stats::{RecountError, Recounted};
 
 use crate::cli::TableOptions;
 use crate::console::{Console, Progress};
@@ -15,7 +16,7 @@ pub async fn run(table: TableOptions, host: &Host<'_>, console: &dyn Console) ->
         .app
         .statistics()
         .recount(|so_far| {
-            let words = format!("{} leads and {} orders counted", so_far.leads, so_far.orders);
+            let words = format!("{} counted", records(&so_far));
             console.progress(&Progress::of_words(words));
         })
         .await;
@@ -31,8 +32,14 @@ pub async fn run(table: TableOptions, host: &Host<'_>, console: &dyn Console) ->
         0 => "No record was counted wrongly.".to_owned(),
         _ => "Some records were counted wrongly and are now corrected.".to_owned(),
     };
-    console.print(&format!("Counted {} leads and {} orders. {found}", recounted.leads, recounted.orders));
+    console.print(&format!("Counted {}. {found}", records(&recounted)));
     Ok(())
+}
+
+fn records(counted_so_far: &Recounted) -> String {
+    let leads = counted(counted_so_far.leads, "lead", "leads");
+    let orders = counted(counted_so_far.orders, "order", "orders");
+    format!("{leads} and {orders}")
 }
 
 /// Updates what lists show besides the statistics: the sold tickets of raffles, and the last runs of rules.

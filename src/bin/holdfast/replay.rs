@@ -12,6 +12,7 @@ use holdfast::app::App;
 use holdfast::inventory::domain::{Channel, Message, Outcome, ParseError, Reason, Sku, Source};
 use holdfast::inventory::ingest::RawMessage;
 use holdfast::inventory::retail::{self, Row, Survey};
+use holdfast::shared::numbers::counted;
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -120,15 +121,15 @@ impl Files {
                 (survey.rows, messages, survey.products(), &survey.skipped, status)
             }
         };
-        console.print(&format!("Read {rows} rows of {}, and wrote nothing.", plural(files, "file")));
-        console.print(&format!("  {messages:>7} messages of {}", plural(products, "product")));
+        console.print(&format!(
+            "Read {} of {}, and wrote nothing.",
+            counted(rows, "row", "rows"),
+            counted(files, "file", "files")
+        ));
+        console.print(&format!("  {messages:>7} messages of {}", counted(products, "product", "products")));
         console.print(&format!("  {:>7} {status}{}", sum(others), list_counts(others)));
         if messages == 0 { Err(Failure::NothingApplied("the files hold no messages")) } else { Ok(()) }
     }
-}
-
-fn plural(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// How many lines of a file are read before it is refused because none of them is a message.
@@ -212,7 +213,11 @@ impl Counts {
     }
 
     fn print(&self, files: usize, console: &dyn Console) {
-        console.print(&format!("Read {} rows of {}.", self.rows, plural(files, "file")));
+        console.print(&format!(
+            "Read {} of {}.",
+            counted(self.rows, "row", "rows"),
+            counted(files, "file", "files")
+        ));
         if self.openings > 0 {
             console
                 .print(&format!("  {:>7} products were opened with a count, now or before", self.openings));
@@ -343,7 +348,8 @@ impl<'a> Replayer<'a> {
 
     fn show(&self) {
         let Counts { applied, duplicates, parked, .. } = &self.counts;
-        let words = format!("{applied} applied, {duplicates} known, {} dead letters", sum(parked));
+        let parked = counted(sum(parked), "dead letter", "dead letters");
+        let words = format!("{applied} applied, {duplicates} known, {parked}");
         self.console.progress(&Progress { done: self.done, of: self.of, words });
     }
 }

@@ -1,6 +1,7 @@
 //! `holdfast upgrade`: rewrites items of older versions in the current schema, and migrates their statistics.
 
 use holdfast::imports::ImportError;
+use holdfast::shared::numbers::counted;
 use holdfast::store::{SCHEMA, Upgraded, upgrade_all};
 
 use crate::cli::Upgrade;
@@ -16,7 +17,10 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
         opened.app.dynamo.finish_upgrade().await?;
     }
     let upgraded = upgrade_all(&opened.app.dynamo, |so_far| {
-        console.progress(&Progress::of_words(format!("{} items rewritten", so_far.rewritten)));
+        console.progress(&Progress::of_words(format!(
+            "{} rewritten",
+            counted(so_far.rewritten, "item", "items")
+        )));
     })
     .await;
     console.end_progress();
@@ -24,7 +28,10 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
         .app
         .leads()
         .upgrade_words(|so_far| {
-            console.progress(&Progress::of_words(format!("search words of {so_far} leads rewritten")));
+            console.progress(&Progress::of_words(format!(
+                "search words of {} rewritten",
+                counted(so_far, "lead", "leads")
+            )));
         })
         .await;
     console.end_progress();
@@ -38,7 +45,8 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
     statistics?;
     lists?;
     let Upgraded { rewritten, schema, .. } = upgraded;
-    console.print(&format!("Rewrote {rewritten} items. All items use schema {schema}."));
+    console
+        .print(&format!("Rewrote {}. All items use schema {schema}.", counted(rewritten, "item", "items")));
     if schema < SCHEMA {
         console.print(
             "Run `holdfast upgrade --finish` only once no earlier version runs any more: earlier versions cannot read the \

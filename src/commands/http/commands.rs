@@ -11,6 +11,7 @@ use crate::commands::specs::SPECS;
 use crate::commands::store::{Run, RunId};
 use crate::shared::audit::Author;
 use crate::shared::forms::RawForm;
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 
 /// The address of the page.
@@ -160,10 +161,10 @@ impl RunView {
     /// Summarizes the run.
     fn summary(&self) -> String {
         let all = self.lines.len();
-        let unit = if all == 1 { "command" } else { "commands" };
+        let commands = counted(all, "command", "commands");
         match self.failed {
-            0 => format!("{all} {unit} done"),
-            failed => format!("{failed} of {all} {unit} failed"),
+            0 => format!("{commands} done"),
+            failed => format!("{failed} of {commands} failed"),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::leads::domain::NewLead;
 use crate::leads::import::KnownEmails;
 use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
-use crate::shared::numbers::grouped;
+use crate::shared::numbers::{counted, grouped};
 use crate::shared::shortened::Shortened;
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path};
@@ -285,8 +285,7 @@ fn described(lead: &NewLead) -> Shortened {
     parts.push(lead.status.label().to_owned());
     match lead.fields.iter().count() {
         0 => {}
-        1 => parts.push("1 custom field".to_owned()),
-        count => parts.push(format!("{count} custom fields")),
+        count => parts.push(counted(count, "custom field", "custom fields")),
     }
     shortened(&parts.join(", "))
 }
@@ -328,8 +327,7 @@ impl Judgment {
 
 fn rows_text(import: &Import) -> String {
     let about = if import.is_estimated() { "about " } else { "" };
-    let rows = import.all_rows();
-    format!("{about}{} {}", grouped(rows), if rows == 1 { "row" } else { "rows" })
+    format!("{about}{}", counted(import.all_rows(), "row", "rows"))
 }
 
 /// Shortens a text of the file to its place in the preview. A cell can be as long as the file.

@@ -15,6 +15,7 @@ use crate::base::identity::SignedIn;
 use crate::imports::domain::{Import, ImportId, PART_BYTES};
 use crate::imports::limits::{FORM_BYTES, MAX_FILE_BYTES};
 use crate::imports::{ImportError, Imports};
+use crate::shared::numbers::counted;
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{PathPair, Query};
@@ -165,10 +166,10 @@ impl ImportUpload {
     /// Shows the form again for an import whose upload was cut off.
     pub(super) fn cut_off(context: PageContext, import: &Import) -> Self {
         let error = format!(
-            "The upload of {} stopped after {} of {} parts. Choose the file again.",
+            "The upload of {} stopped after {} of {}. Choose the file again.",
             import.file_name,
             import.parts,
-            import.all_parts()
+            counted(import.all_parts(), "part", "parts")
         );
         Self::new(context, Some(error))
     }

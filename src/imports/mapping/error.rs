@@ -1,6 +1,7 @@
 //! Why a mapping is invalid.
 
 use super::field::Field;
+use crate::shared::numbers::counted;
 
 /// How many headers a message lists.
 const LISTED: usize = 30;
@@ -25,7 +26,7 @@ pub enum MappingError {
         slug: String,
     },
     /// There are more or fewer fields than columns.
-    #[error("The file has {expected} columns, but {found} were mapped. Map every column once.")]
+    #[error("The file has {}, but {found} were mapped. Map every column once.", counted(*.expected, "column", "columns"))]
     Count {
         /// The number of columns in the file.
         expected: usize,

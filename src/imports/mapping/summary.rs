@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::field::Field;
+use crate::shared::numbers;
 
 /// The numbers of columns by what happens to them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.mapped + self.kept + self.ignored;
-        write!(f, "{columns} {}: {} mapped", plural(columns, "column"), self.mapped)?;
+        write!(f, "{}: {} mapped", numbers::counted(columns, "column", "columns"), self.mapped)?;
         if self.kept > 0 {
             write!(
                 f,
@@ -43,8 +44,4 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 { word.to_owned() } else { format!("{word}s") }
 }

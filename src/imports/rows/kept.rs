@@ -1,11 +1,12 @@
 //! What is kept of a row as custom fields, within the limits of a lead.
 //!
 //! Invariants: the fields are in the order of the file. If there are too many, those of mapped columns come first,
-//! because a warning names them. Whatever is cut or left out is in a warning.
+//! because a warning names them. Everything that is cut or left out is in a warning.
 
 use crate::base::text::is_invisible;
 use crate::imports::mapping::text::quoted;
 use crate::leads::domain::{CustomField, CustomFields};
+use crate::shared::numbers::counted;
 
 /// The fewest bytes of a text that is cut.
 const FEWEST_BYTES: usize = 64;
@@ -76,11 +77,10 @@ impl Kept {
         let left_out = self.items.split_off(fitting);
         let names: Vec<String> = left_out.iter().take(NAMED).map(|item| quoted(&item.title)).collect();
         let more = if left_out.len() > NAMED { ", …" } else { "" };
-        let columns = if left_out.len() == 1 { "column is" } else { "columns are" };
         (!left_out.is_empty()).then(|| {
             format!(
-                "{} {columns} left out, because a lead can have at most {} custom fields: {}{more}.",
-                left_out.len(),
+                "{} left out, because a lead can have at most {} custom fields: {}{more}.",
+                counted(left_out.len(), "column is", "columns are"),
                 CustomFields::MAX,
                 names.join(", ")
             )

@@ -7,6 +7,7 @@ use super::parts::ProductView;
 use crate::base::calendar;
 use crate::inventory::Inventory;
 use crate::inventory::domain::Product;
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::shared::search::SearchQuery;
 use crate::web::lists::{Listed, parameter};
@@ -84,8 +85,7 @@ impl ProductListPage {
         let count_text = match page.items.len() {
             0 if !q.is_empty() => "No matching products.".to_owned(),
             0 => "No more products.".to_owned(),
-            1 => "1 product shown".to_owned(),
-            count => format!("{count} products shown"),
+            count => format!("{} shown", counted(count, "product", "products")),
         };
         Self {
             context,

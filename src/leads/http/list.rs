@@ -13,6 +13,7 @@ use crate::leads::domain::{Lead, Stock};
 use crate::leads::list::{LeadPage, ListRequest};
 use crate::leads::search::parse_query;
 use crate::leads::{Filter, Leads, Sort};
+use crate::shared::numbers::counted;
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::Query;
@@ -178,8 +179,8 @@ impl Toolbar {
     fn own_order(&self) -> Option<&'static str> {
         match (self.q.is_empty(), self.stock.is_empty(), self.owner.is_some()) {
             (false, _, _) => Some("Search results are sorted by the matching word"),
-            (true, false, _) => Some("Leads of one stock are sorted newest first"),
-            (true, true, true) => Some("Leads of one owner are sorted newest first"),
+            (true, false, _) => Some("With a stock filter, leads are sorted newest first"),
+            (true, true, true) => Some("With an owner filter, leads are sorted newest first"),
             (true, true, false) => None,
         }
     }
@@ -244,8 +245,7 @@ impl ListPage {
         let count_text = match page.leads.len() {
             0 if filter.is_set() => "No matching leads.".to_owned(),
             0 => "No more leads.".to_owned(),
-            1 => "1 lead shown".to_owned(),
-            count => format!("{count} leads shown"),
+            count => format!("{} shown", counted(count, "lead", "leads")),
         };
         Self {
             first: request.cursor.as_ref().map(|_| filter.address(None)),

@@ -3,13 +3,14 @@
 use http::header::RETRY_AFTER;
 
 use super::create_form::{OrderMessages, OrderTexts, PreviewInput, confirmed};
-use super::parts::{LeadLine, counted, states_by_name};
+use super::parts::{LeadLine, states_by_name};
 use crate::base::telemetry::metrics;
 use crate::base::values::{Email, Invalid, UsState};
 use crate::orders::Orders;
 use crate::orders::domain::{CustomerName, Given, NewOrder, OrderDetail, Preview};
 use crate::orders::error::OrderError;
 use crate::shared::forms::{Field, RawForm};
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::stats::Stats;
 use crate::store::idempotency::Idempotency;
@@ -315,11 +316,11 @@ impl PreviewView {
 
     fn of(preview: Preview, typed: &OrderTexts) -> Self {
         let giving = preview.given.iter().filter(|given| given.given > 0).count();
-        let leads = counted(preview.lead_count as u64, "lead", "leads");
+        let leads = counted(preview.lead_count, "lead", "leads");
         Self {
             given: preview.given,
             leads: preview.leads.iter().map(LeadLine::of).collect(),
-            total: format!("{leads} from {}", counted(giving as u64, "state", "states")),
+            total: format!("{leads} from {}", counted(giving, "state", "states")),
             unlisted: preview.lead_count.saturating_sub(preview.leads.len()),
             confirm: preview.fingerprint.to_string(),
             previewed: typed.previewed(),

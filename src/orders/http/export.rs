@@ -4,9 +4,9 @@
 use jiff::civil::Date;
 
 use super::api::export_address;
-use super::parts::counted;
 use crate::orders::Orders;
 use crate::orders::period::Period;
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Orders> {
@@ -33,7 +33,7 @@ fn text(day: Option<Date>) -> String {
 async fn view(orders: &Orders, period: &Period, cursor: Option<&str>) -> Result<PartView, Problem> {
     let part = orders.export_part(period, cursor).await?;
     let leads = counted(part.leads, "lead", "leads");
-    let orders = counted(part.orders.into(), "order", "orders");
+    let orders = counted(part.orders, "order", "orders");
     let next = part.next.and_then(|cursor| {
         let pairs = [("from", text(period.from)), ("to", text(period.to)), ("cursor", cursor)];
         Some(format!("/orders/export?{}", serde_urlencoded::to_string(pairs).ok()?))

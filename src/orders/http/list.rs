@@ -2,11 +2,12 @@
 
 use jiff::civil::Date;
 
-use super::parts::{OrderView, counted};
+use super::parts::OrderView;
 use crate::orders::Orders;
 use crate::orders::domain::{Order, OrderStatus};
 use crate::orders::list::{CustomerWords, ListRequest, OrderFilter};
 use crate::orders::period::Period;
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::web::lists::{Listed, parameter};
 
@@ -129,7 +130,7 @@ impl OrderListPage {
         let count_text = match page.items.len() {
             0 if filtered => "No matching orders.".to_owned(),
             0 => "No more orders.".to_owned(),
-            count => format!("{} shown", counted(count as u64, "order", "orders")),
+            count => format!("{} shown", counted(count, "order", "orders")),
         };
         Self {
             first: request.cursor.as_ref().map(|_| filter.address(None)),

@@ -11,11 +11,6 @@ pub(super) fn states_by_name() -> Vec<UsState> {
     states
 }
 
-/// Formats a count with its noun: `1 lead`, `2 leads`.
-pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 /// An order, as pages show it.
 #[derive(Debug, Clone)]
 pub struct OrderView {

@@ -11,6 +11,7 @@ use crate::accounts::{AccountError, Filter};
 use crate::base::identity::Role;
 use crate::people::People;
 use crate::shared::forms::{RawForm, checked};
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::shared::search::SearchQuery;
 use crate::store::idempotency::{Done, Idempotency};
@@ -252,8 +253,7 @@ impl ListPage {
         let count_text = match page.items.len() {
             0 if filter.is_set() => "No matching accounts.".to_owned(),
             0 => "No more accounts.".to_owned(),
-            1 => "1 account shown".to_owned(),
-            count => format!("{count} accounts shown"),
+            count => format!("{} shown", counted(count, "account", "accounts")),
         };
         Self {
             first: is_later.then(|| filter.address(None)),

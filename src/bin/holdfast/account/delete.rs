@@ -10,6 +10,7 @@ use holdfast::leads::domain::Owner;
 use holdfast::leads::{KeptLead, LeadError};
 use holdfast::people::PeopleError;
 use holdfast::people::delete::{DeletionProgress, LeadsChoice};
+use holdfast::shared::numbers::counted;
 use serde::Serialize;
 
 use super::named::{change, find, refused};
@@ -54,10 +55,10 @@ pub async fn delete(opened: &Opened, options: &DeleteAccount, output: &Output<'_
     let (deleted, leads_changed) = finish(opened, &account, output).await?;
     let leads = match (leads_changed, &heir) {
         (0, _) => "It owned no leads.".to_owned(),
-        (1, Some(heir)) => format!("1 lead belongs to {} now.", heir.name),
-        (count, Some(heir)) => format!("{count} leads belong to {} now.", heir.name),
-        (1, None) => "1 lead has no owner now.".to_owned(),
-        (count, None) => format!("{count} leads have no owner now."),
+        (count, Some(heir)) => {
+            format!("{} to {} now.", counted(count, "lead belongs", "leads belong"), heir.name)
+        }
+        (count, None) => format!("{} no owner now.", counted(count, "lead has", "leads have")),
     };
     let text = format!("Deleted {}. {leads}", deleted.label());
     output.print(&text, &Deleted { account: AccountView::from(&deleted), leads_changed })
@@ -91,7 +92,9 @@ async fn finish(opened: &Opened, account: &Account, output: &Output<'_>) -> Resu
         match step {
             Ok(DeletionProgress::Remaining(step)) if step.changed > 0 => {
                 changed += step.changed;
-                output.console.progress(&Progress::of_words(format!("{changed} leads changed")));
+                output
+            .console
+            .progress(&Progress::of_words(format!("{} changed", counted(changed, "lead", "leads"))));
                 continue;
             }
             done => {

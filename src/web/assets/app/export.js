@@ -14,7 +14,8 @@ document.querySelectorAll("form[data-export]").forEach((form) => {
         const answer = await persist("GET", `${form.dataset.export}?${query}`);
         parts.push(await answer.blob());
         cursor = answer.headers.get("X-Next-Cursor");
-        if (cursor) progress.textContent = `${parts.length - 1} parts read…`;
+        const count = parts.length - 1;
+        if (cursor) progress.textContent = `${count} ${count === 1 ? "part" : "parts"} read…`;
       }
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
