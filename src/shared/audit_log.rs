@@ -55,7 +55,7 @@ text_enum! {
     SessionsEnded = "sessions-ended",
     /// An account was created or invited.
     AccountCreated = "account-created",
-    /// A name, an email address, a role or a state of an account was changed.
+    /// A name, an email address, a role or a status of an account was changed.
     AccountChanged = "account-changed",
     /// An account was deleted.
     AccountDeleted = "account-deleted",
@@ -104,9 +104,9 @@ impl AuditKind {
             Self::CapChanged => "Cap changed",
             Self::RuleChanged => "Rule changed",
             Self::RaffleClosed => "Raffle closed",
-            Self::Import => "Import",
-            Self::Export => "Export",
-            Self::Deletion => "Deletion",
+            Self::Import => "Import started",
+            Self::Export => "Data exported",
+            Self::Deletion => "Deleted or restored",
         }
     }
 }

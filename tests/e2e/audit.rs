@@ -146,7 +146,7 @@ async fn each_action_has_one_entry_with_who_what_and_where(environment: TestEnvi
         (
             "deletion",
             "Autumn",
-            format!("Ticket {} of Bob Ray canceled.", bought[0]),
+            format!("Ticket {} of Bob Ray given back.", bought[0]),
             format!("{raffle_page}/tickets"),
         ),
         (
@@ -257,7 +257,7 @@ async fn an_import_and_its_undo_have_one_entry_each(environment: TestEnvironment
     }
     let trash: Value = admin.get("/api/leads/trash").send().await.expect(200).json();
     assert_eq!(trash["items"].as_array().unwrap().len(), 5, "the import was undone");
-    let undo = "Undo of the import started: 5 created leads are deleted, and 0 get their earlier values.";
+    let undo = "Undo of the import started: 5 created leads move to the trash, 0 leads get their earlier values back.";
     assert_eq!(details(&admin, "import").await, ["Import of 5 rows started.", undo]);
     let mut exports = details(&admin, "export").await;
     exports.sort();
@@ -370,15 +370,19 @@ async fn a_page_makes_a_bounded_number_of_calls_and_says_how_far_it_searched(env
         assert!(environment.wire().count("Query") <= 112, "{}", environment.wire().count("Query"));
         let page: Value = page.json();
         found = page["items"].as_array().unwrap().clone();
-        cursor = page["next"].as_str().expect("the log goes on").to_owned();
+        cursor = page["next"].as_str().expect("the log continues").to_owned();
         pages += 1;
     }
     assert_eq!(found[0]["id"], old.id.to_string());
     assert!(pages == 3 || pages == 4, "a page searches seven days: {pages}");
     let page = admin.get("/audit?kind=import").send().await.expect(200);
-    for shown in ["No more entries.", "Searched back to ", "Keep searching", "Clear filters"] {
+    for shown in ["None found so far. Searched back to ", "Keep searching", "Clear filters"] {
         assert!(page.text().contains(shown), "{shown}: {}", page.text());
     }
+    assert!(!page.text().contains(".. "), "one period: {}", page.text());
+    let none = admin.get(&format!("/audit?kind=import&from={}", days_ago(1))).send().await.expect(200);
+    assert!(none.text().contains("No matching entries."), "{}", none.text());
+    assert!(!none.text().contains("Searched back to"), "the search is complete: {}", none.text());
 }
 
 async fn pages_neither_skip_nor_repeat_entries_while_new_ones_arrive(environment: TestEnvironment) {

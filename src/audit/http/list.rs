@@ -5,6 +5,7 @@ use crate::audit::Audit;
 use crate::audit::filter::AuditFilter;
 use crate::audit::read::{AuditPage, MOST};
 use crate::shared::audit_log::{AuditEntry, AuditKind};
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 
 const PATH: &str = "/audit";
@@ -59,10 +60,11 @@ impl AuditListPage {
     fn new(context: PageContext, filter: &AuditFilter, is_later: bool, page: AuditPage) -> Self {
         let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
         let count_text = match page.entries.len() {
-            0 if filter.is_empty() && page.next.is_none() => "No entries yet.".to_owned(),
-            0 => "No more entries.".to_owned(),
-            1 => "1 entry shown".to_owned(),
-            count => format!("{count} entries shown"),
+            0 if page.next.is_some() => "None found so far.".to_owned(),
+            0 if !filter.is_empty() => "No matching entries.".to_owned(),
+            0 if is_later => "No more entries.".to_owned(),
+            0 => "No entries yet.".to_owned(),
+            count => format!("{} shown", counted(count, "entry", "entries")),
         };
         Self {
             context,
