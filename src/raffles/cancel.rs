@@ -115,7 +115,7 @@ impl Change<'_> {
     fn audit_entry(&self, raffles: &Raffles, who: &SignedIn) -> AuditEntry {
         let (Ticket { number, name, .. }, raffle) = (self.ticket, &self.stored.raffle);
         let (now, by, kind) = (raffles.clock.now(), AuditActor::from(who), AuditKind::Deletion);
-        let detail = format!("Ticket {number} of {name} canceled.");
+        let detail = format!("Ticket {number} of {name} given back.");
         AuditEntry::new(&raffles.rng, now, &by, kind, raffle.title.to_string(), detail)
             .at_path(format!("/raffles/{}/tickets", raffle.id))
     }

@@ -51,7 +51,7 @@ impl NewRaffle {
         match self.closes_at {
             Some(at) if at <= now => Err((
                 "closesAt",
-                Invalid::new("The sale must end in the future. Leave it empty to sell until the draw."),
+                Invalid::new("Sales must end in the future. Leave it empty to sell until the draw."),
             )),
             _ => Ok(()),
         }
@@ -231,7 +231,7 @@ impl PurchaseError {
     pub fn words(self) -> String {
         match self {
             Self::Drawn => "The winner is drawn".to_owned(),
-            Self::SaleOver { .. } => "The sale is over".to_owned(),
+            Self::SaleOver { .. } => "Sales have ended".to_owned(),
             Self::SoldOut => "Sold out".to_owned(),
             Self::OnlyLeft { remaining: 1 } => "Only 1 ticket left".to_owned(),
             Self::OnlyLeft { remaining } => format!("Only {remaining} tickets left"),

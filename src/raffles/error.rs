@@ -32,7 +32,7 @@ pub enum RaffleError {
     /// The winner is already drawn. Contains the current raffle.
     #[error("the winner is already drawn")]
     Drawn(Box<RaffleState>),
-    /// No ticket is sold, so nobody can win.
+    /// No ticket is sold, so no one can win.
     #[error("no ticket is sold")]
     NothingSold,
     /// The ticket was canceled and sold again since it was read. Contains the current ticket.

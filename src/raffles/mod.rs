@@ -1,6 +1,6 @@
 //! Raffles: numbered tickets that many people buy at the same moment, and one winner that anyone can verify.
 //!
-//! Invariants: each number is sold to one person at a time; nobody exceeds the limit, regardless of tabs, scripts and
+//! Invariants: each number is sold to one person at a time; no one exceeds the limit, regardless of tabs, scripts and
 //! retries; a purchase gets all requested tickets or none, and a refusal states a true reason; a raffle has one
 //! winner, whose ticket was sold at the time of the draw; before the draw, nothing visible reveals the seed.
 //!

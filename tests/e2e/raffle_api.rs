@@ -310,11 +310,11 @@ async fn a_sale_ends_at_its_closing_time_and_can_then_be_drawn(environment: Test
     let seen = ann.get(raffle).send().await.expect(200);
 
     hours.store(2, Ordering::SeqCst);
-    let fresh = assert_denied(ask(&ann, raffle, 1).await, "sale-over", "The sale is over.");
+    let fresh = assert_denied(ask(&ann, raffle, 1).await, "sale-over", "Sales have ended.");
     assert_eq!((&fresh["status"], &fresh["remaining"]), (&json!("OPEN"), &json!(99)));
     // Polling clients see the end of the sale although nothing was written.
     let over = ann.get(raffle).header("if-none-match", seen.header("etag")).send().await.expect(200);
-    assert_eq!(over.json::<Value>()["denial"]["words"], "The sale is over");
+    assert_eq!(over.json::<Value>()["denial"]["words"], "Sales have ended");
     ann.get(raffle).header("if-none-match", over.header("etag")).send().await.expect(304);
     assert_eq!(draw(&admin, raffle).await["winner"]["number"], bought[0]);
 }

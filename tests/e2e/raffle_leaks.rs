@@ -1,4 +1,4 @@
-//! No raffle leaks: until the draw no answer contains the seed, and nobody ever sees another person's name.
+//! No raffle leaks: until the draw no answer contains the seed, and no one ever sees another person's name.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! The pages of raffles: polling returns only changes, a form buys once, and nobody sees another person's name.
+//! The pages of raffles: polling returns only changes, a form buys once, and no one sees another person's name.
 
 use holdfast::base::identity::{Role, SignedIn};
 use holdfast::raffles::domain::{NewRaffle, Quantity, RaffleId, Ticket, TicketNumber};
@@ -20,7 +20,7 @@ pub fn all() -> Vec<Case> {
             a_raffle_is_opened_sold_and_drawn_without_javascript,
             returning_a_ticket_that_is_gone_is_not_an_error,
             errors_in_a_raffle_are_shown_beside_their_fields,
-            nobody_sees_another_persons_name,
+            no_one_sees_another_persons_name,
             each_role_sees_its_own_pages,
             raffles_are_listed_newest_first_and_page_by_page,
             a_proof_is_only_a_commitment_until_the_draw;
@@ -140,9 +140,13 @@ async fn a_form_sent_twice_buys_once(environment: TestEnvironment) {
     assert!(again.text().contains("You didn&#39;t get extra tickets."), "{}", again.text());
     buy(&pat, id, &key, "2", false).await.expect(303);
     assert_eq!(tickets(&workspace, id).await.len(), 2);
-    // Another quantity with the same key: the page says that the first purchase succeeded.
+    // Another quantity with the same key: the page says that the earlier purchase succeeded.
     let other = buy(&pat, id, &key, "1", true).await.expect(409);
-    assert!(other.text().contains("went through after all"), "{}", other.text());
+    assert!(
+        other.text().contains("Your earlier purchase went through. Check your tickets"),
+        "{}",
+        other.text()
+    );
     assert_eq!(tickets(&workspace, id).await.len(), 2);
     buy(&pat, id, &field(other.text(), "key"), "1", true).await.expect(200);
     assert_eq!(tickets(&workspace, id).await.len(), 3);
@@ -235,7 +239,7 @@ async fn a_winner_is_drawn_once_and_every_page_shows_the_result(environment: Tes
     let number = tickets(&workspace, id).await[0].number;
     let kept = pat.post(&format!("/raffles/{id}/tickets/{number}/cancel")).header("hx-request", "true");
     let kept = kept.form(NO_FIELDS).send().await.expect(200);
-    assert!(kept.text().contains("You keep this ticket."), "{}", kept.text());
+    assert!(kept.text().contains("You still have this ticket."), "{}", kept.text());
     let html = page(&root, id).await;
     assert!(html.contains("Pat Doe, user-"), "an administrator learns who won: {html}");
 }
@@ -342,7 +346,7 @@ async fn errors_in_a_raffle_are_shown_beside_their_fields(environment: TestEnvir
     assert!(!html.contains("<b>\"Autumn") && html.contains("value=\"soon\""), "{html}");
     let past = [("title", "Autumn"), ("prize", "A car"), ("closesAt", "2020-01-01T12:00")];
     let html = root.post("/raffles").form(&past).send().await.expect(422).text().to_owned();
-    assert!(html.contains("The sale must end in the future") && html.contains("value=\"Autumn\""), "{html}");
+    assert!(html.contains("Sales must end in the future") && html.contains("value=\"Autumn\""), "{html}");
     assert_eq!(environment.wire().count("TransactWriteItems"), before);
     for (path, status) in [
         ("/raffles/nonsense", 404),
@@ -381,7 +385,7 @@ async fn a_sale_ends_at_new_york_time_on_both_nights_of_clock_changes(environmen
     }
 }
 
-async fn nobody_sees_another_persons_name(environment: TestEnvironment) {
+async fn no_one_sees_another_persons_name(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 4, 2).await;
     sold(&workspace, id, "Hidden Person", 2).await;

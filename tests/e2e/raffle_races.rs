@@ -135,7 +135,7 @@ async fn assert_sold_out(workspace: &Workspace, id: RaffleId, answers: Vec<Respo
     assert_eq!(numbers, (1..=100).collect());
     let accounted = assert_accounted(workspace, id).await;
     assert_eq!(accounted.tickets.len(), 100);
-    assert!(accounted.holdings.values().all(|holding| holding.count() == 2), "nobody has more than two");
+    assert!(accounted.holdings.values().all(|holding| holding.count() == 2), "no one has more than two");
 }
 
 async fn of_150_concurrent_purchases_exactly_100_succeed_and_refusals_are_correct(
@@ -505,7 +505,7 @@ pub struct Accounted {
     pub holdings: HashMap<AccountId, Holding>,
 }
 
-/// Checks that blocks, tickets and holdings agree, that all numbers belong to the raffle, and that nobody is over
+/// Checks that blocks, tickets and holdings agree, that all numbers belong to the raffle, and that no one is over
 /// the limit.
 pub async fn assert_accounted(workspace: &Workspace, id: RaffleId) -> Accounted {
     let dynamo = &workspace.app.dynamo;

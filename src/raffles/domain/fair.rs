@@ -19,7 +19,7 @@
 //! is 3.
 //!
 //! A proof shows that the seed was fixed before the first ticket was sold, and that the winner was computed, not
-//! chosen. It cannot show that nobody with read access to the table timed the draw to get a certain winner.
+//! chosen. It cannot show that the draw was not timed by a person with read access to the table.
 
 use std::fmt;
 

@@ -41,7 +41,7 @@ number_type!(
     /// The number of tickets in a raffle.
     TicketCount,
     1..=100_000,
-    "Tickets must be a whole number from 1 to 100000."
+    "Tickets must be a whole number from 1 to 100,000."
 );
 number_type!(
     /// The most tickets one person may have.
@@ -59,7 +59,7 @@ number_type!(
     /// A ticket number, from 1 to the number of tickets in the raffle.
     TicketNumber,
     1..=100_000,
-    "A ticket number must be a whole number from 1 to 100000."
+    "A ticket number must be a whole number from 1 to 100,000."
 );
 
 impl TicketCount {

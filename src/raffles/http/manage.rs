@@ -3,7 +3,7 @@
 use futures_util::future::try_join3;
 use jiff::SignedDuration;
 
-use super::parts::{Phase, counted};
+use super::parts::Phase;
 use crate::base::text::isolated;
 use crate::base::values::Version;
 use crate::raffles::Raffles;
@@ -12,6 +12,7 @@ use crate::raffles::domain::{
 };
 use crate::raffles::error::RaffleError;
 use crate::shared::charts::{self, Chart, Series};
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::web::lists::Listed;
 
@@ -254,14 +255,14 @@ impl ManagePage {
     }
 
     fn sold(&self) -> String {
-        counted(self.state.sold)
+        counted(self.state.sold, "ticket", "tickets")
     }
 
     /// Describes what the draw ends.
     fn ends(&self) -> String {
         match self.state.remaining {
             0 => "Tickets can no longer be given back.".to_owned(),
-            left => format!("The sale ends: {} left won't be sold.", counted(left)),
+            left => format!("Sales end: {} left won't be sold.", counted(left, "ticket", "tickets")),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariants: one URL serves the page, or its fragment when htmx asks; every form works without JavaScript; a poll
 //! costs one read if nothing has changed, and never discards input that is not submitted yet; pages show a person only
-//! a [`RaffleState`], which names nobody that the person may not know.
+//! a [`RaffleState`], which names no one that the person may not know.
 
 use crate::raffles::domain::{RaffleState, RaffleStatus, TicketNumber};
 
@@ -44,25 +44,21 @@ impl Phase {
         match self {
             Self::Open => "Open",
             Self::SoldOut => "Sold out",
-            Self::Over => "Sale over",
+            Self::Over => "Sales have ended",
             Self::Drawn => "Drawn",
         }
     }
 }
 
-/// Formats ticket numbers: `ticket 17`, `tickets 3, 9 and 17`.
+/// Formats ticket numbers: `ticket 17`, `tickets 3, 9, and 17`.
 pub(super) fn named(numbers: &[TicketNumber]) -> String {
     let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     match texts.as_slice() {
         [] => "no ticket".to_owned(),
         [one] => format!("ticket {one}"),
-        [first @ .., last] => format!("tickets {} and {last}", first.join(", ")),
+        [one, two] => format!("tickets {one} and {two}"),
+        [first @ .., last] => format!("tickets {}, and {last}", first.join(", ")),
     }
-}
-
-/// Formats a number of tickets: `1 ticket`, `2 tickets`.
-pub(super) fn counted(count: u32) -> String {
-    format!("{count} {}", if count == 1 { "ticket" } else { "tickets" })
 }
 
 #[cfg(test)]
@@ -78,10 +74,9 @@ mod tests {
             (numbers(&[]), "no ticket"),
             (numbers(&[17]), "ticket 17"),
             (numbers(&[3, 17]), "tickets 3 and 17"),
-            (numbers(&[3, 9, 17]), "tickets 3, 9 and 17"),
+            (numbers(&[3, 9, 17]), "tickets 3, 9, and 17"),
         ] {
             assert_eq!(named(&of), words);
         }
-        assert_eq!((counted(1), counted(0)), ("1 ticket".to_owned(), "0 tickets".to_owned()));
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::manage;
-use super::parts::{Phase, counted, named};
+use super::parts::{Phase, named};
 use crate::base::text::isolated;
 use crate::base::values::{Invalid, Version};
 use crate::raffles::Raffles;
@@ -16,6 +16,7 @@ use crate::raffles::domain::{Quantity, RaffleId, RaffleState, RaffleStatus, Tick
 use crate::raffles::error::RaffleError;
 use crate::shared::charts::Bar;
 use crate::shared::forms::keyed_request;
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::store::idempotency::{Answer, Done, Idempotency, IdempotentRequest};
 use crate::web::extract::PathPair;
@@ -111,10 +112,10 @@ async fn buy(
 }
 
 /// For a request that bought the tickets before, and whose reply was lost.
-const FIRST_TRY: &str = "Your first purchase went through. You didn't get extra tickets.";
+const FIRST_TRY: &str = "Your earlier purchase went through. You didn't get extra tickets.";
 /// For a form that was used for another purchase before.
 const FORM_REUSED: &str =
-    "Your earlier purchase went through after all. Check your tickets, and buy again if you want more.";
+    "Your earlier purchase went through. Check your tickets, and buy again if you want more.";
 
 /// Parses the ticket numbers of a stored answer.
 fn numbers(answer: &Answer) -> Vec<TicketNumber> {
@@ -164,7 +165,7 @@ async fn cancel(
             let headline = format!("Ticket {number} is back in the pool.");
             (state, Notice::good(headline, ""), "Your ticket is back in the pool.")
         }
-        Err(RaffleError::Drawn(state)) => (*state, Notice::bad("You keep this ticket.", DRAWN), DRAWN),
+        Err(RaffleError::Drawn(state)) => (*state, Notice::bad("You still have this ticket.", DRAWN), DRAWN),
         // The ticket was canceled on another page or by an administrator. Show the current tickets.
         Err(RaffleError::NoSuchTicket(_) | RaffleError::VersionMissing | RaffleError::TicketConflict(_)) => {
             let headline = format!("Ticket {number} is no longer yours.");
@@ -277,7 +278,7 @@ impl LiveView {
                 format!("You won with ticket {}.", winner.number)
             }
             (Phase::Drawn, Some(winner)) => format!("Winner: ticket {}.", winner.number),
-            (Phase::Over, _) => "The sale is over.".to_owned(),
+            (Phase::Over, _) => "Sales have ended.".to_owned(),
             (Phase::SoldOut, _) => "Sold out.".to_owned(),
             _ => String::new(),
         }
@@ -297,7 +298,7 @@ impl LiveView {
     fn mine(&self) -> String {
         let (held, limit) = (self.state.mine.len(), self.state.limit_per_person);
         match held {
-            0 => format!("No tickets yet. The limit is {} per person.", counted(limit)),
+            0 => format!("No tickets yet. The limit is {} per person.", counted(limit, "ticket", "tickets")),
             _ => format!("{held} of {limit}"),
         }
     }

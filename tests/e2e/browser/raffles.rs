@@ -370,9 +370,9 @@ async fn a_resold_ticket_is_not_canceled_by_mistake(environment: TestEnvironment
     office.workspace.app.raffles().cancel(id, 1.try_into().unwrap(), None, &sam, None).await.unwrap();
     sold(&office.workspace, id, "Mia Second", 1).await;
     root.click(At::Css("#cancel-1 summary")).await;
-    root.click(At::Named("Cancel 1 now")).await;
+    root.click(At::Named("Give back ticket 1")).await;
     root.wait_for_text("#ticket-1", "sold again to Mia Second").await;
-    focus_is_on(&root, "Cancel this ticket").await;
+    focus_is_on(&root, "Give back this ticket").await;
     root.press(&Key::Enter).await;
     root.wait_for_text(".sold", "No tickets sold.").await;
     root.wait_for_text("#toast-status", "The ticket is back in the pool.").await;
@@ -435,17 +435,17 @@ async fn a_proof_is_checked_in_the_browser(environment: TestEnvironment) {
         ("seed", with("seed", json!("00".repeat(32))), 2, "The seed matches the commitment: failed"),
         ("short", with("seed", json!("00")), 2, "64 hexadecimal digits"),
         ("list", with("sold", json!([2, 3, 5, 7, 12])), 1, "matches its hash: failed"),
-        ("order", with("sold", json!([3, 2, 5, 7, 11])), 3, "and 2 is out of order"),
-        ("twice", with("sold", json!([2, 2, 3, 5, 7])), 3, "and 2 is out of order"),
+        ("order", with("sold", json!([3, 2, 5, 7, 11])), 3, "but 2 is out of order"),
+        ("twice", with("sold", json!([2, 2, 3, 5, 7])), 3, "but 2 is out of order"),
         ("none", with("sold", json!([])), 3, "The list has no tickets."),
-        ("winner", with("winner", json!(5)), 1, "and the proof names 5."),
+        ("winner", with("winner", json!(5)), 1, "but the proof says 5."),
         ("method", with("method", json!("other-2")), 1, "Its method is \"other-2\""),
         ("open", with("status", json!("OPEN")), 1, "isn't drawn yet"),
         ("bare", json!({}).to_string(), 6, "failed"),
     ] {
         let (verdict, failed) = check(name, &text).await;
         let steps = visitor.text(At::Css(".steps")).await;
-        assert!(verdict.contains("does not hold") && steps.contains(words), "{name}: {verdict} {steps}");
+        assert!(verdict.contains("doesn't hold") && steps.contains(words), "{name}: {verdict} {steps}");
         assert!(failed >= wrong.min(1), "{name}: {steps}");
     }
     for text in ["not JSON", "[]", "null", ""] {

@@ -96,7 +96,7 @@ fn assert_uniform(tickets: u32, draws: u32, bound: f64) {
 }
 
 #[test]
-fn without_tickets_nobody_wins_and_a_single_ticket_always_wins() {
+fn without_tickets_there_is_no_winner_and_a_single_ticket_always_wins() {
     assert_eq!(draw(&seed(1), &[]), None);
     for number in 0..50 {
         assert_eq!(draw(&seed(number), &numbers([42])).unwrap().0.get(), 42);

@@ -25,7 +25,7 @@ async function placeOf(seed, listHash, n) {
 // Each step returns what it verified, or throws an error with what is wrong.
 const STEPS = [
   ["This page can check the proof", async (proof) => {
-    if (proof.method !== METHOD) throw new Error(`Its method is ${JSON.stringify(proof.method)}, and this page checks ${METHOD}.`);
+    if (proof.method !== METHOD) throw new Error(`Its method is ${JSON.stringify(proof.method)}, but this page checks ${METHOD}.`);
     return `The method is ${METHOD}.`;
   }],
   ["The winner is drawn", async (proof) => {
@@ -34,19 +34,19 @@ const STEPS = [
   }],
   ["The seed matches the commitment", async (proof) => {
     const hash = hex(await sha256(bytesOf(proof.seed)));
-    if (hash !== String(proof.commitment).toLowerCase()) throw new Error(`The SHA-256 of the seed is ${hash}, and the commitment ${proof.commitment}.`);
+    if (hash !== String(proof.commitment).toLowerCase()) throw new Error(`The SHA-256 of the seed is ${hash}, but the commitment is ${proof.commitment}.`);
     return `Its SHA-256 is ${hash}. Compare it with what the raffle's page showed before the draw.`;
   }],
   ["Ticket numbers are in order", async ({ sold }) => {
     if (!Array.isArray(sold) || sold.length === 0) throw new Error("The list has no tickets.");
     const wrong = sold.findIndex((number, at) => !Number.isInteger(number) || number < 1 || number > 100000 || (at > 0 && number <= sold[at - 1]));
-    if (wrong >= 0) throw new Error(`They must be whole numbers in ascending order, and ${JSON.stringify(sold[wrong])} is out of order.`);
+    if (wrong >= 0) throw new Error(`They must be whole numbers in ascending order, but ${JSON.stringify(sold[wrong])} is out of order.`);
     return `${sold.length} ${sold.length === 1 ? "number" : "numbers"}, ascending.`;
   }],
   ["The list of sold tickets matches its hash", async (proof) => {
     const list = new TextEncoder().encode(proof.sold.map((number) => `${number}\n`).join(""));
     const hash = hex(await sha256(list));
-    if (hash !== String(proof.listHash).toLowerCase()) throw new Error(`The SHA-256 of the list is ${hash}, and the proof names ${proof.listHash}.`);
+    if (hash !== String(proof.listHash).toLowerCase()) throw new Error(`The SHA-256 of the list is ${hash}, but the proof says ${proof.listHash}.`);
     return `Its SHA-256 is ${hash}.`;
   }],
   ["The seed and the list give the winner", async (proof) => {
@@ -55,7 +55,7 @@ const STEPS = [
     const { kept, counter, place } = await placeOf(bytesOf(proof.seed), bytesOf(proof.listHash), n);
     const winner = proof.sold[place];
     const how = `n = ${n}, k = ${kept}, x = ${place} at c = ${counter}: ticket ${winner}`;
-    if (winner !== proof.winner) throw new Error(`${how}, and the proof names ${JSON.stringify(proof.winner)}.`);
+    if (winner !== proof.winner) throw new Error(`${how}, but the proof says ${JSON.stringify(proof.winner)}.`);
     return `${how}.`;
   }],
 ];
@@ -91,7 +91,7 @@ async function verify(text) {
       words.textContent = await check(proof);
       item.className = "passed";
     } catch (error) {
-      words.textContent = error instanceof TypeError ? "Something is missing." : error.message;
+      words.textContent = error instanceof TypeError ? "The proof lacks a value." : error.message;
       item.className = "wrong";
       failed += 1;
     }
@@ -99,7 +99,7 @@ async function verify(text) {
     item.append(title, words);
     steps.append(item);
   }
-  conclude(failed === 0, failed === 0 ? `The proof holds: ticket ${proof.winner} won.` : `The proof does not hold: ${failed} of ${STEPS.length} checks failed.`);
+  conclude(failed === 0, failed === 0 ? `The proof holds: ticket ${proof.winner} won.` : `The proof doesn't hold: ${failed} of ${STEPS.length} checks failed.`);
 }
 
 document.querySelectorAll("form[data-verify]").forEach(async (form) => {
