@@ -1,6 +1,7 @@
 //! The start page and its data.
 
 use futures_util::future::try_join4;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::service::Dashboard;
@@ -35,7 +36,8 @@ const ORDERS: u16 = 6;
 impl Dashboard {
     /// Renders the dashboard, or how to start if there are no leads.
     async fn show(&self, context: PageContext) -> PageAnswer {
-        let today = calendar::day_of(self.clock.now());
+        let now = self.clock.now();
+        let today = calendar::day_of(now);
         let (stats, days, caps, newest) = try_join4(
             async { Ok::<_, Problem>(self.statistics.read().await?) },
             async { Ok(self.statistics.days(today, DAYS).await?) },
@@ -45,11 +47,11 @@ impl Dashboard {
         .await?;
         // If another process reads the stream, the data on the page shows whether it is late.
         let changed = newest.iter().map(|order| order.updated_at).max();
-        let stats = stats.known_changed(changed, self.clock.now());
+        let stats = stats.known_changed(changed, now);
         if stats.total == 0 && newest.is_empty() && self.has_no_lead().await? {
             return html(StatusCode::OK, &StartPage { context });
         }
-        html(StatusCode::OK, &DashboardPage::new(context, &stats, &days, &caps, &newest))
+        html(StatusCode::OK, &DashboardPage::new(context, now, &stats, &days, &caps, &newest))
     }
 
     async fn newest(&self) -> Result<Vec<Order>, Problem> {
@@ -79,7 +81,7 @@ struct DashboardPage {
     /// The day in New York.
     today: String,
     /// The time of the counts.
-    as_of: Option<DisplayTime>,
+    as_of: Option<RecentTime>,
     /// How late the counts are, as text.
     late: Option<String>,
     /// The day's numbers.
@@ -117,10 +119,17 @@ struct Bar {
 const MAX_STATES: usize = 10;
 
 impl DashboardPage {
-    fn new(context: PageContext, stats: &Stats, days: &[Day], caps: &Caps, orders: &[Order]) -> Self {
+    fn new(
+        context: PageContext,
+        now: Timestamp,
+        stats: &Stats,
+        days: &[Day],
+        caps: &Caps,
+        orders: &[Order],
+    ) -> Self {
         Self {
             today: days.last().map(|day| long_date(day.date)).unwrap_or_default(),
-            as_of: stats.as_of.map(Into::into),
+            as_of: stats.as_of.map(|at| RecentTime::of(at, now)),
             late: stats.late(),
             tiles: days.last().map(tiles).unwrap_or_default(),
             pipeline: pipeline(stats),

@@ -10,7 +10,7 @@ pub use crate::base::identity::SignedIn;
 pub use crate::web::access::Access;
 pub use crate::web::error::WebError;
 pub use crate::web::extract::{FormData, Path, Query};
-pub use crate::web::pages::{DisplayTime, PageContext};
+pub use crate::web::pages::{DisplayTime, PageContext, RecentTime};
 pub use crate::web::problem::Problem;
 pub use crate::web::request::WantsFragment;
 pub use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};

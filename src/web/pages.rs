@@ -88,9 +88,48 @@ impl DisplayTime {
     }
 }
 
+/// A time that is usually of today: only its time of day then, which is short enough for a sentence. A time of another
+/// day is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentTime {
+    /// RFC 3339 in UTC.
+    pub iso: String,
+    /// The text, for example `2:45 AM`.
+    pub text: String,
+    /// The time with its date and zone, for a tooltip.
+    pub whole: String,
+}
+
+impl RecentTime {
+    /// Formats a time as it is read now, in the zone of the request.
+    pub fn of(time: Timestamp, now: Timestamp) -> Self {
+        let DisplayTime { iso, text: whole } = DisplayTime::from(time);
+        let zone = display_zone::current();
+        let local = time.to_zoned(zone.clone());
+        let text = match local.date() == now.to_zoned(zone).date() {
+            true => local.strftime("%-I:%M %p").to_string(),
+            false => whole.clone(),
+        };
+        Self { iso, text, whole }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_time_of_today_in_the_zone_of_the_request_has_no_date() {
+        let time = |iso: &str| iso.parse::<Timestamp>().unwrap();
+        let at = time("2026-11-21T07:45:00Z");
+        let shown = |now: &str| RecentTime::of(at, time(now)).text;
+        assert_eq!(shown("2026-11-22T04:59:00Z"), "2:45 AM");
+        assert_eq!(shown("2026-11-22T05:00:00Z"), "Nov 21, 2026, 2:45 AM EST");
+        assert_eq!(RecentTime::of(at, at).whole, "Nov 21, 2026, 2:45 AM EST");
+        let tokyo = "Asia/Tokyo".parse().unwrap();
+        let in_tokyo = display_zone::show_times_in(Some(&tokyo), async { shown("2026-11-21T15:00:00Z") });
+        assert_eq!(in_tokyo.await, "Nov 21, 2026, 4:45 PM JST", "the next day there");
+    }
 
     #[test]
     fn times_are_shown_in_new_york_with_the_zone_before_and_after_a_clock_change() {

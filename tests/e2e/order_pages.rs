@@ -353,6 +353,15 @@ async fn the_dashboard_shows_the_newest_orders_or_how_to_start(environment: Test
     for part in ["Acme Roofing", "1 of 10", "Pipeline", ": 2 created, 0 delivered\"", "Show as table"] {
         assert!(board.text().contains(part), "{part} in {}", board.text());
     }
+    for page in [board.clone(), ann.get("/orders/caps").send().await.expect(200)] {
+        let (_, updated) =
+            page.text().split_once("Updated <time datetime=\"").expect("the time of the counts");
+        let (time, after) = updated.split_once("</time>").unwrap();
+        let (_, time) = time.split_once("title=\"").expect("the whole time is a tooltip");
+        let (whole, short) = time.split_once("\">").unwrap();
+        assert!(whole.contains(short), "{short} is a part of {whole}");
+        assert!(after.starts_with(". Cap usage is live."), "{after:.40}");
+    }
     for inline in [" style=", "<style", " onclick", " hx-on", "<script>"] {
         assert!(!board.text().contains(inline), "{inline} violates the policy");
     }

@@ -1,6 +1,8 @@
 //! The page of all caps. Each row sets the cap of one state.
 
 use crate::base::identity::Actor;
+use jiff::Timestamp;
+
 use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::{Cap, Caps, DefaultCap, StateCap};
@@ -24,7 +26,7 @@ async fn show(State(orders): State<Orders>, context: PageContext) -> PageAnswer 
 
 async fn page(orders: &Orders, context: PageContext) -> Result<CapsPage, Problem> {
     let (caps, stats) = orders.caps_and_stats().await?;
-    Ok(CapsPage::new(context, &caps, &stats))
+    Ok(CapsPage::new(context, &caps, &stats, orders.clock.now()))
 }
 
 async fn set_default(
@@ -169,18 +171,24 @@ struct CapsPage {
     default: CapField,
     rows: Vec<CapRow>,
     /// The time for which the stock was counted.
-    as_of: Option<DisplayTime>,
+    as_of: Option<RecentTime>,
     /// How late the stock is, as text.
     late: Option<String>,
 }
 
 impl CapsPage {
-    fn new(context: PageContext, caps: &Caps, stats: &Stats) -> Self {
+    fn new(context: PageContext, caps: &Caps, stats: &Stats, now: Timestamp) -> Self {
         let mut rows: Vec<CapRow> = caps.states.iter().map(|cap| CapRow::of(cap, stats)).collect();
         rows.sort_by_key(|row| row.state.name());
         let DefaultCap { cap, version, set_by } = &caps.default;
         let default = CapField::new(*cap, *version, set_by.as_ref(), cap.get().to_string());
-        Self { context, default, rows, as_of: stats.as_of.map(Into::into), late: stats.late() }
+        Self {
+            context,
+            default,
+            rows,
+            as_of: stats.as_of.map(|at| RecentTime::of(at, now)),
+            late: stats.late(),
+        }
     }
 }
 
