@@ -369,7 +369,7 @@ fn differences(before: &Account, after: &Account) -> Option<String> {
     compare("Name", before.name.as_str(), after.name.as_str());
     compare("Email", before.email.as_str(), after.email.as_str());
     compare("Role", before.role.as_str(), after.role.as_str());
-    compare("State", before.status.as_str(), after.status.as_str());
+    compare("Status", before.status.as_str(), after.status.as_str());
     if after.status == AccountStatus::Disabled && after.token_epoch != before.token_epoch {
         sentences.push("All tokens revoked.".to_owned());
     }

@@ -16,7 +16,7 @@ time_ordered_id!(
 
 impl AccountId {
     /// An id that no account has.
-    pub(crate) const NOBODY: Self = Self(uuid::Uuid::nil());
+    pub(crate) const NONE: Self = Self(uuid::Uuid::nil());
 }
 
 text_enum! {
@@ -33,6 +33,16 @@ text_enum! {
 }
 
 impl Role {
+    /// Returns the name of the role where it is not part of a sentence.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Participant => "Participant",
+            Self::Viewer => "Viewer",
+            Self::Agent => "Agent",
+            Self::Administrator => "Administrator",
+        }
+    }
+
     /// Returns what the role may do, in one sentence, for pages and documents where a role is chosen.
     pub fn explanation(self) -> &'static str {
         match self {

@@ -61,6 +61,9 @@ async fn the_list_shows_people_with_their_state_and_invitation(environment: Test
         list.text()
     );
     assert!(!list.text().contains("<b>Lee</b>"), "names are escaped");
+    for label in [">Any status<", ">Invited<", ">Viewer<", ">Administrator<"] {
+        assert!(list.text().contains(label), "{label} in {}", list.text());
+    }
     let rows = admin.get("/people?q=ann").header("hx-request", "true").send().await.expect(200);
     assert!(rows.text().contains("1 account shown") && !rows.text().contains("<html"));
     let none = admin.get("/people?role=agent&state=disabled").send().await.expect(200);
@@ -115,6 +118,7 @@ async fn a_stale_form_shows_the_current_values_and_keeps_the_typed_ones(environm
         "This account has changed",
         "Ann Li",
         "Ann B. Lee",
+        "<td>Viewer</td>",
         "Keep my changes",
         "name=\"version\" value=\"2\"",
     ] {
@@ -146,7 +150,7 @@ async fn the_page_says_why_the_last_administrator_stays(environment: TestEnviron
         account["version"].to_string()
     };
     let own = admin.get(&page).send().await.expect(200);
-    assert!(own.text().contains("This is you"), "it says what a change of oneself means");
+    assert!(own.text().contains("This is you"), "it says that the account is their own");
     let version = version.as_str();
     for (path, form) in [
         ("", vec![("version", version), ("name", "Ada"), ("email", email), ("role", "agent")]),

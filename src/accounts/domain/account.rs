@@ -21,6 +21,17 @@ text_enum! {
     Disabled = "disabled",
 }
 
+impl AccountStatus {
+    /// Returns the name of the status for pages.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Invited => "Invited",
+            Self::Active => "Active",
+            Self::Disabled => "Disabled",
+        }
+    }
+}
+
 text_enum! {
     /// Who uses an account.
     pub enum AccountKind, "An account must be for a person or a service.";

@@ -52,7 +52,7 @@ fn signed_in(who: &SignedIn) -> Response {
 /// Says who is signed in now, to the dialog in which a page signs in again.
 fn saying_who(response: Response, who: &SignedIn) -> Response {
     let account = serde_json::json!({
-        "id": who.id, "name": who.name, "email": who.email, "role": who.role.as_str(),
+        "id": who.id, "name": who.name, "email": who.email, "role": who.role.label(),
     });
     with_event(response, "signed-in", &account)
 }

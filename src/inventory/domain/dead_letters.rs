@@ -45,6 +45,22 @@ text_enum! {
     ConflictingDuplicate = "conflicting-duplicate",
 }
 
+impl ReasonName {
+    /// Returns the name of the reason for pages.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::BadJson => "Not JSON",
+            Self::WrongSchema => "Not a valid message",
+            Self::TooLarge => "Too large",
+            Self::UnknownSku => "Unknown SKU",
+            Self::InsufficientStock => "Not enough stock",
+            Self::StaleCount => "Outdated count",
+            Self::TooMuch => "Too much stock",
+            Self::ConflictingDuplicate => "Same ID, other contents",
+        }
+    }
+}
+
 impl From<&ParseError> for Reason {
     fn from(error: &ParseError) -> Self {
         let name = match error {

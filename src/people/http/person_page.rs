@@ -255,17 +255,25 @@ impl ProfileFields {
     /// Returns the fields that differ from the account as it is now.
     pub(super) fn differences(&self, now: &Self) -> Vec<ConflictField> {
         let fields = [
-            ("Name", &now.name, &self.name),
-            ("Email", &now.email, &self.email),
-            ("Role", &now.role, &self.role),
+            ("Name", now.name.as_str(), self.name.as_str()),
+            ("Email", now.email.as_str(), self.email.as_str()),
+            ("Role", role_label(&now.role), role_label(&self.role)),
         ];
         let differing = fields.into_iter().filter(|(_, now, yours)| now != yours && !yours.is_empty());
-        let field = |(label, now, yours): (_, &String, &String)| ConflictField {
+        let field = |(label, now, yours): (_, &str, &str)| ConflictField {
             label,
-            now: now.clone(),
-            yours: yours.clone(),
+            now: now.to_owned(),
+            yours: yours.to_owned(),
         };
         differing.map(field).collect()
+    }
+}
+
+/// Returns the label of a role as typed.
+fn role_label(typed: &str) -> &str {
+    match typed.parse::<Role>() {
+        Ok(role) => role.label(),
+        Err(_) => typed,
     }
 }
 
