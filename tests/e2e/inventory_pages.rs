@@ -316,7 +316,7 @@ async fn dead_letters_are_decided_in_groups_on_their_page(environment: TestEnvir
     send(&agent, &json!(sales)).await;
     send(&agent, &event("in", "A1", "RECEIPT", 28)).await;
     let html = page(&ann, "/inventory/parked").await;
-    assert_shows(&html, &["Retry or dismiss several", "<option>unknown-sku</option>"]);
+    assert_shows(&html, &["Retry or dismiss several", "<option value=\"unknown-sku\">Unknown SKU</option>"]);
     let decide = async |decision: &str, cursor: &str, sku: &str| {
         let form = [
             ("reason", "unknown-sku"),
@@ -328,16 +328,16 @@ async fn dead_letters_are_decided_in_groups_on_their_page(environment: TestEnvir
         ann.post("/inventory/parked/group").form(&form).send().await
     };
     let first = decide("retry", "", "a1").await.expect(200);
-    assert_shows(first.text(), &["25 were applied.", "There may be more", "Retry next"]);
+    assert_shows(first.text(), &["25 messages were applied.", "There may be more", "Retry next"]);
     let (_, cursor) = first.text().split_once("name=\"cursor\" value=\"").unwrap();
     let second = decide("retry", cursor.split_once('"').unwrap().0, "a1").await.expect(200);
-    assert_shows(second.text(), &["3 were applied. 2 still can&#39;t be applied."]);
+    assert_shows(second.text(), &["3 messages were applied. 2 still can&#39;t be applied."]);
     assert_eq!(product(&agent, "A1").await["stock"], 0);
     let wrong = decide("retry", "", "a b").await.expect(422);
     assert_shows(wrong.text(), &["A SKU must have 1 to 40 letters", "value=\"a b\""]);
     assert_shows(decide("", "", "").await.expect(422).text(), &["Choose retry or dismiss"]);
     assert_shows(
         decide("dismiss", "", "").await.expect(200).text(),
-        &["2 were dismissed.", "No dead letters"],
+        &["2 messages were dismissed.", "No dead letters"],
     );
 }

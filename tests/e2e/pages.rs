@@ -12,7 +12,8 @@ pub fn all() -> Vec<Case> {
     cases![
         host: one_address_serves_the_page_or_its_fragment,
             every_form_leads_to_a_page_without_javascript,
-            acts_that_cannot_be_undone_ask_first;
+            acts_that_cannot_be_undone_ask_first,
+            dismissals_and_ends_of_sessions_and_links_ask_first;
         api: the_loser_of_a_race_sees_the_current_lead_beside_the_typed_values;
         web: one_click_applies_edits_that_do_not_overlap,
             a_field_that_both_changed_needs_a_choice_and_keeps_both_values,
@@ -30,19 +31,24 @@ pub fn all() -> Vec<Case> {
 
 /// The button of a form is in a closed element that a person opens first, without JavaScript too.
 #[track_caller]
-fn assert_asks(html: &str, action: &str) {
+pub fn assert_asks(html: &str, action: &str) {
     let forms: Vec<_> = html.match_indices("<form").collect();
     let sends =
         |at: usize| html[at..].split_once('>').is_some_and(|(tag, _)| tag.contains(&format!("{action}\"")));
     let forms: Vec<_> = forms.into_iter().filter(|(at, _)| sends(*at)).collect();
     assert!(!forms.is_empty(), "no form sends {action}: {html}");
     for (at, _) in forms {
-        let before = &html[..at];
-        let opened = before.matches("<details").count() - before.matches("</details>").count();
-        assert_eq!(opened, 1, "{action} does not ask: {html}");
-        let (_, asking) = before.rsplit_once("<details").expect("it is inside");
-        assert!(!asking.split_once('>').expect("it ends").0.contains(" open"), "{action} is open");
+        assert_closed(&html[..at], 1, action);
     }
+}
+
+/// A page up to a control ends inside this number of elements that a person opens, of which the innermost is closed.
+#[track_caller]
+fn assert_closed(before: &str, depth: usize, control: &str) {
+    let opened = before.matches("<details").count() - before.matches("</details>").count();
+    assert_eq!(opened, depth, "{control} does not ask: {before}");
+    let (_, asking) = before.rsplit_once("<details").expect("it is inside");
+    assert!(!asking.split_once('>').expect("it ends").0.contains(" open"), "{control} is open");
 }
 
 async fn acts_that_cannot_be_undone_ask_first(environment: TestEnvironment) {
@@ -73,6 +79,7 @@ async fn acts_that_cannot_be_undone_ask_first(environment: TestEnvironment) {
     crate::raffle_pages::sold(&workspace, raffle, "Mia", 1).await;
     let raffle = page(&format!("/raffles/{raffle}/tickets")).await;
     assert_asks(&raffle, "/draw");
+    assert!(raffle.contains("The only ticket sold wins."), "{raffle}");
     assert_asks(&raffle, "/cancel");
 
     let rule = json!({
@@ -81,6 +88,28 @@ async fn acts_that_cannot_be_undone_ask_first(environment: TestEnvironment) {
     });
     root.post("/api/automation/rules").json(&rule).send().await.expect(201);
     assert_asks(&page("/automation/rules").await, "/delete");
+}
+
+async fn dismissals_and_ends_of_sessions_and_links_ask_first(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let root = same_origin(workspace.session(Role::Administrator, "Root").await);
+    let page = async |path: &str| root.get(path).send().await.expect(200).text().to_owned();
+
+    let lost = crate::inventory_api::event("lost", "B1", "SALE", 1);
+    crate::inventory_api::send(&workspace.agent().await, &lost).await;
+    let letters = page("/inventory/parked").await;
+    assert_asks(&letters, "/dismiss");
+    let (before, _) =
+        letters.split_once("name=\"decision\" value=\"dismiss\"").expect("a group is dismissed");
+    assert_closed(before, 2, "the dismissal of several");
+
+    let ann = same_origin(workspace.session(Role::Agent, "Ann").await);
+    let me: Value = ann.get("/api/me").send().await.expect(200).json();
+    assert_asks(&page(&format!("/people/{}", text(&me, "id"))).await, "/end");
+    let form = [("kind", "person"), ("name", "Bob"), ("email", "bob@example.com"), ("role", "agent")];
+    root.post("/people").form(&form).send().await.expect(201);
+    let people: Value = root.get("/api/accounts?q=bob").send().await.expect(200).json();
+    assert_asks(&page(&format!("/people/{}", text(&people["items"][0], "id"))).await, "/link/withdraw");
 }
 
 const FIELDS: [&str; 5] = ["name", "email", "state", "leadScore", "status"];

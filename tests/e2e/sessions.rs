@@ -243,7 +243,7 @@ async fn a_cookie_of_version_01_becomes_one_session(environment: TestEnvironment
     assert!(cookies.iter().all(|cookie| cookie == &cookies[0]), "{cookies:?}");
     let new = with_cookie(&workspace, &cookies[0].0);
     let (page, count) = sessions(&new).await;
-    assert_eq!((count, page.matches("this device").count()), (1, 1), "{page}");
+    assert_eq!((count, page.matches("This device").count()), (1, 1), "{page}");
     // The old cookie, for example of another tab, is the same session.
     assert_eq!(sessions(&old()).await.1, 1);
     assert_eq!(renewed(&me(&old()).await.expect(200)), cookies[0]);
@@ -344,7 +344,7 @@ async fn sessions_are_listed_with_their_device_and_address_and_ended_one_by_one(
     let phone = signed_in_at(&workspace, IPHONE, "2001:db8::7").await;
     let unknown = signed_in(&workspace, ANN).await;
     let (page, count) = sessions(&here).await;
-    assert_eq!((count, page.matches("this device").count()), (3, 1), "{page}");
+    assert_eq!((count, page.matches("This device").count()), (3, 1), "{page}");
     for words in [
         "Firefox on Windows",
         "203.0.113.9, since",
@@ -357,6 +357,7 @@ async fn sessions_are_listed_with_their_device_and_address_and_ended_one_by_one(
     let (_, after_phone) = page.split_once("Safari on iPhone").unwrap();
     let phone_id = ids(after_phone)[0].to_owned();
     assert_eq!(ids(&page).len(), 2, "this session ends by signing out");
+    crate::pages::assert_asks(&page, "/end");
     // Another person cannot end it, and an unreadable id is refused.
     let bob = workspace.session(Role::Administrator, "Bob").await;
     let bob = bob.always("sec-fetch-site", "same-origin");

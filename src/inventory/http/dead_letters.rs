@@ -10,6 +10,7 @@ use crate::inventory::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, Reaso
 use crate::inventory::error::InventoryError;
 use crate::inventory::groups::{Decided, Decision, Group};
 use crate::shared::forms::RawForm;
+use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
 use crate::web::lists::parameter;
@@ -206,18 +207,18 @@ impl GroupView {
 
     /// Adds the result to the form.
     fn done(self, decided: &Decided) -> Self {
-        let what = if self.decision == "retry" { "applied" } else { "dismissed" };
         let left = match decided.refused.len() {
             0 => String::new(),
             left => format!(" {left} still can't be applied."),
         };
-        let outcome = format!("{} were {what}.{left}", decided.done);
+        let done = if self.decision == "retry" { "applied" } else { "dismissed" };
+        let outcome = format!("{} {done}.{left}", counted(decided.done, "message was", "messages were"));
         Self { outcome: Some(outcome), next: decided.next.clone(), ..self }
     }
 
     /// Returns the reasons to choose from, and which one is selected.
-    fn reasons(&self) -> [(&'static str, bool); ReasonName::ALL.len()] {
-        ReasonName::ALL.map(|name| (name.as_str(), name.as_str() == self.reason))
+    fn reasons(&self) -> [(ReasonName, bool); ReasonName::ALL.len()] {
+        ReasonName::ALL.map(|name| (name, name.as_str() == self.reason))
     }
 }
 
@@ -264,7 +265,16 @@ impl DeadLetterView {
         self.letter.status == DeadLetterStatus::Open
     }
 
-    /// Returns a name that tells it from others.
+    /// Returns the label of its reason, or the name that a later version gave it.
+    fn reason(&self) -> &str {
+        let name = self.letter.reason.name.as_str();
+        match name.parse::<ReasonName>() {
+            Ok(reason) => reason.label(),
+            Err(_) => name,
+        }
+    }
+
+    /// Returns a name that distinguishes it from others.
     fn name(&self) -> String {
         let id = self.letter.message_id.as_ref();
         id.map_or_else(|| self.letter.source.to_string(), ToString::to_string)
@@ -320,4 +330,19 @@ struct SingleDeadLetterPage {
 struct DeadLetterFragment {
     context: PageContext,
     one: DeadLetterView,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_of_one_is_named_in_the_singular() {
+        let outcome = |decision: &str, done| {
+            let view = GroupView { decision: decision.to_owned(), ..GroupView::default() };
+            view.done(&Decided { done, refused: Vec::new(), next: None }).outcome
+        };
+        assert_eq!(outcome("dismiss", 1).as_deref(), Some("1 message was dismissed."));
+        assert_eq!(outcome("retry", 25).as_deref(), Some("25 messages were applied."));
+    }
 }

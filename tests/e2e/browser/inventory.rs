@@ -64,6 +64,7 @@ async fn dead_letters_are_decided_in_the_list_by_keyboard(environment: TestEnvir
     ada.click(At::Named("Retry big")).await;
     ada.wait_for_text(".dead-letters", "Applied by Ada").await;
     focus_is_somewhere(&ada).await;
+    ada.click(At::Named("Dismiss lost…")).await;
     ada.fill(At::Named("Note for dismissing lost"), "Wrong shop").await;
     ada.press(&Key::Enter).await;
     ada.wait_for_text(".dead-letters", "Wrong shop").await;

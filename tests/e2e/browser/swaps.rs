@@ -144,6 +144,7 @@ async fn swaps_of_caps_lists_and_dead_letters_keep_focus_and_scroll(environment:
     send(&office.program, &json!(sent)).await;
     ada.goto(&office.url("/inventory/parked")).await;
     make_long(&ada).await;
+    ada.click(At::Css(".dead-letter:nth-child(3) .confirm summary")).await;
     approach(&ada, ".dead-letter:nth-child(3) .dismissing input:not([type=hidden])").await;
     press_and_stay(&ada, &format!("Wrong shop{enter}"), ".dead-letter.fresh a").await;
     console_is_quiet(&ada).await;
