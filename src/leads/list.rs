@@ -43,7 +43,7 @@ impl ListRequest {
     pub fn checked(self) -> Result<Self, Invalid> {
         if self.has_fixed_order() && self.sort == Sort::Score {
             return Err(Invalid::new(
-                "Search results are sorted by the matching word, and leads of one stock or owner newest first. Leave sort out.",
+                "Search results are sorted by the matching word, and leads with a stock or owner filter newest first. Leave sort out.",
             ));
         }
         Ok(self)

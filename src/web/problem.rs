@@ -96,7 +96,7 @@ impl Problem {
     }
 
     fn may_have_happened(has_key: bool) -> Problem {
-        let words = "The table didn't answer in time, so the change may have been saved.";
+        let words = "The database didn't answer in time, so the change may have been saved.";
         let detail = format!("{words} {}", how_to_repeat(has_key));
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, OUTCOME_UNKNOWN, NOT_CONFIRMED, detail)
     }
@@ -193,7 +193,7 @@ impl IntoProblem for StoreError {
         match &self {
             Self::Unavailable { .. } => {
                 tracing::warn!(error = %self, "the store is unavailable");
-                Problem::busy("The table didn't answer in time. Nothing was saved; try again in a moment.")
+                Problem::busy("The database didn't answer in time. Nothing was saved; try again in a moment.")
             }
             Self::OutcomeUnknown { .. } => {
                 tracing::warn!(error = %self, "the outcome of a write is unknown");

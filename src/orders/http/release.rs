@@ -117,7 +117,7 @@ impl ReleaseReason {
     fn hint(self) -> &'static str {
         match self {
             Self::BadContact => "Stays out of stock until an agent puts it back.",
-            Self::Duplicate => "The customer already has this person. The lead goes back in stock.",
+            Self::Duplicate => "The customer already has this lead. The lead goes back in stock.",
             Self::OutOfArea => "The person lives elsewhere. The lead goes back in stock.",
             Self::Other => "Explain below. The lead goes back in stock.",
         }

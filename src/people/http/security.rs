@@ -59,7 +59,7 @@ async fn save(
         }
         Ok(_) => return Ok(see_other(&context, "/people/security?saved=1", fragment)),
         Err(AccountError::Changed) => {
-            let message = "Another administrator just changed this. Nothing of yours was saved; the current settings are below.";
+            let message = "Another administrator just changed this. Your change wasn't saved. The current settings are below.";
             (StatusCode::CONFLICT, message)
         }
         Err(AccountError::NoDataKey) => {

@@ -132,11 +132,11 @@ pub fn reason_of(error: &StoreError) -> Reason {
         StoreError::Malformed { .. } => unreadable_reason(),
         error if error.is_outage() => reason(
             "unavailable",
-            "The table didn't accept the effects of this change for an hour.".to_owned(),
+            "The database didn't accept the effects of this change for an hour.".to_owned(),
         ),
         _ => reason(
             "refused",
-            "The table refused the effects of this change. See the log for details.".to_owned(),
+            "The database refused the effects of this change. See the log for details.".to_owned(),
         ),
     }
 }

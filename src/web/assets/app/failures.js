@@ -8,7 +8,7 @@ const MESSAGES = {
   413: "This is too large.",
   429: "Too many requests. Try again in a moment.",
   502: "No answer. The change may have been saved; check before you try again.",
-  503: "Busy right now. Try again in a moment.",
+  503: "Too busy right now. Try again in a moment.",
   504: "No answer in time. The change may have been saved; check before you try again.",
 };
 const messageFor = (status) => MESSAGES[status] || "Something went wrong. What you typed is still here; try again.";

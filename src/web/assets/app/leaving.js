@@ -52,7 +52,7 @@ function askToDiscard(of) {
     title.textContent = of ? `Discard your changes to ${of}?` : "Discard your changes?";
     const why = document.createElement("p");
     why.id = "discard-why";
-    why.textContent = "This browser cannot keep them for later.";
+    why.textContent = "This browser can't keep them for later.";
     const choices = document.createElement("form");
     choices.method = "dialog";
     choices.className = "stack";

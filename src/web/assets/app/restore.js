@@ -90,7 +90,7 @@ function showRestored(form, { restored, hidden, left, isOld, isNew }) {
   if (left.length) {
     const list = document.createElement("p");
     const text = left.map(([name, [, value]]) => `${isolated(name.replace(/^fields\./, ""))}: ${value.map(isolated).join(", ")}`).join(" · ");
-    list.textContent = `This form has no place for: ${text}`;
+    list.textContent = `These changes don't fit this form: ${text}`;
     notice.append(list);
   }
   draftNotices.get(form)?.remove();
