@@ -25,7 +25,7 @@ impl FromStr for AccountReference {
         if let Ok(id) = text.parse() {
             return Ok(Self::Id(id));
         }
-        let message = "Give the email or id of an account.";
+        let message = "Give the email or ID of an account.";
         text.parse().map(Self::Email).map_err(|_| Invalid::new(message))
     }
 }

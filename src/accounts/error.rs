@@ -27,7 +27,7 @@ pub enum AccountError {
     #[error("there is no such token")]
     NoSuchToken,
     /// Another account has this email address.
-    #[error("another account has the email address {0}")]
+    #[error("another account has the email {0}")]
     EmailTaken(Email),
     /// Sign-up is off.
     #[error("sign-up is off")]
@@ -72,7 +72,7 @@ pub enum AccountError {
     #[error("two-factor authentication is required")]
     TwoFactorRequired,
     /// A person needs an email address.
-    #[error("a person needs an email address")]
+    #[error("a person needs an email")]
     EmailNeeded,
     /// The session or token is that of a disabled account.
     #[error("the account is disabled")]

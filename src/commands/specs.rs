@@ -44,7 +44,7 @@ const fn optional(name: &'static str, what: &'static str, example: &'static str)
 }
 
 const ORDER_ID: Parameter =
-    required("order_id", "the order's id, a UUID", "019f0000-0000-7000-8000-000000000000");
+    required("order_id", "the order's ID, a UUID", "019f0000-0000-7000-8000-000000000000");
 const REASON: Parameter = optional("reason", "only those with this reason", "unknown-sku");
 const SKU: Parameter = optional("sku", "only those about this product", "85123A");
 const CURSOR: Parameter =
@@ -60,7 +60,7 @@ pub static SPECS: [CommandSpec; 8] = [
             required("customer_name", "the customer's name", "Acme Roofing"),
             required("customer_email", "the customer's email", "buy@acme.example"),
             required("requested_states", "states by their two-letter codes", "CA,NY,TX"),
-            optional("quantity_per_state", "the most leads of each state, 1 to 1000", "5"),
+            optional("quantity_per_state", "the most leads of each state, 1 to 1,000", "5"),
         ],
         build: |given| {
             let (name, email) = (given.text("customer_name"), given.text("customer_email"));
@@ -102,7 +102,7 @@ pub static SPECS: [CommandSpec; 8] = [
         parameters: &[
             optional(
                 "status",
-                "unassigned, assigned, fulfilled or withheld; or prospect, qualified or converted",
+                "unassigned, assigned, fulfilled, or withheld; or prospect, qualified, or converted",
                 "unassigned",
             ),
             optional("state", "a state by its two-letter code", "CA"),

@@ -318,7 +318,7 @@ fn origin_keys(reader: &mut Reader<'_>) -> Option<Configured<OriginKeyPair>> {
 
 fn secret_name(text: &str) -> Result<SecretName, &'static str> {
     text.parse().map_err(|_| {
-        "does not name a secret: give an ARN, or a name of letters, digits and the characters / _ + = . @ and -."
+        "does not name a secret: give an ARN, or a name of letters, digits, and the characters / _ + = . @ and -."
     })
 }
 
@@ -328,7 +328,7 @@ fn check_table(name: String) -> Result<String, &'static str> {
     if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
         Ok(name)
     } else {
-        Err("is not a table name: use 3 to 255 letters, digits, underscores, hyphens and dots.")
+        Err("is not a table name: use 3 to 255 letters, digits, underscores, hyphens, and dots.")
     }
 }
 

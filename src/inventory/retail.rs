@@ -91,7 +91,7 @@ impl Change {
     /// [`RetailError::Row`] if the message id would be too long. This cannot happen with a digest of [`digest_of`].
     pub fn message(self, file: &str, row: u64) -> Result<Message, RetailError> {
         let id = format!("online-retail:{file}:{row}");
-        let message_id = id.parse().map_err(|_| wrong(row, "its message id would be too long"))?;
+        let message_id = id.parse().map_err(|_| wrong(row, "its message ID would be too long"))?;
         let Self { sku, kind, quantity, at, reference, .. } = self;
         Ok(Message { message_id, sku, kind, quantity, occurred_at: at, reference, name: None, version: None })
     }

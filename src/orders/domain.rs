@@ -54,13 +54,13 @@ number_type!(
     /// The number of leads that an order requests from each state: 1 to 1,000.
     Quantity,
     1..=1_000,
-    "A quantity must be a whole number from 1 to 1000."
+    "A quantity must be a whole number from 1 to 1,000."
 );
 number_type!(
     /// The most leads of one state that may be in open orders at once: 0 to 1,000.
     Cap,
     0..=1_000,
-    "A cap must be a whole number from 0 to 1000."
+    "A cap must be a whole number from 0 to 1,000."
 );
 
 impl Quantity {

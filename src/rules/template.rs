@@ -1,6 +1,6 @@
 //! The command of a rule: a line with placeholders for fields of the event, such as `{orderId}`. Pure.
 //!
-//! Invariants: a value of an event is never parsed as syntax, whatever characters it contains; a stored line can be
+//! Invariants: a value of an event is never parsed as syntax, regardless of its characters; a stored line can be
 //! valid for some event of its rule.
 
 use std::str::FromStr;
@@ -73,7 +73,7 @@ impl FromStr for CommandLine {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         if text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
-            return Err(Invalid::new("A rule's command must be one line of at most 1000 characters."));
+            return Err(Invalid::new("A rule's command must be one line of at most 1,000 characters."));
         }
         grammar::parse_unfilled(text).map_err(Invalid::new)?;
         Ok(Self(text.to_owned()))
@@ -187,7 +187,7 @@ mod tests {
             (
                 EventKind::LeadCreated,
                 "fulfill_order order_id={state}",
-                "order_id: The id of an order is a UUID",
+                "order_id: The ID of an order is a UUID",
             ),
             (EventKind::LeadCreated, "get_leads state=XX", "state: This isn't a US state"),
             (EventKind::OrderCreated, "delete_order", "order_id: This is missing"),

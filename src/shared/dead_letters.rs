@@ -32,7 +32,7 @@ impl FromStr for DeadLetterId {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = "The id of a dead letter is a UUID, for example 019f0000-0000-7000-8000-000000000000.";
+        let invalid = "The ID of a dead letter is a UUID, for example 019f0000-0000-7000-8000-000000000000.";
         Uuid::try_parse(text).map(Self).map_err(|_| Invalid::new(invalid))
     }
 }

@@ -65,8 +65,8 @@ impl<'de> Deserializer<'de> for Parameter {
         deserialize_bool => visit_bool: bool, "true or false";
         deserialize_i64 => visit_i64: i64, "a whole number";
         deserialize_u8 => visit_u8: u8, "a whole number from 0 to 255";
-        deserialize_u16 => visit_u16: u16, "a whole number from 0 to 65535";
-        deserialize_u32 => visit_u32: u32, "a whole number from 0 to 4294967295";
+        deserialize_u16 => visit_u16: u16, "a whole number from 0 to 65,535";
+        deserialize_u32 => visit_u32: u32, "a whole number from 0 to 4,294,967,295";
         deserialize_u64 => visit_u64: u64, "a whole number, 0 or more";
     }
 

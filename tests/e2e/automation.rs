@@ -368,7 +368,7 @@ async fn an_invalid_line_of_text_is_named_and_no_line_is_run(environment: TestEn
     let lines: Vec<_> = answer.text().lines().collect();
     assert_eq!(lines.len(), 3, "{lines:#?}");
     for (line, words) in lines.iter().zip([
-        "line 2, column 15, order_id: The id of an order is a UUID",
+        "line 2, column 15, order_id: The ID of an order is a UUID",
         "line 4, column 20: The quotation mark at the end of the value is missing.",
         "line 5, column 1: There's no command create_orders. The commands are create_order, ",
     ]) {

@@ -295,14 +295,14 @@ async fn all_invalid_fields_are_named_at_once_without_parser_messages(environmen
 async fn a_malformed_id_is_answered_with_an_example(environment: TestEnvironment) {
     let admin = Workspace::open(&environment).await.program(Role::Administrator).await;
     for (path, what) in [
-        ("/api/orders/1", "The id of an order is a UUID, for example 019f0000-"),
-        ("/api/orders/1/history", "The id of an order is a UUID"),
-        ("/api/leads/1", "The id of a lead is a UUID"),
-        ("/api/raffles/1", "The id of a raffle is a UUID"),
-        ("/api/automation/rules/1", "The id of a rule is a UUID"),
-        ("/api/automation/runs/1", "The id of a run is a UUID"),
-        ("/api/inventory/parked/1", "The id of a dead letter is a UUID"),
-        ("/api/tokens/1", "The id of a token is a UUID"),
+        ("/api/orders/1", "The ID of an order is a UUID, for example 019f0000-"),
+        ("/api/orders/1/history", "The ID of an order is a UUID"),
+        ("/api/leads/1", "The ID of a lead is a UUID"),
+        ("/api/raffles/1", "The ID of a raffle is a UUID"),
+        ("/api/automation/rules/1", "The ID of a rule is a UUID"),
+        ("/api/automation/runs/1", "The ID of a run is a UUID"),
+        ("/api/inventory/parked/1", "The ID of a dead letter is a UUID"),
+        ("/api/tokens/1", "The ID of a token is a UUID"),
         ("/api/products/%20", "A SKU must have 1 to 40 letters"),
     ] {
         let problem = assert_problem(&admin.get(path).send().await.expect(404), path);

@@ -107,7 +107,7 @@ impl FromStr for SessionId {
         if is_hash {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Invalid::new("The id of a session is 64 hexadecimal digits."))
+            Err(Invalid::new("The ID of a session is 64 hexadecimal digits."))
         }
     }
 }

@@ -95,7 +95,7 @@ impl TryFrom<u64> for TokenDays {
 
     fn try_from(days: u64) -> Result<Self, Invalid> {
         let days = u16::try_from(days).ok().filter(|days| (1..=Self::MAX).contains(days));
-        days.map(Self).ok_or_else(|| Invalid::new("A token can last 1 to 3650 days."))
+        days.map(Self).ok_or_else(|| Invalid::new("A token can last 1 to 3,650 days."))
     }
 }
 
@@ -105,7 +105,7 @@ impl FromStr for TokenDays {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.trim()
             .parse()
-            .map_err(|_| Invalid::new("A token can last 1 to 3650 days."))
+            .map_err(|_| Invalid::new("A token can last 1 to 3,650 days."))
             .and_then(|days: u64| days.try_into())
     }
 }

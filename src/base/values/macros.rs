@@ -98,7 +98,7 @@ macro_rules! time_ordered_id {
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let invalid = concat!(
-                    "The id of ",
+                    "The ID of ",
                     $what,
                     " is a UUID, for example 019f0000-0000-7000-8000-000000000000."
                 );

@@ -79,7 +79,7 @@ async fn end_one(
     let named: Vec<_> = sessions.iter().filter(|session| prefix.is_of(session.id.as_str())).collect();
     let missing = || {
         Failure::Refused(format!(
-            "{label} has no session whose id begins with {prefix}; list them: holdfast session list {}",
+            "{label} has no session whose ID begins with {prefix}; list them: holdfast session list {}",
             account.email
         ))
     };
@@ -89,7 +89,7 @@ async fn end_one(
         several => {
             let count = several.len();
             return Err(Failure::Refused(format!(
-                "{count} sessions of {label} have ids that begin with {prefix}; give more digits"
+                "{count} sessions of {label} have IDs that begin with {prefix}; give more digits"
             )));
         }
     };

@@ -150,7 +150,7 @@ fn named<'a>(tokens: &'a [Token], text: &str, account: &Account) -> Result<&'a T
         several => {
             let ids: Vec<_> = several.iter().map(|token| token.id.to_string()).collect();
             Err(Failure::Refused(format!(
-                "{} tokens of {} are called {text}; name one by its id: {}",
+                "{} tokens of {} are called {text}; name one by its ID: {}",
                 ids.len(),
                 account.label(),
                 ids.join(", ")
@@ -161,7 +161,7 @@ fn named<'a>(tokens: &'a [Token], text: &str, account: &Account) -> Result<&'a T
 
 fn missing(text: &str, account: &Account) -> Failure {
     Failure::Refused(format!(
-        "{} has no token with the id or name {}; list them: holdfast token list {}",
+        "{} has no token with the ID or name {}; list them: holdfast token list {}",
         account.label(),
         on_one_line(&text),
         account.email

@@ -61,7 +61,7 @@ fn errors_name_the_line_column_and_parameter_and_what_would_be_right() {
         ("get_leads state=C\"A", "line 1, column 18: Expected a parameter"),
         ("get_leads é=1 ?", "line 1, column 15: Expected a parameter"),
         ("get_leads state=CA state=NY", "line 1, column 20, state: This appears twice"),
-        ("fulfill_order", "line 1, column 1, order_id: This is missing. Send the order's id"),
+        ("fulfill_order", "line 1, column 1, order_id: This is missing. Send the order's ID"),
         ("help me", "line 1, column 1: There's no command me. The commands are"),
         ("help get_leads get_orders", "line 1, column 16, get_orders: help takes the name of one command"),
     ] {

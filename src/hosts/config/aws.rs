@@ -31,7 +31,7 @@ impl AwsVariables {
         let mut reader = Reader::new(&lookup);
         let region = reader.get(REGION).or_else(|| reader.get(DEFAULT_REGION));
         let region = reader.take(REGION, region.ok_or("is missing: name the table's region."));
-        let key = reader.required(ACCESS_KEY, "is missing: give the id of an access key.");
+        let key = reader.required(ACCESS_KEY, "is missing: give the ID of an access key.");
         let secret = reader.required(SECRET_KEY, "is missing: give the access key's secret.");
         match (region, key, secret) {
             (Some(region), Some(key), Some(secret)) => {

@@ -43,7 +43,9 @@ impl FromStr for Setting {
             return Err(Invalid::new("A setting is key=value, for example session.timeout.ms=30000."));
         };
         if RESERVED.contains(&key) {
-            return Err(Invalid::new("Holdfast sets the brokers, the group, commits and statistics itself."));
+            return Err(Invalid::new(
+                "Holdfast sets the brokers, the group, commits, and statistics itself.",
+            ));
         }
         Ok(Self { key: key.to_owned(), value: value.to_owned() })
     }

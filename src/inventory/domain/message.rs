@@ -100,7 +100,7 @@ fn parse_json(bytes: &[u8]) -> Result<Value, ParseError> {
     }
     serde_json::from_slice(body).map_err(|error| match (schema, body) {
         (Some(schema), _) => ParseError::NotJson(format!(
-            "it looks like Confluent's wire format with schema id {schema}, but the payload is not JSON; it may be Avro"
+            "it looks like Confluent's wire format with schema ID {schema}, but the payload is not JSON; it may be Avro"
         )),
         (None, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => {
             ParseError::NotJson("it starts with a UTF-16 byte order mark; send UTF-8".to_owned())
@@ -200,7 +200,7 @@ impl Message {
         let (sent, others): (MessageFields, usize) = read_known(fields.into()).map_err(ParseError::Fields)?;
         let MessageFields { message_id, sku, kind, quantity, occurred_at, reference, name, version } = sent;
         let message_id = message_id.or(fallback).ok_or_else(|| {
-            let message = "This is missing. Send a unique id for the message.".to_owned();
+            let message = "This is missing. Send a unique ID for the message.".to_owned();
             ParseError::Fields(vec![FieldError { field: "messageId".to_owned(), message }])
         })?;
         Ok((Self { message_id, sku, kind, quantity, occurred_at, reference, name, version }, others))

@@ -104,13 +104,13 @@ number!(
     /// A number of pieces, in a stock or a change.
     Units,
     1_000_000_000,
-    "A quantity must be a whole number from 0 to 1000000000."
+    "A quantity must be a whole number from 0 to 1,000,000,000."
 );
 number!(
     /// The low-stock mark: a stock at or below it is low. With 0, a stock is low only if nothing is left.
     LowMark,
     1_000_000_000,
-    "A low-stock threshold must be a whole number from 0 to 1000000000."
+    "A low-stock threshold must be a whole number from 0 to 1,000,000,000."
 );
 
 impl Units {

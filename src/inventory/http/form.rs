@@ -20,5 +20,5 @@ pub(in crate::inventory) fn adjustment_id(
     let key = key.map_or_else(|| inventory.rng.uuid().to_string(), str::to_owned);
     let id = |key: &str| format!("adjust:{}:{key}", who.id).parse::<MessageId>();
     let id = id(&key).or_else(|_| id(&fingerprint(&[key.as_bytes()])));
-    id.map_err(|invalid| WebError::Internal(format!("the adjustment has no valid id: {invalid}")))
+    id.map_err(|invalid| WebError::Internal(format!("the adjustment has no valid ID: {invalid}")))
 }

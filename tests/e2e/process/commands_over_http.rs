@@ -60,7 +60,7 @@ async fn without_a_socket_commands_run_beside_the_server_over_http(_: TestEnviro
     ann.use_link(link.expect("the link is the server's")).await.expect(303);
     // The exit codes are those of the commands.
     let again = data.holdfast(&add).fails(1).await;
-    assert!(again.starts_with("holdfast: another account has the email address"), "{again}");
+    assert!(again.starts_with("holdfast: another account has the email"), "{again}");
     data.holdfast(&["account", "add", "ann"]).fails(2).await;
 
     let log = server.stop().await;

@@ -94,7 +94,7 @@ async fn accounts_are_invited_listed_and_changed_by_commands(_: TestEnvironment)
     let url = invited["url"].as_str().unwrap();
     assert!(url.starts_with(&format!("{}/sign-in/link/hf_", server.address)), "{url}");
     let taken = refused(&data, &["account", "invite", "Bob", "BOB@example.com", "--role", "viewer"]).await;
-    assert!(taken.contains("another account has the email address"), "{taken}");
+    assert!(taken.contains("another account has the email"), "{taken}");
 
     let ann = server.visitor();
     let form = [("name", "Ann Lee"), ("password", PASSWORD)];
@@ -232,7 +232,7 @@ async fn one_session_or_all_sessions_are_ended_by_a_command(_: TestEnvironment) 
     firefox.get("/api/me").send().await.expect(401);
     other.get("/api/me").send().await.expect(200);
     let again = refused(&data, &["session", "end", ANN, id]).await;
-    assert!(again.contains("has no session whose id begins with"), "{again}");
+    assert!(again.contains("has no session whose ID begins with"), "{again}");
     let admin = server.program(run(&data, &["token", "create", FIRST, "test"]).await.trim());
     let entries: Value = admin.get("/api/audit?kind=sessions-ended").send().await.expect(200).json();
     assert_eq!(each(&entries, "detail"), ["One session ended."]);
@@ -288,7 +288,7 @@ async fn a_token_of_a_command_works_until_it_is_revoked(_: TestEnvironment) {
     assert_eq!(revoked, "Revoked the token night import of Ann Lee <ann@example.com>.\n");
     program.get("/api/me").send().await.expect(401);
     let again = refused(&data, &["token", "revoke", ANN, "night import"]).await;
-    assert!(again.contains("has no token with the id or name night import"), "{again}");
+    assert!(again.contains("has no token with the ID or name night import"), "{again}");
     let id = forever["id"].as_str().unwrap();
     let revoked = document(&data, &["token", "revoke", ANN, id]).await;
     assert_eq!((&revoked["id"], &revoked["secret"]), (&forever["id"], &Value::Null));
@@ -466,11 +466,11 @@ async fn invalid_arguments_of_commands_on_accounts_are_refused_with_a_reason(_: 
         (&["account", "invite", "Ann Lee", ANN, "--role", "boss"], "The role must be administrator"),
         (&["account", "invite", "Ann Lee", ANN], "--role"),
         (&["account", "list", "--state", "gone"], "invited, active, or disabled"),
-        (&["account", "link", "ann"], "Give the email or id of an account."),
+        (&["account", "link", "ann"], "Give the email or ID of an account."),
         (&["account", "delete", ANN, "--clear-leads", "--leads-to", BOB], "cannot be used with"),
         (&["session", "end", ANN, "3f9a"], "at least the first 8 of its 64 hexadecimal digits"),
         (&["session", "end", ANN, "3f9a61c0", "--tokens"], "cannot be used with"),
-        (&["token", "create", ANN, "x", "--expires-in-days", "4000"], "A token can last 1 to 3650 days."),
+        (&["token", "create", ANN, "x", "--expires-in-days", "4000"], "A token can last 1 to 3,650 days."),
         (&["token", "create", ANN, "x", "--expires-in-days", "9", "--no-expiry"], "cannot be used with"),
     ];
     for (words, reason) in commands {

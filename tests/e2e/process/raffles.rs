@@ -154,5 +154,5 @@ async fn tickets_are_exported_with_and_without_a_running_server(_: TestEnvironme
     assert_eq!(none, format!("holdfast: there is no raffle {unknown}\n"));
     assert!(!other.exists(), "a failed export leaves no file");
     let wrong = data.holdfast(&["export", "tickets", "autumn"]).fails(2).await;
-    assert!(wrong.contains("The id of a raffle is a UUID"), "{wrong}");
+    assert!(wrong.contains("The ID of a raffle is a UUID"), "{wrong}");
 }

@@ -13,7 +13,7 @@ use super::table::TableOptions;
 pub enum AccountCommand {
     /// Add an account; without a password, print a link that signs the person in once
     Add(AddAccount),
-    /// List all accounts by name, or those with a role, in a state or found by a search
+    /// List all accounts by name, or those with a role, in a state, or found by a search
     List(ListAccounts),
     /// Invite a person: print a link with which they join once, within seven days
     Invite(InviteAccount),
@@ -57,7 +57,7 @@ pub(super) fn with_roles(examples: &str) -> String {
     format!("{examples}\n\nRoles:\n{}", roles.join("\n"))
 }
 
-/// Options of every command on accounts, sessions and tokens.
+/// Options of every command on accounts, sessions, and tokens.
 #[derive(Debug, Args)]
 pub struct AccountTarget {
     /// Print one JSON document, with the fields of the JSON API, instead of text
@@ -129,7 +129,7 @@ pub struct ListAccounts {
     /// Only accounts in this state: invited, active, or disabled
     #[arg(long)]
     pub state: Option<AccountStatus>,
-    /// Only accounts whose name or email address has words that begin with these
+    /// Only accounts whose name or email has words that begin with these
     #[arg(long, value_name = "TEXT", value_parser = search)]
     pub search: Option<SearchQuery>,
     #[command(flatten)]

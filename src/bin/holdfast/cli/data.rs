@@ -34,19 +34,19 @@ a lead, unless all rows are leads already.";
 #[derive(Debug, Args)]
 #[command(after_help = IMPORT_EXAMPLES)]
 pub struct ImportLeads {
-    /// CSV file, separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or Windows-1252; or an .xlsx workbook
+    /// CSV file, separated by commas, semicolons, tabs, or bars, in UTF-8, UTF-16, or Windows-1252; or an .xlsx workbook
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Meaning of a column; may be repeated
     #[arg(long, value_name = "HEADER=FIELD", value_parser = pair)]
     pub map: Vec<(String, String)>,
-    /// Meaning of a status word, or with `FIELD:` of a state, a lead score or a source; may be repeated
+    /// Meaning of a status word, or with `FIELD:` of a state, a lead score, or a source; may be repeated
     #[arg(long, value_name = "[FIELD:]TEXT=VALUE", value_parser = pair)]
     pub map_value: Vec<(String, String)>,
     /// What to do with rows whose email a lead already has: skip, fill (empty fields), or update
     #[arg(long, value_name = "WAY", default_value = "skip")]
     pub known: KnownEmails,
-    /// The first row is data; the columns are named "Column 1", "Column 2" and so on
+    /// The first row is data; the columns are named "Column 1", "Column 2", and so on
     #[arg(long)]
     pub no_header: bool,
     /// Only read the file and report what would happen to its rows
@@ -108,7 +108,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = TICKETS_EXAMPLES)]
 pub struct ExportTickets {
-    /// Id of the raffle, from the end of its page's address
+    /// ID of the raffle, from the end of its page's address
     #[arg(value_name = "RAFFLE_ID")]
     pub raffle: RaffleId,
     #[command(flatten)]
@@ -193,6 +193,6 @@ Examples:
   holdfast recount
   holdfast recount --table holdfast --region us-east-1
 
-Reads all leads and orders page by page, and corrects the counts of leads by status, stock and state. Everyone can keep
+Reads all leads and orders page by page, and corrects the counts of leads by status, stock, and state. Everyone can keep
 working: changes during the recount are counted too. Daily counts keep what they have and gain what was missed. Run it
 after you restore a table to an earlier time, or when counts look wrong. If it is interrupted, run it again.";

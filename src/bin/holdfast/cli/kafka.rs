@@ -15,7 +15,7 @@ Examples:
 
 Producers must give all messages of a SKU the same key, because Kafka orders messages only within a partition. Run one
 consumer per partition to share the work. Each message counts once, even if it is delivered again. A message that cannot
-be applied becomes a dead letter, and the consumer continues. Ctrl-C finishes running work, commits it and leaves the
+be applied becomes a dead letter, and the consumer continues. Ctrl-C finishes running work, commits it, and leaves the
 group. A second Ctrl-C stops immediately, which is safe. A consumer that runs on a local server's data stops with that
 server: start it again after you restart the server.";
 

@@ -92,7 +92,7 @@ pub enum Command {
     /// List and end the sessions of an account
     #[command(subcommand)]
     Session(SessionCommand),
-    /// List, create and revoke the API tokens of an account
+    /// List, create, and revoke the API tokens of an account
     #[command(subcommand)]
     Token(TokenCommand),
     /// Import files
@@ -163,9 +163,9 @@ mod tests {
             (&["holdfast", "--port", "x"][..], "A port is a whole number"),
             (&["holdfast", "--port", "65536"], "A port is a whole number"),
             (&["holdfast", "--table", "t", "--listen", "localhost"], "Give an IP address and a port"),
-            (&["holdfast", "export", "tickets", "x"], "The id of a raffle is a UUID"),
+            (&["holdfast", "export", "tickets", "x"], "The ID of a raffle is a UUID"),
             (&["holdfast", "export", "orders", "--from", "x"], "day"),
-            (&["holdfast", "account", "link", "ann"], "Give the email or id of an account"),
+            (&["holdfast", "account", "link", "ann"], "Give the email or ID of an account"),
             (&["holdfast", "account", "list", "--role", "owner"], "The role must be administrator"),
             (&["holdfast", "account", "list", "--state", "gone"], "invited, active, or disabled"),
             (&["holdfast", "account", "list", "--search", " "], "Give a word to search for"),
@@ -173,7 +173,7 @@ mod tests {
             (&["holdfast", "session", "end", "ann@example.com"], "--all"),
             (
                 &["holdfast", "token", "create", "ann@example.com", "x", "--expires-in-days", "0"],
-                "A token can last 1 to 3650 days",
+                "A token can last 1 to 3,650 days",
             ),
         ] {
             let error = Cli::try_parse_from(words).err().map(|error| error.to_string()).unwrap_or_default();

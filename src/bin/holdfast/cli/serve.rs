@@ -35,7 +35,7 @@ pub struct ServeOptions {
     /// Address and port to serve a table on AWS on, for example 0.0.0.0:3000; 127.0.0.1 and --port if omitted
     #[arg(long, env = "HOLDFAST_LISTEN", requires = "table", value_name = "ADDRESS", value_parser = address)]
     pub listen: Option<SocketAddr>,
-    /// Create the table on AWS if it does not exist, with its indexes, stream, backups and deletion protection
+    /// Create the table on AWS if it does not exist, with its indexes, stream, backups, and deletion protection
     #[arg(long, requires = "table")]
     pub create_table: bool,
     /// Do not read the table's stream and do not sweep, because something else does, such as the Lambda functions
@@ -44,7 +44,7 @@ pub struct ServeOptions {
     /// Port on 127.0.0.1 to serve on; 0 picks any free port
     #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000, value_parser = port)]
     pub port: u16,
-    /// Additional host name for local data, besides 127.0.0.1, localhost and [::1]; can be repeated. A table on AWS
+    /// Additional host name for local data, besides 127.0.0.1, localhost, and [::1]; can be repeated. A table on AWS
     /// is served under these names only, so it needs at least one
     #[arg(long = "host", env = "HOLDFAST_HOSTS", value_delimiter = ',', value_name = "NAME")]
     pub hosts: Vec<String>,
@@ -68,12 +68,12 @@ pub struct ServeOptions {
 /// Limits for clients of the server.
 #[derive(Debug, Clone, Args)]
 pub struct LimitOptions {
-    /// Maximum number of concurrent requests, from 1 to 100000; further requests get 503 immediately; 64 per
+    /// Maximum number of concurrent requests, from 1 to 100,000; further requests get 503 immediately; 64 per
     /// processor if omitted
     #[arg(long, env = "HOLDFAST_MAX_REQUESTS", value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
     pub max_requests: Option<u32>,
-    /// Maximum number of open connections, from 1 to 1000000; a new connection replaces the one that has waited
-    /// longest for its client; 4096 if omitted, and never more than the system allows
+    /// Maximum number of open connections, from 1 to 1,000,000; a new connection replaces the one that has waited
+    /// longest for its client; 4,096 if omitted, and never more than the system allows
     #[arg(long, env = "HOLDFAST_MAX_CONNECTIONS", value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: Option<u32>,
     /// Seconds to receive the headers of a request, from its first byte

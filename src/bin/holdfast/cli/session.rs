@@ -33,7 +33,7 @@ Examples:
   holdfast session list ann@example.com
   holdfast session list ann@example.com --json
 
-Times are in New York; the last use is known to ten minutes. The table shows the first 12 digits of each id, and --json
+Times are in New York; the last use is known to ten minutes. The table shows the first 12 digits of each ID, and --json
 all 64.";
 
 const END_EXAMPLES: &str = "\
@@ -50,7 +50,7 @@ pub struct EndSessions {
     /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
     pub account: AccountReference,
-    /// Id of the session, or its beginning: at least 8 hexadecimal digits
+    /// ID of the session, or its beginning: at least 8 hexadecimal digits
     #[arg(value_name = "ID")]
     pub session: Option<SessionPrefix>,
     /// End all sessions, and withdraw unused sign-in links
@@ -84,7 +84,7 @@ impl FromStr for SessionPrefix {
         let digits = text.trim().to_ascii_lowercase();
         let is_valid = (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&digits.len())
             && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let message = "Give the id of a session, or at least the first 8 of its 64 hexadecimal digits.";
+        let message = "Give the ID of a session, or at least the first 8 of its 64 hexadecimal digits.";
         if is_valid { Ok(Self(digits)) } else { Err(Invalid::new(message)) }
     }
 }

@@ -56,7 +56,7 @@ pub struct CreateToken {
     /// Role of the token, not above that of the account; that of the account if omitted
     #[arg(long)]
     pub role: Option<Role>,
-    /// Days after which it expires, from 1 to 3650
+    /// Days after which it expires, from 1 to 3,650
     #[arg(long, value_name = "DAYS", default_value = "90", conflicts_with = "no_expiry")]
     pub expires_in_days: TokenDays,
     /// The token does not expire
@@ -79,7 +79,7 @@ pub struct RevokeToken {
     /// Email or ID of the account
     #[arg(value_name = "EMAIL")]
     pub account: AccountReference,
-    /// Id or name of the token
+    /// ID or name of the token
     #[arg(value_name = "TOKEN")]
     pub token: String,
     #[command(flatten)]

@@ -48,7 +48,7 @@ fn an_error_describes_the_invalid_bytes() {
     }
     assert!(error(b"\xff\xfe{\0}\0").to_string().contains("UTF-16"));
     assert!(error(b"{\"sku\":\"\xe9\"}").to_string().ends_with("it is not in UTF-8."));
-    assert!(error(b"\0\0\0\x01\x02\x02H").to_string().contains("Confluent's wire format with schema id 258"));
+    assert!(error(b"\0\0\0\x01\x02\x02H").to_string().contains("Confluent's wire format with schema ID 258"));
 }
 
 #[test]
