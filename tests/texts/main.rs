@@ -10,6 +10,7 @@
 )]
 
 mod html;
+mod prose;
 mod rust;
 mod script;
 mod style;
@@ -91,11 +92,14 @@ fn document(texts: &Texts) -> String {
     document
 }
 
-/// Whether a literal is a text: at least two words, or one capitalized word.
+/// Whether a literal is a text: at least two words, or one capitalized word. A value such as `{count}` is a word too,
+/// but not the only one.
 fn is_text(literal: &str) -> bool {
-    let is_word = |word: &&str| word.chars().any(char::is_alphabetic);
+    let is_value = |word: &str| word.contains('{') && word.contains('}');
+    let is_word = |word: &&str| !is_value(word) && word.chars().any(char::is_alphabetic);
     let words = literal.split_whitespace().filter(is_word).count();
-    words > 1 || is_capitalized(literal)
+    let values = literal.split_whitespace().filter(|word| is_value(word)).count();
+    (words > 0 && words + values > 1) || is_capitalized(literal)
 }
 
 /// Whether a literal is one word such as "Save" or "Saved.".
@@ -131,6 +135,32 @@ fn the_reviewed_file_has_every_text() {
         "{DOCUMENT} is not current. Read the new texts, and write it with {WRITE_DOCUMENT}\n{}",
         changes.join("\n")
     );
+}
+
+#[test]
+fn a_value_counts_as_a_word() {
+    for text in ["Save", "two words", "{} shown", "{count} left", "… {…}.", "holdfast: {failure}"] {
+        assert_eq!(is_text(text), text != "… {…}.", "{text}");
+    }
+    assert!(!is_text("key") && !is_text("{pk} {sk}") && !is_text("{a}-{b}"));
+}
+
+#[test]
+fn comments_documents_and_names_have_no_banned_words() {
+    let folders =
+        ["benches", "docs", "infra", "src", "templates", "tests"].map(|name| files(&root().join(name)));
+    let top = ["CONTRIBUTING.md", "README.md", "template.yaml"].map(|name| root().join(name));
+    let mut faults = BTreeSet::new();
+    for path in folders.into_iter().flatten().chain(top) {
+        let name =
+            path.strip_prefix(root()).expect("the file is below the root").to_string_lossy().into_owned();
+        if name.rsplit('.').next().is_some_and(|end| ["css", "html", "js", "md", "rs", "yaml"].contains(&end))
+        {
+            let source = fs::read_to_string(&path).expect("the sources can be read");
+            faults.extend(prose::faults(&name, &source));
+        }
+    }
+    assert!(faults.is_empty(), "{} faults: {faults:#?}", faults.len());
 }
 
 #[test]
