@@ -168,7 +168,7 @@ fn new_lead(number: usize) -> NewLead {
     serde_json::from_value(lead).expect("a new lead")
 }
 
-/// Removes the stream's records, which nobody reads here.
+/// Removes the stream's records, which no reader takes here.
 fn trim(engine: &Engine) {
     while engine.trim_stream(4_000).expect("the stream can be trimmed") > 0 {}
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::CLIENTS;
 use crate::load::{self, Step};
 
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer nobody\r\n\r\n";
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer no-one\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
 
 /// Measures the load tool alone and prints the result.

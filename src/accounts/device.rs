@@ -174,7 +174,7 @@ mod tests {
         assert_eq!((1..=6).filter(|number| knows(*number)).collect::<Vec<_>>(), [3, 4, 5, 6]);
         let again = Device::signed_in(Some(known), DeviceId::new([9; 16]), account(4), NOW);
         assert_eq!(again.accounts, [4, 6, 5, 3].map(account));
-        assert_eq!(again.id_for(AccountId::NOBODY), None);
+        assert_eq!(again.id_for(AccountId::NONE), None);
     }
 
     #[test]

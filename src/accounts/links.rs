@@ -63,7 +63,7 @@ struct Used {
     how: &'static str,
 }
 
-/// Adds a new link of an account to a write. `account` is as it stands after the write.
+/// Adds a new link of an account to a write. `account` is the account after the write.
 pub(super) fn add_link(
     write: GuardedWrite,
     account: &Account,

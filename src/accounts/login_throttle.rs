@@ -3,7 +3,7 @@
 //! | budget | attempts in 15 minutes | used by |
 //! | --- | --- | --- |
 //! | email address | 10 | signing in and signing up from a device that did not sign in to the account before |
-//! | network | 100 | the same, whatever the email address; one IPv4 address or a /64 of IPv6 |
+//! | network | 100 | the same, for all email addresses together; one IPv4 address or a /64 of IPv6 |
 //! | known device | 10 | signing in from a device that signed in to the account before |
 //! | codes of an account | 10 | typing a code of the second factor after the right password or link |
 //! | signed-in person | 10 | entering the current password to change it |

@@ -21,7 +21,7 @@ use crate::shared::audit_log::{AuditEntry, AuditKind};
 use crate::store::{Condition, Update, to_attribute};
 
 impl Accounts {
-    /// Changes one's password, which ends all other sessions and unused sign-in links and, if wanted, revokes all
+    /// Changes the person's own password, which ends all other sessions and unused sign-in links and, if wanted, revokes all
     /// tokens. `current` must be the current password if there is one. Returns the cookies of a new session.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Accounts {
         Ok(self.session_cookies(&session, from).await)
     }
 
-    /// Changes one's name and, confirmed by the password, one's address. Each address that another account has uses up an
+    /// Changes the person's own name and, confirmed by the password, the address. Each address that another account has uses up an
     /// attempt, because it tells that it exists.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ pub struct PasswordHash(String);
 impl PasswordHash {
     /// Returns a hash that no password has. A comparison with it takes as long as any other, so the response time does
     /// not reveal whether an account exists.
-    pub fn of_nobody() -> Self {
+    pub fn of_no_account() -> Self {
         Self(DUMMY.to_owned())
     }
 
@@ -197,14 +197,16 @@ mod tests {
     #[test]
     fn the_dummy_hash_costs_the_same_and_matches_no_password() {
         let real = password("correct horse battery").hash(&[7; 16], &mut Memory::default()).unwrap().0;
-        let (real, nobody) = (phc::PasswordHash::new(&real).unwrap(), phc::PasswordHash::new(DUMMY).unwrap());
+        let (real, dummy) = (phc::PasswordHash::new(&real).unwrap(), phc::PasswordHash::new(DUMMY).unwrap());
         assert_eq!(
             (real.algorithm, real.version, real.params),
-            (nobody.algorithm, nobody.version, nobody.params)
+            (dummy.algorithm, dummy.version, dummy.params)
         );
-        assert_eq!(real.salt.unwrap().len(), nobody.salt.unwrap().len());
-        assert_eq!(real.hash.unwrap().len(), nobody.hash.unwrap().len());
-        assert!(!PasswordHash::of_nobody().is_of(&password("correct horse battery"), &mut Memory::default()));
+        assert_eq!(real.salt.unwrap().len(), dummy.salt.unwrap().len());
+        assert_eq!(real.hash.unwrap().len(), dummy.hash.unwrap().len());
+        assert!(
+            !PasswordHash::of_no_account().is_of(&password("correct horse battery"), &mut Memory::default())
+        );
     }
 
     #[test]

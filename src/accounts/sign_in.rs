@@ -59,7 +59,7 @@ impl Accounts {
         password: Password,
         permit: &Permit,
     ) -> Result<Option<Account>, AccountError> {
-        let account = self.read(id.unwrap_or(AccountId::NOBODY)).await?;
+        let account = self.read(id.unwrap_or(AccountId::NONE)).await?;
         let hash = account.as_ref().and_then(|account| account.password.clone());
         let is_right = self.verify_password(permit, hash, password).await?;
         Ok(account.filter(|_| is_right))
@@ -196,7 +196,7 @@ impl Accounts {
         hash: Option<PasswordHash>,
         password: Password,
     ) -> Result<bool, AccountError> {
-        let hash = hash.unwrap_or_else(PasswordHash::of_nobody);
+        let hash = hash.unwrap_or_else(PasswordHash::of_no_account);
         let compared =
             self.hashing.run(&self.blocking, permit, move |memory| hash.is_of(&password, memory)).await;
         compared.map_err(|error| AccountError::Hashing(error.to_string()))

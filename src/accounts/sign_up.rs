@@ -25,7 +25,7 @@ use crate::base::values::Invalid;
 pub enum SignUp {
     /// Anyone may sign up.
     Open,
-    /// Nobody may sign up.
+    /// No one may sign up.
     Off,
     /// Anyone who knows the code may sign up.
     Invited(InvitationCode),

@@ -17,12 +17,12 @@ use crate::orders::domain::{NewOrder, OrderStatus};
 pub enum Command {
     /// Creates an order with the oldest free leads.
     CreateOrder(NewOrder),
-    /// Fulfills an order, whatever its version.
+    /// Fulfills an order, regardless of its version.
     FulfillOrder {
         /// The order.
         order_id: OrderId,
     },
-    /// Deletes an open order, whatever its version.
+    /// Deletes an open order, regardless of its version.
     DeleteOrder {
         /// The order.
         order_id: OrderId,

@@ -22,7 +22,7 @@ use crate::store::line::Line;
 /// How many lead versions a process caches.
 const SNAPSHOTS: usize = 2_000;
 
-/// Returns the upper limit of the log, whatever `RUST_LOG` says. At their lowest levels, the SDK and the HTTP
+/// Returns the upper limit of the log, regardless of `RUST_LOG`. At their lowest levels, the SDK and the HTTP
 /// connection log whole requests and responses, and with them people's names, addresses and password hashes.
 pub fn redact() -> Targets {
     Targets::new().with_default(LevelFilter::TRACE).with_targets(

@@ -89,7 +89,7 @@ impl Rejection {
 /// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What became of each row, in the order of the file.
+    /// The outcome of each row, in the order of the file.
     pub outcomes: Vec<RowOutcome>,
     /// The rejected rows, in the order of the file.
     pub rejections: Vec<Rejection>,

@@ -1,4 +1,4 @@
-//! What became of each row of an import, for its report and for its undo. Pure.
+//! The outcome of each row of an import, for its report and for its undo. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::leads::domain::LeadId;
 use crate::leads::import::Imported;
 
 text_enum! {
-    /// What became of a row.
+    /// The outcome of a row.
     pub enum RowResult, "The result must be created, filled, updated, skipped, or rejected.";
     /// It became a lead.
     Created = "created",
@@ -21,7 +21,7 @@ text_enum! {
     Rejected = "rejected",
 }
 
-/// What became of a row, and why.
+/// The outcome of a row, and its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RowOutcome {

@@ -8,7 +8,7 @@ use crate::leads::domain::LeadId;
 use crate::shared::audit_log::{AuditActor, AuditKind};
 use crate::web::csv::escape_formula;
 
-/// Writes what became of each row as CSV: its number, the result, the address of its lead, and the notes. No cell of the
+/// Writes the outcome of each row as CSV: its number, the result, the address of its lead, and the notes. No cell of the
 /// file runs as a formula.
 ///
 /// # Errors

@@ -309,7 +309,7 @@ impl Leads {
     }
 
     /// Answers a request that fails before it is sent. If it repeats a request that succeeded, the idempotency record has
-    /// its answer, whatever became of the lead since.
+    /// its answer, even if the lead has changed since.
     pub(super) async fn replayed_or<T>(
         &self,
         error: LeadError,

@@ -43,7 +43,7 @@ pub struct ImportRow {
     pub source: String,
 }
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
     /// This attempt or an earlier one for the same row created the lead.

@@ -88,7 +88,7 @@ pub struct KeptLead {
     pub reason: String,
 }
 
-/// What became of one lead of a step.
+/// The outcome for one lead of a step.
 enum Outcome {
     Changed,
     /// Another request deleted the lead or gave it to another owner.
@@ -105,7 +105,7 @@ const ATTEMPTS: u32 = 20;
 
 impl Leads {
     /// Gives up to `limit` leads of an owner to another, or to none: one step of an action that ends with the first step
-    /// without [`Reassigned::more`]. Each lead changes by a guarded write of its own, whatever its status and stock. It is
+    /// without [`Reassigned::more`]. Each lead changes by a separate guarded write, regardless of its status and stock. It is
     /// safe to repeat a step that was interrupted. Leads in the trash keep the owner that they had.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //!
 //! Invariants: the typed text is split exactly as the fields are, so what a person copies from a page finds the lead. A
 //! lead has at most [`MAX_WORDS`] words. Words that nearly all leads share (top-level domains, common mail hosts, legal
-//! forms of companies) are no words, neither in the index nor in a query.
+//! forms of companies) count as words neither in the index nor in a query.
 
 mod split;
 

@@ -1,7 +1,7 @@
 //! Caps: the most leads of a state that may be in open orders at once.
 //!
 //! Invariants: a cap's item stores what the cap leaves (`remaining`), so an order is checked by one
-//! comparison whatever the cap is. Changing a cap changes `remaining` by the same amount, and it may become
+//! comparison, regardless of the cap. Changing a cap changes `remaining` by the same amount, and it may become
 //! negative. Changing the default changes every state without its own cap in the same transaction.
 
 use futures_util::future::try_join;

@@ -3,7 +3,7 @@
 //! A record matches if every typed word is the beginning of one of its words. The longest typed word is looked up in
 //! the index; the others are checked against the list of all words in each index item. An index item also stores how
 //! many characters its word shares with the record's alphabetically earlier words. If a typed word is no longer than
-//! that, an earlier word already found the record. So each record is found once, on whatever page.
+//! that, an earlier word already found the record. So each record is found once, and on one page only.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;

@@ -14,7 +14,7 @@
 //! | deleted lead | `LEAD#<lead id>` | `TRASH` | Lead as it was deleted; the list of deleted leads; ttl |
 //! | lead that was merged into another one | `LEAD#<lead id>` | `MERGED` | into |
 //! | saved mapping of an import | `MAPPING#<fingerprint of the headers>` | `MAPPING` | mapping, savedBy |
-//! | what became of the rows of an import's step | `IMPORT#<import id>` | `ROWS#<first row>` | rows; ttl |
+//! | outcomes of the rows of an import's step | `IMPORT#<import id>` | `ROWS#<first row>` | rows; ttl |
 //! | free lead in the queue of its state | `STATE#<code>` | `FREE#<created, 15 digits of milliseconds>#<lead id>` | the lead's fields |
 //! | cap of a state | `STATE#<code>` | `CAP` | cap, own, out, room (what remains under the cap), version, setBy, cause |
 //! | default cap, for states without their own | `STATE#DEFAULT` | `CAP` | cap, version, setBy |

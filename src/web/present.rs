@@ -93,7 +93,7 @@ pub async fn present(State(lookup): State<RequestContext>, request: Request, nex
 }
 
 /// Returns the sender of a request that no route admitted: its address is unknown, or its method, or the handler failed.
-/// A sender that cannot be found is none, because the page shows another failure.
+/// If the sender cannot be found, there is none, because the page shows another failure.
 async fn who_is_it(context: &RequestContext, headers: &HeaderMap) -> (Option<SignedIn>, Option<Renewal>) {
     // A browser also requests pictures and scripts, and shows no page for them.
     let is_for_page = headers.get("sec-fetch-dest").is_none_or(|value| value == "document");
@@ -179,7 +179,7 @@ fn sign_in_again(context: PageContext, response: &mut Response, headers: &Header
     html(status, &page).unwrap_or_else(|_| status.into_response())
 }
 
-/// Returns the address of the page before, to go back to. A page that failed is no way back from itself.
+/// Returns the address of the page before, to go back to. The page that failed does not lead back to itself.
 fn back(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let failed = uri.path_and_query().map(|path| path.as_str()).unwrap_or_default();
     page_before(headers).filter(|before| !method.is_safe() || !before.ends_with(failed))

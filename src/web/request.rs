@@ -117,8 +117,8 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     }
 }
 
-/// Returns the values of the cookies of this name. Cookies of other applications are skipped, whatever bytes they
-/// contain.
+/// Returns the values of the cookies of this name. Cookies of other applications are skipped, also if their
+/// bytes are not text.
 pub fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(header::COOKIE).iter();
     values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(move |pair| {

@@ -28,7 +28,7 @@ pub fn all() -> Vec<Case> {
         api: the_printed_link_signs_the_first_administrator_in_once,
             concurrent_wrong_passwords_are_all_counted,
             a_repeated_request_makes_one_token;
-        web: cookies_of_other_applications_sign_nobody_out,
+        web: cookies_of_other_applications_end_no_session,
             a_wrong_password_and_an_unknown_address_get_the_same_answer,
             a_new_password_ends_older_sessions_and_keeps_this_one,
             a_token_signs_a_program_in_until_it_is_revoked,
@@ -451,7 +451,7 @@ async fn authenticating_a_request_costs_one_call_for_a_session_and_two_for_a_tok
         if environment.engine().kind() == Kind::Embedded {
             assert_eq!(*units.lock().unwrap(), Some((read_units, 0.0)), "{reads:?}");
         }
-        // Within ten seconds, whoever was recognized is not looked up again.
+        // Within ten seconds, an account that was recognized is not looked up again.
         environment.wire().reset();
         me(&client).await.expect(status);
         let again = if status == 200 { 0 } else { reads.len() };
@@ -518,8 +518,8 @@ async fn each_role_has_its_own_start_page(environment: TestEnvironment) {
     let page = workspace.session(Role::Participant, "Pat").await.get("/").send().await.expect(200);
     assert!(page.text().contains("Welcome, Pat") && page.text().contains("No raffles yet"));
     assert!(!page.text().contains("/leads"), "nothing leads to the leads");
-    let nobody = workspace.visitor().get("/").send().await.expect(303);
-    assert_eq!(nobody.header("location"), "/sign-in?next=%2F");
+    let visitor = workspace.visitor().get("/").send().await.expect(303);
+    assert_eq!(visitor.header("location"), "/sign-in?next=%2F");
 }
 
 async fn a_person_signs_in_and_creates_a_token_by_keyboard(environment: TestEnvironment) {
@@ -591,7 +591,7 @@ async fn an_ended_session_or_token_stops_working_here_at_once_and_elsewhere_soon
     me(&soon.bearer(secret)).await.expect(401);
 }
 
-async fn cookies_of_other_applications_sign_nobody_out(environment: TestEnvironment) {
+async fn cookies_of_other_applications_end_no_session(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = workspace.session(Role::Agent, "Ann Lee").await;
     let session = format!("holdfast={}", ann.cookie("holdfast").unwrap());

@@ -1,4 +1,4 @@
-//! One request, one deadline: every kind of write is answered in time, whatever the store does, and the outcome of a
+//! One request, one deadline: every kind of write is answered in time, even if the store does not answer, and the outcome of a
 //! form is known. The time is virtual, so that the cases can use the real budget of 20 s.
 
 mod api;

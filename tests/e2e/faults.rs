@@ -116,7 +116,7 @@ async fn the_worst_reason_of_a_canceled_transaction_decides(environment: TestEnv
     use Reason::{ConditionalCheckFailed, None, ThrottlingError, TransactionConflict, ValidationError};
     let (agent, hasty, lead) = workspace_with_lead(&environment).await;
     change(&agent, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
-    // Retries do not help a failed condition, whatever else is busy.
+    // Retries do not help a failed condition, even if other items are busy.
     for reasons in
         [vec![ConditionalCheckFailed, TransactionConflict], vec![ConditionalCheckFailed, ThrottlingError]]
     {

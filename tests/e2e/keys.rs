@@ -1,4 +1,4 @@
-//! Rotation of the cookie key, which signs nobody out, and secrets that cannot be read.
+//! Rotation of the cookie key, which signs no one out, and secrets that cannot be read.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: a_new_key_signs_nobody_out,
+        embedded: a_new_key_signs_no_one_out,
             a_session_continues_in_a_new_cookie_that_is_sent_once,
             a_new_cookie_does_not_extend_the_session,
             a_cookie_older_than_two_keys_is_not_accepted,
@@ -79,7 +79,7 @@ fn is_renewed(answer: &Response) -> bool {
     answer.header("set-cookie").starts_with("holdfast=")
 }
 
-async fn a_new_key_signs_nobody_out(environment: TestEnvironment) {
+async fn a_new_key_signs_no_one_out(environment: TestEnvironment) {
     let (workspace, clock) = (Workspace::open(&environment).await, TestClock::new());
     let secrets_manager = secrets_manager(&clock).await;
     let early = instance(&environment, &workspace, &secrets_manager, &clock).await;

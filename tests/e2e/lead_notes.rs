@@ -76,8 +76,8 @@ async fn a_note_is_written_edited_and_deleted_by_its_author(environment: TestEnv
     assert!(!entry.to_string().contains("Called"), "the entry has no text: {entry}");
     ann.patch(&path).json(&json!({ "version": 2, "text": "Gone" })).send().await.expect(404);
     assert_eq!(read(&ann, &lead).await["version"], 1, "the lead has not changed");
-    let nobody = format!("/api/leads/{}/notes", uuid::Uuid::nil());
-    ann.post(&nobody).json(&json!({ "text": "x" })).send().await.expect(404);
+    let no_lead = format!("/api/leads/{}/notes", uuid::Uuid::nil());
+    ann.post(&no_lead).json(&json!({ "text": "x" })).send().await.expect(404);
 }
 
 async fn a_note_never_conflicts_with_a_change_of_the_lead(environment: TestEnvironment) {

@@ -1,4 +1,4 @@
-//! The cost of a page of each list: a bounded number of calls, whatever it lists.
+//! The cost of a page of each list: a bounded number of calls, regardless of its contents.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: a_page_of_fifty_costs_at_most_four_calls_whatever_it_lists,
+        store: a_page_of_fifty_costs_at_most_four_calls_in_every_list,
             sold_tickets_are_delayed_in_lists_and_exact_on_pages;
         embedded: every_list_is_in_the_table_of_costs,
             the_dashboard_reads_few_units,
@@ -152,7 +152,7 @@ async fn spoil_leads(environment: &TestEnvironment, admin: &Client) {
     }
 }
 
-async fn a_page_of_fifty_costs_at_most_four_calls_whatever_it_lists(environment: TestEnvironment) {
+async fn a_page_of_fifty_costs_at_most_four_calls_in_every_list(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.session(Role::Administrator, "Ann").await.always("origin", "http://holdfast.test");
     let names = create_records(&environment, &workspace, &admin).await;

@@ -33,7 +33,7 @@ pub fn all() -> Vec<Case> {
         store: an_order_takes_the_oldest_free_leads_and_returns_them_when_deleted,
             a_large_order_appears_with_all_its_leads_and_ends_with_all_of_them,
             a_released_lead_is_replaced_by_the_next_oldest,
-            an_order_costs_at_most_three_calls_whatever_is_in_stock,
+            an_order_costs_at_most_three_calls_with_any_stock,
             a_key_returns_the_same_order_a_day_later_and_after_a_lost_reply;
         app: a_negative_statistic_does_not_stop_an_order
     ]
@@ -221,7 +221,7 @@ async fn a_released_lead_is_replaced_by_the_next_oldest(environment: TestEnviron
     ));
 }
 
-async fn an_order_costs_at_most_three_calls_whatever_is_in_stock(environment: TestEnvironment) {
+async fn an_order_costs_at_most_three_calls_with_any_stock(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     set_cap(&workspace, "NY", 100).await;

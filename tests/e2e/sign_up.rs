@@ -74,7 +74,7 @@ async fn sign_in(client: &Client, email: &str, password: &str) -> Response {
 /// Signs up, and then signs in as the answer asks.
 async fn join(client: &Client, email: &str, password: &str) {
     sign_up(client, email, password).await.expect(303);
-    assert_eq!(client.cookie("holdfast"), None, "signing up signs nobody in");
+    assert_eq!(client.cookie("holdfast"), None, "signing up signs no one in");
     sign_in(client, email, password).await.expect(303);
 }
 
@@ -98,7 +98,7 @@ async fn a_person_signs_up_as_a_participant_and_signs_in_to_the_requested_page(e
     ];
     let answer = send(&pat, &form).await.expect(303);
     assert_eq!(answer.header("location"), "/sign-in?signed_up=1&next=%2Faccount%3Fx%3D1");
-    assert_eq!(answer.header("set-cookie"), "", "signing up signs nobody in");
+    assert_eq!(answer.header("set-cookie"), "", "signing up signs no one in");
     pat.get("/api/me").send().await.expect(401);
     let page = pat.get(answer.header("location")).send().await.expect(200);
     assert!(page.text().contains("Now sign in with your email"), "{}", page.text());

@@ -226,7 +226,7 @@ async fn two_readers_of_one_consumer_lose_nothing_and_become_idle(environment: T
     let created_and_changed = [(None, Some(1)), (Some(1), Some(2))];
     assert_eq!(versions(&records(&mut two).await), created_and_changed);
 
-    // The first reader is behind the second one's checkpoint and does not move it back.
+    // The first reader is behind the checkpoint of the second one and does not move it back.
     change(&agent, &lead, 2, json!({ "leadScore": 61 })).await.expect(200);
     assert_eq!(versions(&records(&mut one).await), [(Some(1), Some(2)), (Some(2), Some(3))]);
     assert_eq!(versions(&records(&mut two).await), [(Some(2), Some(3))]);

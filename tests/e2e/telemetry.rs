@@ -54,7 +54,7 @@ async fn every_request_is_reported_once_with_route_role_outcome_and_cost(environ
         assert_eq!(report.retries, 0);
         report
     };
-    let (nobody, an_agent) = (None, Some(Role::Agent));
+    let (no_one, an_agent) = (None, Some(Role::Agent));
 
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     let made = is("POST /api/leads", 201, an_agent, "ok", 3);
@@ -73,13 +73,13 @@ async fn every_request_is_reported_once_with_route_role_outcome_and_cost(environ
     is("PATCH /api/leads/{id}", 422, an_agent, "invalid", 0);
 
     visitor.get("/api/leads").send().await.expect(401);
-    is("GET /api/leads", 401, nobody, "sign-in", 0);
+    is("GET /api/leads", 401, no_one, "sign-in", 0);
     visitor.get("/nowhere/Ann").send().await.expect(404);
-    is("none", 404, nobody, "not-found", 0);
+    is("none", 404, no_one, "not-found", 0);
     visitor.get("/health").send().await.expect(200);
-    is("GET /health", 200, nobody, "ok", 0);
+    is("GET /health", 200, no_one, "ok", 0);
     visitor.get("/health/ready").send().await.expect(200);
-    is("GET /health/ready", 200, nobody, "ok", 1);
+    is("GET /health/ready", 200, no_one, "ok", 1);
 
     // The same rule on a page: the form is shown again, without a problem document.
     let person = workspace.session(Role::Agent, "Ann").await;

@@ -57,7 +57,7 @@ impl Host<'_> {
     pub fn expect_data(&self, options: &DataOptions) -> Result<(), Failure> {
         let data = DataDirectory::at(&options.data_dir);
         match self {
-            // A server has its data open, whatever path the options of the command give.
+            // A server has its data open, regardless of the path in the options of the command.
             Self::Server(_) => Ok(()),
             Self::Process if data.has_data() => Ok(()),
             Self::Process => Err(Failure::NoData { directory: data.path().to_owned() }),

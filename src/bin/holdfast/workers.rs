@@ -1,7 +1,7 @@
 //! The server's background workers: the reader of the table's stream, which updates statistics and runs rules, and
 //! the sweeper. On AWS both are separate functions.
 //!
-//! Invariants: both run until they are stopped, whatever fails; a worker that panics is restarted. Both finish
+//! Invariants: both run until they are stopped, also after failures; a worker that panics is restarted. Both finish
 //! their current work before they stop. The next process repeats interrupted work, because all of it is idempotent.
 
 use std::sync::Arc;

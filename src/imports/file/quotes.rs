@@ -3,7 +3,7 @@
 //! Invariants:
 //! - A quoted cell ends at the first mark that is not doubled and has a separator, a line ending or only spaces
 //!   behind it. In a proper file that is every mark that is not doubled.
-//! - A mark with other text behind it is wrong. If the cell has been on one line until then, it goes on to the
+//! - A mark with other text behind it is wrong. If the cell has been on one line until then, it continues to the
 //!   last mark before a separator of this line. Otherwise its end is unknown, and the row ends with the line on
 //!   which the cell begins.
 //! - The time is linear in the bytes up to the end of the row, or up to the wrong mark.

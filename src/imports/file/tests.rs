@@ -27,7 +27,7 @@ fn dialect(delimiter: u8, columns: usize) -> Dialect {
     Dialect { delimiter, encoding: Encoding::Utf8, bom_len: 0, columns, escape: false }
 }
 
-/// Stands for the known headers of a mapping.
+/// Replaces the known headers of a mapping.
 fn known(cell: &str) -> bool {
     let folded: String = cell.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     let headers = ["name", "firstname", "lastname", "email", "emailaddress", "state", "company", "notes"];

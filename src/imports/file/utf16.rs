@@ -12,7 +12,7 @@ const SNIFFED_BYTES: usize = 4096;
 /// `Ā` (U+0100) and `一` (U+4E00), have theirs at the other.
 const MAJORITY: usize = 10;
 
-/// Decodes bytes of a file. If the file goes on, a character that is cut is left out. Half a character at the
+/// Decodes bytes of a file. If the file continues, a character that is cut is left out. Half a character at the
 /// end of the file is left out too.
 pub(super) fn decode(bytes: &[u8], encoding: Encoding, at_end: bool) -> String {
     let mut units: Vec<u16> = bytes

@@ -73,7 +73,7 @@ pub fn quoted(text: &str) -> String {
     format!("“{}”", isolated(&quoted))
 }
 
-/// Whether a character is invisible, or looks like a space and is none.
+/// Whether a character is invisible, or looks like a space without being one.
 pub fn is_hidden(c: char) -> bool {
     is_invisible(c) || (c.is_whitespace() && !c.is_ascii()) || (c.is_control() && !c.is_whitespace())
 }

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_display_name_stands_before_brackets() {
+    fn a_display_name_comes_before_brackets() {
         let cases = [
             ("Kim Osei <kim@example.com>", Some("Kim Osei")),
             ("\"Osei, Kim\" <kim@example.com>", Some("Osei, Kim")),

@@ -172,7 +172,7 @@ impl CustomFields {
         self.0.iter()
     }
 
-    /// Returns the text of a field, whatever the letter case of its name.
+    /// Returns the text of a field, regardless of the letter case of its name.
     pub fn get(&self, name: &FieldName) -> Option<&FieldText> {
         self.0.iter().find(|field| field.name.key() == name.key()).map(|field| &field.text)
     }

@@ -36,7 +36,7 @@ async fn begin(
         ),
     };
     match people.begin_deletion(id, form.version()?, &choice, Operator::Administrator(&who)).await {
-        Ok(()) if id == who.id => delete_oneself(&people, context, &who, fragment).await,
+        Ok(()) if id == who.id => delete_own_account(&people, context, &who, fragment).await,
         Ok(()) => Ok(see_other(&context, &format!("{}/deletion", page_of(id)), fragment)),
         Err(PeopleError::NoSuchAgent) => {
             let words =
@@ -53,7 +53,12 @@ async fn begin(
 }
 
 /// Makes all steps that fit into this request, because the sender's sessions have just ended.
-async fn delete_oneself(people: &People, context: PageContext, who: &SignedIn, fragment: bool) -> PageAnswer {
+async fn delete_own_account(
+    people: &People,
+    context: PageContext,
+    who: &SignedIn,
+    fragment: bool,
+) -> PageAnswer {
     match people.continue_deletion(who.id, false, Operator::Administrator(who), None).await? {
         DeletionProgress::Done(_) => {
             let there = see_other(&context, "/sign-in", fragment);

@@ -128,7 +128,7 @@ fn read(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     fs::read(&path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-/// Returns the first ten hexadecimal digits of the SHA-256: enough to tell a release's file from the previous one's.
+/// Returns the first ten hexadecimal digits of the SHA-256: enough to distinguish the files of two releases.
 fn fingerprint(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(5).fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.

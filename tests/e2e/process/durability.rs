@@ -1,4 +1,4 @@
-//! Durability: every answered change is stored, whatever happens to the process or its disk.
+//! Durability: every answered change is stored, even if the process is killed or its disk fails.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -23,7 +23,7 @@ pub fn all() -> Vec<Case> {
             the_server_and_its_links_use_the_base_path,
             the_server_creates_a_missing_table_and_keeps_an_existing_one,
             the_server_answers_only_requests_that_came_through_the_proxy,
-            the_container_serves_as_nobody_from_a_read_only_root;
+            the_container_serves_as_an_unprivileged_user_from_a_read_only_root;
         embedded: the_systemd_service_is_valid_and_confined
     ]
 }
@@ -195,12 +195,12 @@ fn image(name: &str) -> PathBuf {
 }
 
 /// Runs the command with the folder as a read-only root, as a user without any rights.
-const AS_NOBODY: &str = r#"
+const AS_UNPRIVILEGED: &str = r#"
 mount --bind "$0" "$0"
 mount -o remount,ro,bind "$0"
 exec chroot --userspec=65532:65532 --groups= "$0" /usr/local/bin/holdfast serve"#;
 
-async fn the_container_serves_as_nobody_from_a_read_only_root(environment: TestEnvironment) {
+async fn the_container_serves_as_an_unprivileged_user_from_a_read_only_root(environment: TestEnvironment) {
     let may = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
     if !may.is_ok_and(|status| status.success()) {
         let why = "`unshare --mount true` failed".to_owned();
@@ -213,7 +213,7 @@ async fn the_container_serves_as_nobody_from_a_read_only_root(environment: TestE
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-ec", AS_NOBODY]).arg(image("container"));
+    command.args(["--mount", "sh", "-ec", AS_UNPRIVILEGED]).arg(image("container"));
     let server = Server::of_table(Run::start(serving(&environment, command), "")).await;
     server.visitor().get("/health").send().await.expect(200);
     let program = server.program(&token);

@@ -22,7 +22,7 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: the_server_logs_no_names_and_no_secrets_whatever_fails,
+        embedded: the_server_logs_no_names_and_no_secrets_after_any_failure,
             the_server_logs_no_sign_up_data_and_no_codes,
             the_server_logs_no_seeds_and_no_buyers;
         dynamodb: the_function_logs_no_lead_of_a_failed_transaction
@@ -44,7 +44,7 @@ fn assert_without(log: &str, words: &[&str]) {
     }
 }
 
-async fn the_server_logs_no_names_and_no_secrets_whatever_fails(_: TestEnvironment) {
+async fn the_server_logs_no_names_and_no_secrets_after_any_failure(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve_logging("trace").await;
     let person = server.administrator().await;

@@ -167,7 +167,7 @@ async fn a_command_opens_only_the_files_in_its_arguments(_: TestEnvironment) {
 }
 
 /// Runs a shell command as the user `nobody` and returns its output, or the reason why that is impossible here.
-fn as_nobody(command: &str) -> Result<String, MissingTool> {
+fn as_another_user(command: &str) -> Result<String, MissingTool> {
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", command])
         .output();
@@ -187,16 +187,16 @@ async fn another_user_of_the_computer_has_no_access(environment: TestEnvironment
     // The parent directory is open to everyone, so the directory itself must keep others out.
     let server = data.serve().await;
     create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
-    if let Err(missing_tool) = as_nobody("id -u") {
+    if let Err(missing_tool) = as_another_user("id -u") {
         return environment.report_missing(missing_tool);
     }
     let shown = |path: &Path| path.display().to_string();
     for file in ["holdfast.store", "holdfast.store-wal", "cookie.key", "data.key", "holdfast.lock"] {
-        let output = as_nobody(&format!("cat '{}'", shown(&data.path().join(file)))).unwrap();
+        let output = as_another_user(&format!("cat '{}'", shown(&data.path().join(file)))).unwrap();
         assert!(output.contains("Permission denied"), "{file}: {output}");
     }
     let binary = env!("CARGO_BIN_EXE_holdfast");
-    let output = as_nobody(&format!("'{binary}' check --data-dir '{}'", shown(data.path()))).unwrap();
+    let output = as_another_user(&format!("'{binary}' check --data-dir '{}'", shown(data.path()))).unwrap();
     assert!(!output.contains("Checked"), "{output}");
     let api = format!("{}/api/leads", server.address);
     assert_eq!(crate::support::http::plain_client().get(&api).send().await.unwrap().status(), 401);

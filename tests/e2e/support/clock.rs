@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use holdfast::base::clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock that stands still until the case advances it. Clones are the same clock.
+/// A clock that stops until the case advances it. Clones are the same clock.
 #[derive(Clone)]
 pub struct TestClock(Arc<Mutex<Timestamp>>);
 

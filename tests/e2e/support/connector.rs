@@ -264,7 +264,7 @@ impl Wire {
 fn without_schema(request: &Value) -> usize {
     let actions = request["TransactItems"].as_array().map_or(&[][..], Vec::as_slice);
     let puts = actions.iter().filter_map(|action| action.get("Put"));
-    // What has another key than ours is none of the product's.
+    // An item with other key attributes does not belong to the product.
     let ours = puts.filter(|put| put["Item"]["sk"].is_object());
     ours.filter(|put| put["Item"]["schema"]["N"] != "2").count()
 }
@@ -345,7 +345,7 @@ trait CallResult: Send {
 }
 
 const CLOSED: &str = "connection closed before message completed";
-const NOBODY: &str = "connection refused";
+const REFUSED: &str = "connection refused";
 
 impl CallResult for Outcome {
     fn broken() -> Self {
@@ -353,7 +353,7 @@ impl CallResult for Outcome {
     }
 
     fn unreachable() -> Self {
-        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, NOBODY);
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, REFUSED);
         Err(ConnectorError::io(refused.into()).never_connected())
     }
 
@@ -379,7 +379,7 @@ impl CallResult for Result<Reply, CallError> {
     }
 
     fn unreachable() -> Self {
-        Err(CallError::NotSent { cause: NOBODY.to_owned(), may_pass: true })
+        Err(CallError::NotSent { cause: REFUSED.to_owned(), may_pass: true })
     }
 
     fn refused(refusal: Refusal) -> Self {

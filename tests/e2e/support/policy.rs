@@ -138,7 +138,7 @@ fn text_if(value: &Yaml) -> Option<String> {
     }
 }
 
-/// The text of a scalar, whatever CloudFormation function it uses.
+/// The text of a scalar, with any CloudFormation function.
 fn text(value: &Yaml) -> String {
     text_if(value).unwrap_or_else(|| panic!("this is not a text: {value:?}"))
 }

@@ -96,7 +96,7 @@ fn a_hot_product_is_handed_out_in_batches_of_one_transaction() {
 }
 
 proptest! {
-    /// Whatever arrives, fails, is revoked or reassigned: the messages of a product are processed in order, and
+    /// With any arrivals, failures, revocations and reassignments, the messages of a product are processed in order, and
     /// only finished messages are reported as finished.
     #[test]
     fn no_message_is_skipped(steps in proptest::collection::vec((0..6_u8, 0..4_u8), 1..200)) {

@@ -5,7 +5,7 @@ use super::*;
 /// What should become of a row: its number, its first cell, and its fault or warning in short.
 type Expected<'a> = (u64, &'a str, &'static str);
 
-/// What became of each row.
+/// The outcome of each row.
 fn found(file: &str) -> Vec<(u64, String, &'static str)> {
     let (head, rows) = rows_of(file.as_bytes());
     for size in [1, 10, 100] {
