@@ -439,7 +439,7 @@ async fn a_command_names_the_account_that_does_not_exist(_: TestEnvironment) {
     }
     let id = "019f0000-0000-7000-8000-000000000000";
     let message = refused(&data, &["account", "link", id]).await;
-    assert!(message.contains(&format!("no account has the id {id}")), "{message}");
+    assert!(message.contains(&format!("no account has the ID {id}")), "{message}");
 }
 
 async fn commands_that_give_a_role_explain_the_roles(_: TestEnvironment) {
