@@ -64,6 +64,6 @@ async fn correct_and_run(ada: &Browser) {
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs > li:first-child", "2 commands done").await;
     ada.wait_for_text(".runs pre", "grace.hopper@example.com").await;
-    ada.wait_for_text(".runs ul > li:last-child", "ok create_order order=").await;
+    ada.wait_for_text(".runs ul > li:last-child", "OK create_order order=").await;
     assert_eq!(ada.count(".mistakes").await, 0);
 }
