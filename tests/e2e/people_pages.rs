@@ -310,7 +310,7 @@ async fn an_invited_person_joins_with_the_copied_link(environment: TestEnvironme
     ann.wait_for_text(".menu", "Ann Lee").await;
     ada.goto(&server.url("/people?q=ann")).await;
     ada.wait_for_text("#people-rows", "Ann Lee").await;
-    ada.wait_for_text("#people-rows", "active").await;
+    ada.wait_for_text("#people-rows", "Active").await;
 }
 
 async fn the_pages_of_people_are_accessible(environment: TestEnvironment) {
