@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use super::Accounts;
-use super::domain::Account;
+use super::domain::{Account, AccountStatus};
+use super::items::Filter;
+use super::{AccountError, Accounts};
 use crate::base::identity::{AccountId, Role};
 use crate::base::values::{Email, Invalid};
 use crate::store::StoreError;
@@ -38,6 +39,28 @@ impl Accounts {
     pub async fn agent(&self, reference: &AccountReference) -> Result<Option<Account>, StoreError> {
         let Some(id) = self.id_of(reference).await? else { return Ok(None) };
         Ok(self.read(id).await?.filter(|account| account.role >= Role::Agent && account.is_active()))
+    }
+
+    /// Returns the agents and administrators for a look-up by name, at most a thousand of each role.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`] if the store failed.
+    pub async fn all_agents(&self) -> Result<Vec<Account>, AccountError> {
+        const PAGES: usize = 10;
+        let mut agents = Vec::new();
+        for role in [Role::Agent, Role::Administrator] {
+            let filter = Filter { role: Some(role), status: Some(AccountStatus::Active) };
+            let mut cursor = None;
+            for _ in 0..PAGES {
+                let page = self.list(None, filter, 100, cursor.as_deref()).await?;
+                agents.extend(page.items);
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(agents)
     }
 
     /// Returns the id of an account, or `None` if no account has the email address. An id is returned as it is, whether

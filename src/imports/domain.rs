@@ -142,8 +142,11 @@ impl Start {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Undo {
-    /// The last row that was taken back.
+    /// The rows up to this one are not taken back: version 0.1 began with the first row and took them back before.
     pub row: u64,
+    /// The first row that was taken back. The last row comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
     /// The number of leads that were moved to the trash.
     pub deleted: u64,
     /// The number of leads that have their earlier values again.
@@ -345,7 +348,7 @@ impl Import {
         })
     }
 
-    /// Returns the import as being taken back, which begins at its first row.
+    /// Returns the import as being taken back, which begins at its last row.
     ///
     /// # Errors
     /// [`ImportError::NotDone`] if rows are still processed.

@@ -8,11 +8,14 @@
 //! | [`domain`] | the phases, the progress and the counts of an import |
 //! | [`store`] | imports, parts of their files and rejected rows in the table |
 //! | [`run`] | the steps that turn rows into leads |
+//! | `owners` | finds the agents whom an owner column names |
+//! | [`undo`] | the steps that take an import back |
+//! | [`outcome`], [`report`] | what became of each row, and the report as a file |
 //! | `http` | the pages of imports |
 //!
-//! Invariants: every row of the file that is not blank is counted once, as created, skipped or rejected. If a
-//! step is cut off or runs twice at once, each row is still counted once, because each lead stores the row
-//! that it came from. No request holds a whole file in memory. Everything that an import leaves behind,
+//! Invariants: every row of the file that is not blank is counted once, as created, filled, updated, skipped or
+//! rejected. If a step is cut off or runs twice at once, each row is still counted once, because each lead stores the
+//! row that it came from, and each change of a known lead the row that made it. No request holds a whole file in memory. Everything that an import leaves behind,
 //! except leads, expires after a week.
 
 pub mod domain;
@@ -22,6 +25,7 @@ mod http;
 pub mod limits;
 pub mod mapping;
 pub mod outcome;
+mod owners;
 pub mod report;
 mod routes;
 pub mod rows;

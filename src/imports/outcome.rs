@@ -51,6 +51,7 @@ impl RowOutcome {
             Imported::Filled(lead, version) => (RowResult::Filled, lead, Some(version)),
             Imported::Updated(lead, version) => (RowResult::Updated, lead, Some(version)),
             Imported::Skipped(lead) => (RowResult::Skipped, lead, None),
+            Imported::Repeated => return Self::repeated(row),
         };
         Self { row, result, lead: Some(lead), version, notes: shortened(notes) }
     }

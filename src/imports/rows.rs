@@ -10,6 +10,7 @@ use super::mapping::text::quoted;
 use super::mapping::{Field, Mapping, find_score, find_state, find_status, is_other_country};
 use crate::base::values::{Email, Invalid, UsState};
 use crate::leads::domain::{Company, LeadSource, NewLead, Phone, Score, Status};
+use crate::leads::import::Conversion;
 use emails::{Addresses, addresses};
 use phones::{Phones, phones};
 use reader::{Cell, Refused, RowReader};
@@ -61,14 +62,16 @@ fn with_details(mut reader: RowReader<'_>, named: NewLead, has_name: bool) -> Pa
     let state = state(&mut reader);
     let score = reader.optional(Field::LeadScore, |cell| find_score(cell.value()));
     let lead_score = score.map(|taken| taken.value).unwrap_or_default();
-    let status = status(&mut reader, lead_score);
+    let (status, conversion) = status(&mut reader, lead_score);
     reader.keep_the_rest();
     let owner = owner.map(|taken| (taken.value, reader.title(taken.at).to_owned()));
     let (fields, warnings) = reader.finish();
     let company = company.map(|taken| taken.value);
     let source = source.map(|taken| taken.value);
     let lead = NewLead { phone, company, source, state, lead_score, status, fields, ..named };
-    ParsedRow::new(lead, owner, has_name, warnings)
+    let mut parsed = ParsedRow::new(lead, owner, has_name, warnings);
+    parsed.conversion = conversion;
+    parsed
 }
 
 /// Takes the first address of the first column with one, and keeps the others in its cell.
@@ -115,15 +118,16 @@ fn other_country(row: &Row, mapping: &Mapping, cell: &Cell<'_>) -> Option<String
     texts.filter(|text| is_other_country(text)).map(quoted).next()
 }
 
-/// Takes the status of the first column with a known one. Without the score for CONVERTED it is QUALIFIED.
-fn status(reader: &mut RowReader<'_>, score: Score) -> Status {
+/// Takes the status of the first column with a known one. Without the score for CONVERTED it is QUALIFIED, unless the
+/// lead is known already and has that score.
+fn status(reader: &mut RowReader<'_>, score: Score) -> (Status, Option<Conversion>) {
     let Some(taken) = reader.optional(Field::Status, |cell| find_status(cell.value())) else {
-        return Status::default();
+        return (Status::default(), None);
     };
     if taken.value != Status::Converted || score >= Score::TO_CONVERT {
-        return taken.value;
+        return (taken.value, None);
     }
     let reason = "A lead needs a score of 80 or more to be converted, so this one becomes QUALIFIED.";
-    reader.keep_with_reason(taken.at, &taken.text, reason);
-    Status::Qualified
+    let warning = reader.keep_with_reason(taken.at, &taken.text, reason);
+    (Status::Qualified, Some(Conversion { field: reader.title(taken.at).to_owned(), warning }))
 }

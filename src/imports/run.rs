@@ -3,7 +3,7 @@
 //! Invariants: the source of a lead names the import (or the run) and the row. So if this or another process
 //! repeats a step, completely or in part, it creates nothing twice and counts the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -13,15 +13,14 @@ use super::domain::{Import, Rejection, Step};
 use super::file::{Batch, Cursor, Head, Limits, Row, WINDOW_BYTES, csv_of, read_rows};
 use super::mapping::{Field, Mapping, find_score, find_status, is_known_header, rejected_csv};
 use super::outcome::{Counts, RowOutcome};
+use super::owners::Owners;
 use super::rows::{ParsedRow, lead_of};
-use crate::accounts::agents::AccountReference;
 use crate::base::identity::Actor;
 use crate::imports::Imports;
 use crate::imports::domain::Phase;
 use crate::imports::limits::MAX_COLUMNS;
 use crate::leads::LeadError;
-use crate::leads::domain::Owner;
-use crate::leads::import::{ImportRow, KnownEmails};
+use crate::leads::import::{ImportRow, KnownEmails, RowSource};
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
 use crate::shared::numbers::counted;
 
@@ -54,12 +53,23 @@ impl Imports {
         };
         let limits = Limits { rows: STEP_ROWS, bytes: usize::MAX };
         let batch = self.read_batch(import, &head.dialect, cursor, limits).await?;
-        let source = format!("import:{}", import.id);
-        let runner =
-            StepRunner { imports: self, by, mapping, source, known: import.known, concurrency: CONCURRENCY };
+        let runner = StepRunner {
+            imports: self,
+            by,
+            mapping,
+            source: source_of(import),
+            began: import.created_at,
+            known: import.known,
+            concurrency: CONCURRENCY,
+        };
         let step = runner.step(batch, &mut Owners::default()).await?;
         self.advance(import, &step).await
     }
+}
+
+/// Returns the name of an import in the sources of its leads and of their changes.
+pub(super) fn source_of(import: &Import) -> String {
+    format!("import:{}", import.id)
 }
 
 /// The progress of a file's import.
@@ -152,6 +162,7 @@ impl Imports {
             by,
             mapping: &mapping,
             source,
+            began: self.clock.now(),
             known: options.known,
             concurrency: CONCURRENCY_FROM_SHELL,
         };
@@ -218,16 +229,13 @@ fn batch_of(bytes: &[u8], head: &Head, cursor: Cursor) -> Batch {
     }
 }
 
-/// The agents whom the texts of an owner column name, as far as they were looked up.
-#[derive(Default)]
-struct Owners(HashMap<String, Option<Owner>>);
-
 /// The values that all steps of one import share.
 struct StepRunner<'a> {
     imports: &'a Imports,
     by: &'a Actor,
     mapping: &'a Mapping,
     source: String,
+    began: Timestamp,
     known: KnownEmails,
     concurrency: usize,
 }
@@ -266,25 +274,41 @@ impl StepRunner<'_> {
         step
     }
 
-    /// Writes some rows. If two rows have the same email address, only the first in the file is tried.
+    /// Writes some rows. Rows with the same email address are written one after the other, so that the first row of the
+    /// file comes first.
     async fn import_rows(
         &self,
         rows: &[Row],
         owners: &mut Owners,
         step: &mut Step,
     ) -> Result<(), ImportError> {
-        let mut emails = HashSet::new();
-        let mut writes = Vec::new();
+        let mut occurrences: HashMap<String, usize> = HashMap::new();
+        let mut rounds: Vec<Vec<(&Row, ParsedRow)>> = Vec::new();
         for row in rows {
-            match lead_of(row, self.mapping) {
-                Err(reason) => step.reject(row, reason),
-                Ok(parsed) if !emails.insert(parsed.lead.email.key()) => {
-                    step.outcomes.push(RowOutcome::repeated(row.number));
+            let parsed = match lead_of(row, self.mapping) {
+                Ok(parsed) => self.imports.with_owner(parsed, owners).await?,
+                Err(reason) => {
+                    step.reject(row, reason);
+                    continue;
                 }
-                Ok(parsed) => writes.push((row, self.with_owner(parsed, owners).await?)),
+            };
+            let earlier = occurrences.entry(parsed.lead.email.key()).or_default();
+            if rounds.len() <= *earlier {
+                rounds.push(Vec::new());
             }
+            rounds[*earlier].push((row, parsed));
+            *earlier += 1;
         }
-        let writes: Vec<_> = writes.into_iter().map(|(row, parsed)| self.import_row(row, parsed)).collect();
+        for round in rounds {
+            self.import_round(round, step).await?;
+        }
+        step.rejections.sort_by_key(|rejection| rejection.row);
+        Ok(())
+    }
+
+    /// Writes rows with different email addresses.
+    async fn import_round(&self, round: Vec<(&Row, ParsedRow)>, step: &mut Step) -> Result<(), ImportError> {
+        let writes: Vec<_> = round.into_iter().map(|(row, parsed)| self.import_row(row, parsed)).collect();
         let written: Vec<_> = stream::iter(writes).buffer_unordered(self.concurrency).try_collect().await?;
         for (row, outcome) in written {
             match outcome {
@@ -300,20 +324,25 @@ impl StepRunner<'_> {
         row: &'r Row,
         parsed: ParsedRow,
     ) -> Result<(&'r Row, Result<RowOutcome, String>), ImportError> {
-        let notes = notes_of(row, parsed.warnings);
-        let source = format!("{}:{}", self.source, row.number);
+        let mut notes = notes_of(row, parsed.warnings);
         let written = ImportRow {
             new: parsed.lead,
             has_name: parsed.has_name,
             has_status: self.has_own(row, Field::Status, |text| find_status(text).is_ok()),
             has_score: self.has_own(row, Field::LeadScore, |text| find_score(text).is_ok()),
-            source,
+            conversion: parsed.conversion,
+            source: RowSource { import: self.source.clone(), began: self.began, row: row.number },
         };
-        let outcome = match self.imports.leads.import(written, self.known, self.by).await {
-            Ok(imported) => Ok(RowOutcome::of(row.number, imported, notes)),
+        let outcome = match self.imports.leads.import(&written, self.known, self.by).await {
+            Ok(done) => {
+                let untrue = written.conversion.filter(|_| !done.lacks_score).map(|one| one.warning);
+                notes.retain(|note| Some(note) != untrue.as_ref());
+                notes.extend(done.unsaved);
+                Ok(RowOutcome::of(row.number, done.imported, notes))
+            }
             Err(LeadError::RuleViolation(rule)) => Err(rule.words().to_owned()),
             Err(LeadError::Invalid(_, invalid)) => Err(invalid.to_string()),
-            Err(LeadError::Conflict(_)) => {
+            Err(LeadError::Conflict(_) | LeadError::NotFound(_)) => {
                 Err("Others kept changing the lead with this email. Import the row again.".to_owned())
             }
             Err(error) => return Err(error.into()),
@@ -326,24 +355,6 @@ impl StepRunner<'_> {
         let cells = self.mapping.columns_of(field).filter_map(|(at, _)| row.fields.get(at));
         let mut texts = cells.map(|cell| cell.trim());
         texts.any(|text| self.mapping.value_of(field, text).is_some() || is_value(text))
-    }
-
-    /// Looks up the agent whom the row's owner names. Each text is looked up once.
-    async fn with_owner(&self, parsed: ParsedRow, owners: &mut Owners) -> Result<ParsedRow, ImportError> {
-        let Some(text) = parsed.owner.clone() else { return Ok(parsed) };
-        if let Some(known) = owners.0.get(&text) {
-            return Ok(parsed.with_owner(known.clone()));
-        }
-        let owner = match text.parse::<AccountReference>() {
-            Ok(reference) => match self.imports.leads.owner(&reference).await {
-                Ok(owner) => Some(owner),
-                Err(LeadError::Invalid(..)) => None,
-                Err(error) => return Err(error.into()),
-            },
-            Err(_) => None,
-        };
-        owners.0.insert(text, owner.clone());
-        Ok(parsed.with_owner(owner))
     }
 }
 

@@ -274,7 +274,26 @@ impl Imports {
         Ok(item.map(from_item::<Outcomes>).transpose()?.map(|outcomes| outcomes.rows))
     }
 
-    /// Returns the outcomes of the rows from the first to the last one.
+    /// Returns the outcomes of the rows of the last step between these rows, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ImportError::Store`] if the store failed.
+    pub async fn last_outcomes(
+        &self,
+        id: ImportId,
+        first: u64,
+        last: u64,
+    ) -> Result<Option<Vec<RowOutcome>>, ImportError> {
+        if last < first {
+            return Ok(None);
+        }
+        let end = outcomes_key(id, last);
+        let range = Select::partition(end.pk, 1).between(outcomes_key(id, first).sk, end.sk).backwards();
+        let item = self.dynamo.select(&range).await?.items.into_iter().next();
+        Ok(item.map(from_item::<Outcomes>).transpose()?.map(|outcomes| outcomes.rows))
+    }
+
+    /// Returns what became of the rows from the first to the last one.
     ///
     /// # Errors
     /// [`ImportError::Store`] if the store failed.

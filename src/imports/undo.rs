@@ -1,14 +1,20 @@
 //! Takes an import back, step by step: it moves the leads that it created to the trash, and gives the leads that it
 //! changed their earlier values.
 //!
-//! Invariants: a lead that was changed since stays as it is and is listed. Each step can be repeated: what it did before
-//! counts the same.
+//! Invariants: a lead that was changed since stays as it is and is listed; changes by other rows of the import do not
+//! count. The last row comes first, so that several changes of one lead are undone in the reverse order. Each step can be
+//! repeated: what it did before counts the same.
+
+mod plan;
+
+use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::ImportError;
 use super::domain::{Import, Phase, Undo};
 use super::outcome::{RowOutcome, RowResult};
+use super::run::source_of;
 use crate::base::identity::SignedIn;
 use crate::base::values::Version;
 use crate::imports::Imports;
@@ -17,9 +23,12 @@ use crate::leads::domain::LeadId;
 use crate::shared::audit::{Audited, Author};
 use crate::shared::audit_log::{AuditActor, AuditKind};
 use crate::shared::numbers::counted;
+use plan::{Plan, plan};
 
 /// The number of leads that are taken back at the same time.
 const CONCURRENCY: usize = 8;
+/// How many of a lead's changes are compared. A lead with more of them since the import stays.
+const HISTORY_READ: u16 = 50;
 
 /// The outcome for one lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,15 +66,17 @@ impl Imports {
         if import.stage != Phase::Undoing {
             return Ok(import.clone());
         }
-        let Some(outcomes) = self.next_outcomes(import.id, import.undo.row + 1).await? else {
-            return self.replace(import, import.undone(import.undo.clone(), true)).await;
+        let undo = &import.undo;
+        let last = undo.from.map_or(u64::MAX, |from| from.saturating_sub(1));
+        let Some(outcomes) = self.last_outcomes(import.id, undo.row + 1, last).await? else {
+            return self.replace(import, import.undone(undo.clone(), true)).await;
         };
-        let last = outcomes.last().map_or(u64::MAX, |outcome| outcome.row);
-        let changes = outcomes.iter().filter(|outcome| outcome.version.is_some());
-        let taken: Vec<_> = changes.map(|outcome| self.take_back(outcome, who)).collect();
-        let taken: Vec<Option<TakenBack>> =
-            stream::iter(taken).buffer_unordered(CONCURRENCY).try_collect().await?;
-        let mut undo = Undo { row: last, ..import.undo.clone() };
+        let from = outcomes.first().map(|outcome| outcome.row);
+        let leads: Vec<_> =
+            by_lead(outcomes).into_iter().map(|rows| self.take_lead_back(import, rows, who)).collect();
+        let taken: Vec<Vec<TakenBack>> =
+            stream::iter(leads).buffer_unordered(CONCURRENCY).try_collect().await?;
+        let mut undo = Undo { from, ..undo.clone() };
         for one in taken.into_iter().flatten() {
             match one {
                 TakenBack::Deleted => undo.deleted += 1,
@@ -81,25 +92,33 @@ impl Imports {
         self.replace(import, import.undone(undo, false)).await
     }
 
+    /// Takes back what rows wrote of one lead, one after the other.
+    async fn take_lead_back(
+        &self,
+        import: &Import,
+        rows: Vec<RowOutcome>,
+        who: &SignedIn,
+    ) -> Result<Vec<TakenBack>, ImportError> {
+        let mut taken = Vec::new();
+        for row in rows {
+            taken.extend(self.take_back(import, &row, who).await?);
+        }
+        Ok(taken)
+    }
+
     async fn take_back(
         &self,
+        import: &Import,
         outcome: &RowOutcome,
         who: &SignedIn,
     ) -> Result<Option<TakenBack>, ImportError> {
         let (Some(lead), Some(version)) = (outcome.lead, outcome.version) else { return Ok(None) };
-        let (done, result) = match outcome.result {
-            RowResult::Created => {
-                // The start of the undo has the audit entry for all leads.
-                let by = Author::from(who).audited(Audited::Covered);
-                (TakenBack::Deleted, self.leads.delete(lead, version, &by, None).await)
-            }
-            _ => (TakenBack::Reverted, self.revert(lead, version, who).await),
+        let result = match outcome.result {
+            RowResult::Created => self.take_creation_back(import, lead, version, who).await,
+            _ => self.take_change_back(import, lead, version, who).await,
         };
         match result {
-            Ok(()) => Ok(Some(done)),
-            // A repeated step finds what it did before, one version later.
-            Err(LeadError::Deleted(deleted)) if deleted.version == version.next() => Ok(Some(done)),
-            Err(LeadError::Conflict(conflict)) if is_own(&conflict.since, version, done) => Ok(Some(done)),
+            Ok(taken) => Ok(taken),
             Err(
                 LeadError::Conflict(_)
                 | LeadError::RuleViolation(_)
@@ -112,14 +131,65 @@ impl Imports {
         }
     }
 
-    async fn revert(&self, lead: LeadId, version: Version, who: &SignedIn) -> Result<(), LeadError> {
-        self.leads.revert(lead, version, version.previous(), who, None).await.map(|_| ())
+    async fn take_creation_back(
+        &self,
+        import: &Import,
+        lead: LeadId,
+        version: Version,
+        who: &SignedIn,
+    ) -> Result<Option<TakenBack>, LeadError> {
+        // The start of the undo has the audit entry for all leads.
+        let by = Author::from(who).audited(Audited::Covered);
+        match self.leads.delete(lead, version, &by, None).await {
+            Ok(()) => return Ok(Some(TakenBack::Deleted)),
+            Err(LeadError::Conflict(_) | LeadError::Deleted(_)) => {}
+            Err(error) => return Err(error),
+        }
+        // Another row of the import may have changed the lead, or an earlier attempt of this step deleted it.
+        match self.plan_undo(import, lead, version).await? {
+            Plan::Delete(newest) => self.leads.delete(lead, newest, &by, None).await?,
+            Plan::Deleted => {}
+            Plan::Covered => return Ok(None),
+            _ => return Ok(Some(TakenBack::Kept(lead))),
+        }
+        Ok(Some(TakenBack::Deleted))
+    }
+
+    async fn take_change_back(
+        &self,
+        import: &Import,
+        lead: LeadId,
+        version: Version,
+        who: &SignedIn,
+    ) -> Result<Option<TakenBack>, LeadError> {
+        Ok(match self.plan_undo(import, lead, version).await? {
+            Plan::Revert { newest, to } => {
+                self.leads.revert(lead, newest, to, who, None).await?;
+                Some(TakenBack::Reverted)
+            }
+            Plan::Reverted => Some(TakenBack::Reverted),
+            Plan::Covered => None,
+            Plan::Delete(_) | Plan::Deleted | Plan::Keep => Some(TakenBack::Kept(lead)),
+        })
+    }
+
+    async fn plan_undo(&self, import: &Import, lead: LeadId, version: Version) -> Result<Plan, LeadError> {
+        let newest = self.leads.history(lead, HISTORY_READ, None).await?.entries;
+        Ok(plan(&newest, version, &source_of(import)))
     }
 }
 
-/// Whether the only change since is the one that an earlier attempt of the step made.
-fn is_own(since: &[crate::leads::domain::HistoryEntry], version: Version, done: TakenBack) -> bool {
-    use crate::leads::domain::Action;
-    let [entry] = since else { return false };
-    done == TakenBack::Reverted && entry.action == Action::Reverted && entry.version == version.next()
+/// Groups rows that wrote leads by their lead, the last row first.
+fn by_lead(outcomes: Vec<RowOutcome>) -> Vec<Vec<RowOutcome>> {
+    let mut groups: Vec<Vec<RowOutcome>> = Vec::new();
+    let mut places: HashMap<LeadId, usize> = HashMap::new();
+    for outcome in outcomes.into_iter().rev().filter(|outcome| outcome.version.is_some()) {
+        let Some(lead) = outcome.lead else { continue };
+        let place = *places.entry(lead).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(outcome),
+            None => groups.push(vec![outcome]),
+        }
+    }
+    groups
 }

@@ -1,14 +1,20 @@
 //! Creates and changes leads from the rows of imports.
 //!
-//! Invariant: a row names its import and its number, so that repeating a row finds what it did before and counts the
-//! same. A change of a known lead is guarded by the version that was read.
+//! Invariants: a row names its import and its number, so that repeating a row finds what it did before and counts the
+//! same. Of several rows of one import for one lead only the first with a change writes it, however far apart they are.
+//! A change of a known lead is guarded by the version that was read, and what a rule forbids does not keep the rest from
+//! being saved.
 
+mod known;
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use self::known::KnownChange;
 use super::change::{Alteration, update_guard};
-use super::domain::{
-    Action, CustomFields, FieldEdits, HistoryEntry, Lead, LeadChange, LeadId, NewLead, Rule,
-};
+use super::domain::{Action, Lead, LeadChange, LeadId, NewLead, Rule};
 use super::error::LeadError;
-use super::fields::LeadWithFields;
 use super::items::EmailItem;
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, Version, text_enum};
@@ -39,8 +45,41 @@ pub struct ImportRow {
     pub has_status: bool,
     /// The same for the lead score.
     pub has_score: bool,
+    /// The conversion for which the row alone has no score. A known lead may have the score.
+    pub conversion: Option<Conversion>,
     /// The import and the row.
-    pub source: String,
+    pub source: RowSource,
+}
+
+/// A status CONVERTED for which a row has no score, so that a new lead becomes QUALIFIED instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversion {
+    /// The name of the custom field that keeps the text of the status.
+    pub field: String,
+    /// The warning that says so.
+    pub warning: String,
+}
+
+/// The row of an import that creates or changes a lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowSource {
+    /// The import.
+    pub import: String,
+    /// When it began, so that the import is not looked for in what is older.
+    pub began: Timestamp,
+    /// The number of the row.
+    pub row: u64,
+}
+
+impl fmt::Display for RowSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.import, self.row)
+    }
+}
+
+/// Whether a stored source names a row of this import.
+pub fn is_row_of(import: &str, stored: Option<&str>) -> bool {
+    stored.and_then(|stored| stored.strip_prefix(import)).is_some_and(|rest| rest.starts_with(':'))
 }
 
 /// The outcome of a row.
@@ -54,67 +93,124 @@ pub enum Imported {
     Updated(LeadId, Version),
     /// A known lead stays as it is.
     Skipped(LeadId),
+    /// Another row of the same import wrote the lead before.
+    Repeated,
+}
+
+/// What became of a row, and what a person should know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedRow {
+    /// What became of it.
+    pub imported: Imported,
+    /// What of the row was not saved, and why.
+    pub unsaved: Vec<String>,
+    /// Whether the warning of the row's [`Conversion`] is true: its lead became QUALIFIED instead.
+    pub lacks_score: bool,
+}
+
+impl From<Imported> for ImportedRow {
+    fn from(imported: Imported) -> Self {
+        Self { imported, unsaved: Vec::new(), lacks_score: matches!(imported, Imported::Created(_)) }
+    }
 }
 
 /// How often a row is compared with a lead that changes at the same time.
 const ATTEMPTS: u32 = 20;
+/// How far the clocks of two processes may differ.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
+/// How much of a lead's history is searched for a row of the same import.
+const HISTORY_PAGE: u16 = 25;
+const HISTORY_PAGES: u32 = 4;
 
 impl Leads {
     /// Creates the lead of a row, or changes the lead that has its email address.
     ///
     /// # Errors
-    /// [`LeadError::RuleViolation`] or [`LeadError::Invalid`] if the lead would break a rule; [`LeadError::Conflict`] if
-    /// others keep changing the known lead.
+    /// [`LeadError::RuleViolation`] or [`LeadError::Invalid`] if the lead would break a rule; [`LeadError::Conflict`] or
+    /// [`LeadError::NotFound`] if others keep changing or deleting the known lead.
     pub async fn import(
         &self,
-        row: ImportRow,
+        row: &ImportRow,
         known: KnownEmails,
         by: &Actor,
-    ) -> Result<Imported, LeadError> {
-        let now = self.clock.now();
-        let id = LeadId::new(now, &self.rng.bytes());
-        let fields = row.new.fields.clone();
-        let lead = row.new.clone().into_lead(id, now, by.clone()).map_err(LeadError::RuleViolation)?;
-        let write = self.creation(&lead, &fields, Action::Imported, Some(&row.source))?;
-        let existing = match self.dynamo.write(write).await {
-            Ok(()) => return Ok(Imported::Created(id)),
-            Err(WriteError::Store(error)) => return Err(error.into()),
-            Err(WriteError::Refused(refusal)) => refusal.item("email").cloned().map(from_item::<EmailItem>),
-        };
-        let existing = existing.transpose()?.ok_or(LeadError::RuleViolation(Rule::EmailIsUnique))?;
-        if existing.source.as_deref() == Some(&*row.source) {
-            return Ok(Imported::Created(existing.lead_id));
-        }
-        match known {
-            KnownEmails::Skip => Ok(Imported::Skipped(existing.lead_id)),
-            KnownEmails::Fill | KnownEmails::Update => {
-                self.change_known(existing.lead_id, &row, known, by).await
+    ) -> Result<ImportedRow, LeadError> {
+        let mut attempt = 1;
+        loop {
+            let existing = match self.create_from(row, by).await? {
+                Ok(id) => return Ok(Imported::Created(id).into()),
+                Err(existing) => existing,
+            };
+            let id = existing.lead_id;
+            if existing.source.as_deref() == Some(&*row.source.to_string()) {
+                return Ok(Imported::Created(id).into());
+            }
+            if is_row_of(&row.source.import, existing.source.as_deref()) {
+                return Ok(Imported::Repeated.into());
+            }
+            if known == KnownEmails::Skip {
+                return Ok(Imported::Skipped(id).into());
+            }
+            match self.change_known(id, row, known, by).await? {
+                Some(imported) => return Ok(imported),
+                // The email address was given up after it was looked up, so the next attempt may create the lead.
+                None if attempt < ATTEMPTS => attempt += 1,
+                None => return Err(LeadError::NotFound(id)),
             }
         }
     }
 
+    /// Creates the lead of a row. If its email address is taken, returns who has it.
+    async fn create_from(&self, row: &ImportRow, by: &Actor) -> Result<Result<LeadId, EmailItem>, LeadError> {
+        let now = self.clock.now();
+        let id = LeadId::new(now, &self.rng.bytes());
+        let lead = row.new.clone().into_lead(id, now, by.clone()).map_err(LeadError::RuleViolation)?;
+        let source = row.source.to_string();
+        let write = self.creation(&lead, &row.new.fields, Action::Imported, Some(&source))?;
+        let existing = match self.dynamo.write(write).await {
+            Ok(()) => return Ok(Ok(id)),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(refusal)) => refusal.item("email").cloned().map(from_item::<EmailItem>),
+        };
+        Ok(Err(existing.transpose()?.ok_or(LeadError::RuleViolation(Rule::EmailIsUnique))?))
+    }
+
+    /// Changes the lead that has the email address of a row. Returns `None` if it no longer has it.
     async fn change_known(
         &self,
         id: LeadId,
         row: &ImportRow,
         known: KnownEmails,
         by: &Actor,
-    ) -> Result<Imported, LeadError> {
+    ) -> Result<Option<ImportedRow>, LeadError> {
         let done = |version| match known {
             KnownEmails::Fill => Imported::Filled(id, version),
             _ => Imported::Updated(id, version),
         };
         let mut attempt = 1;
         loop {
-            let found = self.find_with_fields(id).await?;
-            let change = change_of(&found, row, known);
-            if change.is_empty() {
-                let written = self.written_by(&row.source, id).await?;
-                return Ok(written.map_or(Imported::Skipped(id), done));
+            let found = match self.find_with_fields(id).await {
+                Ok(found) if found.lead.email.key() == row.new.email.key() => found,
+                Ok(_) | Err(LeadError::NotFound(_) | LeadError::Deleted(_) | LeadError::Merged(_)) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let KnownChange { change, unsaved, lacks_score } = KnownChange::of(&found, row, known);
+            let as_written = |imported| Some(ImportedRow { imported, unsaved: unsaved.clone(), lacks_score });
+            match self.written_before(&found.lead, &row.source).await? {
+                Some(Before::SameRow(version)) => return Ok(as_written(done(version))),
+                Some(Before::OtherRow) => return Ok(Some(Imported::Repeated.into())),
+                None if change.is_empty() => return Ok(as_written(Imported::Skipped(id))),
+                None => {}
             }
-            match self.update_from(&found.lead, &change, &row.source, by).await {
-                Ok(lead) => return Ok(done(lead.version)),
-                Err(LeadError::Conflict(_)) if attempt < ATTEMPTS => attempt += 1,
+            match self.update_from(&found.lead, &change, &row.source.to_string(), by).await {
+                Ok(lead) => return Ok(as_written(done(lead.version))),
+                Err(LeadError::Conflict(_) | LeadError::RuleViolation(_)) if attempt < ATTEMPTS => {
+                    attempt += 1;
+                }
+                Err(LeadError::NotFound(_) | LeadError::Deleted(_) | LeadError::Merged(_)) => {
+                    return Ok(None);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -142,87 +238,38 @@ impl Leads {
         }
     }
 
-    /// Returns the version that a row of an import wrote before, if it is among the newest ones.
-    async fn written_by(&self, source: &str, id: LeadId) -> Result<Option<Version>, LeadError> {
-        const NEWEST: u16 = 5;
-        let entries = self.history(id, NEWEST, None).await?.entries;
-        let is_own = |entry: &&HistoryEntry| entry.source.as_deref() == Some(source);
-        Ok(entries.iter().find(is_own).map(|entry| entry.version))
+    /// Returns what rows of the same import wrote of a lead before, as far as its newest hundred changes show it.
+    async fn written_before(&self, lead: &Lead, source: &RowSource) -> Result<Option<Before>, LeadError> {
+        let since = source.began.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
+        if lead.updated_at < since {
+            return Ok(None);
+        }
+        let row = source.to_string();
+        let (mut before, mut cursor) = (None, None);
+        for _ in 0..HISTORY_PAGES {
+            let page = self.history(lead.id, HISTORY_PAGE, cursor.as_deref()).await?;
+            for entry in &page.entries {
+                if entry.source.as_deref() == Some(&*row) {
+                    return Ok(Some(Before::SameRow(entry.version)));
+                }
+                if is_row_of(&source.import, entry.source.as_deref()) {
+                    before = Some(Before::OtherRow);
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() || page.entries.last().is_none_or(|oldest| oldest.at < since) {
+                break;
+            }
+        }
+        Ok(before)
     }
 }
 
-/// Returns what a row changes of a lead that is known already.
-fn change_of(found: &LeadWithFields, row: &ImportRow, known: KnownEmails) -> LeadChange {
-    let (lead, new) = (&found.lead, &row.new);
-    let replaces = known == KnownEmails::Update;
-    fn optional<T: Clone + PartialEq>(old: &Option<T>, new: &Option<T>, replaces: bool) -> Option<Option<T>> {
-        let fills = old.is_none() || (replaces && old != new);
-        new.as_ref().filter(|_| fills).map(|value| Some(value.clone()))
-    }
-    LeadChange {
-        name: Some(new.name.clone()).filter(|name| replaces && row.has_name && *name != lead.name),
-        email: Some(new.email.clone()).filter(|email| replaces && *email != lead.email),
-        phone: optional(&lead.phone, &new.phone, replaces),
-        company: optional(&lead.company, &new.company, replaces),
-        state: optional(&lead.state, &new.state, replaces),
-        lead_score: Some(new.lead_score)
-            .filter(|score| replaces && row.has_score && *score != lead.lead_score),
-        status: Some(new.status).filter(|status| replaces && row.has_status && *status != lead.status),
-        source: optional(&lead.source, &new.source, replaces),
-        owner: optional(&lead.owner, &new.owner, replaces),
-        fields: field_edits(&found.fields, &new.fields, replaces),
-    }
-}
-
-fn field_edits(old: &CustomFields, new: &CustomFields, replaces: bool) -> FieldEdits {
-    let edits = new.iter().filter(|field| match old.get(&field.name) {
-        None => true,
-        Some(text) => replaces && *text != field.text,
-    });
-    let edits = edits.map(|field| (field.name.clone(), Some(field.text.clone()))).collect();
-    FieldEdits::new(edits).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::Timestamp;
-    use serde_json::json;
-
-    fn new(json: serde_json::Value) -> NewLead {
-        serde_json::from_value(json).unwrap()
-    }
-
-    fn changed(known: KnownEmails) -> LeadChange {
-        let stored = new(json!({
-            "name": "Ann Lee", "email": "ann@example.com", "phone": "212-555-0100", "leadScore": 50,
-            "fields": { "Industry": "Roofing" },
-        }));
-        let fields = stored.fields.clone();
-        let id = LeadId::new(Timestamp::UNIX_EPOCH, &[0; 10]);
-        let lead = stored.into_lead(id, Timestamp::UNIX_EPOCH, Actor::new("t")).unwrap();
-        let new = new(json!({
-            "name": "Ann Li", "email": "ann@example.com", "phone": "303-555-0100", "state": "NY", "company": "Acme",
-            "fields": { "Industry": "Solar", "Size": "10" },
-        }));
-        let row =
-            ImportRow { new, has_name: true, has_status: false, has_score: false, source: "t:1".to_owned() };
-        change_of(&LeadWithFields { lead, fields }, &row, known)
-    }
-
-    #[test]
-    fn filling_changes_only_what_is_empty() {
-        let change = changed(KnownEmails::Fill);
-        assert_eq!((&change.name, &change.phone, change.lead_score), (&None, &None, None));
-        assert!(change.state.is_some() && change.company.is_some());
-        assert_eq!(change.fields.iter().count(), 1);
-    }
-
-    #[test]
-    fn updating_replaces_what_the_row_has() {
-        let change = changed(KnownEmails::Update);
-        assert!(change.name.is_some() && change.phone.is_some() && change.state.is_some());
-        assert_eq!((change.lead_score, change.status), (None, None), "the row has none");
-        assert_eq!(change.fields.iter().count(), 2);
-    }
+/// Which row of an import wrote a lead before.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    /// This row, which made this version. The step is repeated.
+    SameRow(Version),
+    /// Another row.
+    OtherRow,
 }

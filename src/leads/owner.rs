@@ -41,6 +41,18 @@ impl Leads {
         }
     }
 
+    /// Returns the agents and administrators for a look-up by name, at most a thousand of each role.
+    ///
+    /// # Errors
+    /// [`LeadError::Store`] if the store failed.
+    pub async fn all_agents(&self) -> Result<Vec<Account>, LeadError> {
+        match self.accounts.all_agents().await {
+            Ok(agents) => Ok(agents),
+            Err(AccountError::Store(error)) => Err(error.into()),
+            Err(other) => Err(LeadError::Invalid("owner", Invalid::new(other.to_string()))),
+        }
+    }
+
     /// Returns the account whose leads are listed. An id is not looked up, because leads may have an owner whose account
     /// no longer exists.
     ///

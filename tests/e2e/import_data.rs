@@ -43,7 +43,7 @@ fn proposed(page: &str) -> Vec<(String, String)> {
 }
 
 /// Imports a file as the page proposes, with some more fields of the form, and returns its address and its last page.
-async fn import(agent: &Client, file: &[u8], more: &[(&str, &str)]) -> (String, Response) {
+pub async fn import(agent: &Client, file: &[u8], more: &[(&str, &str)]) -> (String, Response) {
     let address = upload(agent, "file.csv", file).await;
     let page = agent.get(&address).send().await.expect(200);
     let mut form = proposed(page.text());
@@ -53,7 +53,7 @@ async fn import(agent: &Client, file: &[u8], more: &[(&str, &str)]) -> (String, 
     (address, page)
 }
 
-async fn finish(agent: &Client, address: &str, end: &str) -> Response {
+pub async fn finish(agent: &Client, address: &str, end: &str) -> Response {
     for _ in 0..100 {
         let page = agent.get(address).send().await.expect(200);
         if page.text().contains(end) {

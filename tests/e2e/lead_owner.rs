@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast::base::identity::{AccountId, Actor, Role, SignedIn};
 use holdfast::leads::domain::{NewLead, Owner};
-use holdfast::leads::import::{ImportRow, KnownEmails};
+use holdfast::leads::import::{ImportRow, KnownEmails, RowSource};
 use holdfast::leads::{KeptLead, LeadError, Reassigned};
 use serde_json::{Value, json};
 
@@ -157,9 +157,10 @@ async fn the_list_of_an_owner_follows_every_change(environment: TestEnvironment)
             owner: Some(owner(&bob)),
             ..NewLead::named(name.parse().unwrap(), email.parse().unwrap())
         };
-        let source = format!("test:{name}");
-        let row = ImportRow { new, has_name: true, has_status: false, has_score: false, source };
-        workspace.app.leads().import(row, KnownEmails::Update, &Actor::new("Ann")).await.unwrap();
+        let source = RowSource { import: format!("test:{name}"), began: workspace.app.clock.now(), row: 2 };
+        let row =
+            ImportRow { new, has_name: true, has_status: false, has_score: false, conversion: None, source };
+        workspace.app.leads().import(&row, KnownEmails::Update, &Actor::new("Ann")).await.unwrap();
     }
     assert_eq!(both().await, expect(&["Uli", "Lee"], &[]), "imported");
 }

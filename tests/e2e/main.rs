@@ -36,6 +36,7 @@ mod get_routes;
 mod harness;
 mod import_data;
 mod import_preview;
+mod import_known;
 mod imports;
 mod inventory;
 mod inventory_api;
@@ -136,6 +137,7 @@ modules![
     harness,
     import_data,
     import_preview,
+    import_known,
     imports,
     inventory,
     inventory_api,

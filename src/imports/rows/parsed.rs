@@ -2,6 +2,7 @@
 
 use crate::imports::mapping::text::quoted;
 use crate::leads::domain::{CustomFields, FieldEdits, FieldName, FieldText, NewLead, Owner};
+use crate::leads::import::Conversion;
 
 /// A lead that a row describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct ParsedRow {
     pub has_name: bool,
     /// What was kept instead of understood, for the report.
     pub warnings: Vec<String>,
+    /// The conversion for which the row has no score. Its warning is one of the warnings.
+    pub conversion: Option<Conversion>,
     owner_title: String,
 }
 
@@ -27,18 +30,22 @@ impl ParsedRow {
         warnings: Vec<String>,
     ) -> Self {
         let (owner, owner_title) = owner.unzip();
-        Self { lead, owner, has_name, warnings, owner_title: owner_title.unwrap_or_default() }
+        let owner_title = owner_title.unwrap_or_default();
+        Self { lead, owner, has_name, warnings, conversion: None, owner_title }
     }
 
     /// Gives the lead its owner, who is the account that the owner's text names. Without such an account the text is kept
-    /// as a custom field.
+    /// as a custom field, and a warning says why.
     #[must_use]
-    pub fn with_owner(mut self, account: Option<Owner>) -> Self {
+    pub fn with_owner(mut self, account: Result<Owner, &str>) -> Self {
         let Some(text) = self.owner.take() else { return self };
-        if account.is_some() {
-            self.lead.owner = account;
-            return self;
-        }
+        let reason = match account {
+            Ok(owner) => {
+                self.lead.owner = Some(owner);
+                return self;
+            }
+            Err(reason) => reason,
+        };
         let title = quoted(&self.owner_title);
         let kept = match with_field(&self.lead.fields, &self.owner_title, &text) {
             Some(fields) => {
@@ -47,7 +54,7 @@ impl ParsedRow {
             }
             None => "It's left out because the lead's custom fields are full.".to_owned(),
         };
-        self.warnings.push(format!("Owner {}: No agent has this name or email. {kept}", quoted(&text)));
+        self.warnings.push(format!("Owner {}: {reason} {kept}", quoted(&text)));
         self
     }
 }

@@ -130,11 +130,13 @@ impl<'a> RowReader<'a> {
         self.kept.add(at, title, text);
     }
 
-    /// Keeps a cell as a custom field, with a warning.
-    pub fn keep_with_reason(&mut self, at: usize, text: &str, reason: &str) {
+    /// Keeps a cell as a custom field, with a warning, and returns the warning.
+    pub fn keep_with_reason(&mut self, at: usize, text: &str, reason: &str) -> String {
         self.keep(at, text);
         let (name, title) = (self.column_name(at).to_owned(), quoted(self.title(at)));
-        self.warn(format!("{name} {}: {reason} It's kept as the custom field {title}.", quoted(text)));
+        let warning = format!("{name} {}: {reason} It's kept as the custom field {title}.", quoted(text));
+        self.warn(warning.clone());
+        warning
     }
 
     /// Keeps a text that is no whole cell as a custom field.

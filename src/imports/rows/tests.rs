@@ -276,12 +276,12 @@ fn an_owner_who_is_no_account_is_kept() {
     assert_eq!((found.owner.as_deref(), fields(&found).len()), (Some("Jo Park"), 0));
     let id = serde_json::from_value(serde_json::json!("019f0000-0000-7000-8000-000000000000")).unwrap();
     let owner = Owner { id, name: "Jo Park".parse().unwrap() };
-    let owned = found.clone().with_owner(Some(owner.clone()));
+    let owned = found.clone().with_owner(Ok(owner.clone()));
     assert_eq!((owned.lead.owner, owned.warnings.len()), (Some(owner), 0));
-    let kept = found.with_owner(None);
+    let kept = found.with_owner(Err("No agent has this name or email."));
     assert_eq!((fields(&kept), &kept.lead.owner), (vec![("Lead Owner", "Jo Park")], &None));
     assert!(kept.warnings[0].contains("“Jo Park”: No agent has this name"), "{:?}", kept.warnings);
-    let kept = with("Owner", "Jo Park").with_owner(None);
+    let kept = with("Owner", "Jo Park").with_owner(Err("No agent has this name or email."));
     assert_eq!(fields(&kept), [("Owner (file)", "Jo Park")]);
 }
 
