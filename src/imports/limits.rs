@@ -9,6 +9,9 @@ pub const MAX_COLUMNS: usize = 500;
 /// The largest file of an import over the web, in bytes: 50,000 rows of 400 bytes.
 pub const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
 
+/// The largest file of an import from the shell, in bytes. It is read as a whole.
+pub const MAX_SHELL_BYTES: u64 = 256 * 1024 * 1024;
+
 /// The largest workbook, in bytes. It is an archive, and is read as a whole.
 pub const MAX_WORKBOOK_BYTES: usize = 4 * 1024 * 1024;
 

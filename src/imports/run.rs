@@ -4,6 +4,7 @@
 //! repeats a step, completely or in part, it creates nothing twice and counts the same.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -83,28 +84,26 @@ pub struct Progress {
     pub counts: Counts,
 }
 
+/// A step of a file's import. The rows are not kept after it, so that the memory does not depend on their number.
+#[derive(Debug)]
+pub struct FileStep<'a> {
+    /// The format and the header of the file.
+    pub head: &'a Head,
+    /// The outcome of each row of the step, in the order of the file.
+    pub outcomes: &'a [RowOutcome],
+    /// The rejected rows of the step, in the order of the file.
+    pub rejections: &'a [Rejection],
+    /// The progress after the step.
+    pub progress: Progress,
+}
+
 /// The result of importing a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The numbers of rows, by result.
     pub counts: Counts,
-    /// The outcome of each row, in the order of the file.
-    pub outcomes: Vec<RowOutcome>,
-    /// The rejected rows, in the order of the file.
-    pub rejections: Vec<Rejection>,
     /// The meaning of each column.
     pub mapping: Mapping,
-    head: Head,
-}
-
-impl Report {
-    /// Returns the rejected rows as a file that can be corrected and imported again.
-    ///
-    /// # Errors
-    /// The same as [`rejected_csv`]: none in practice.
-    pub fn rejected_csv(&self) -> Result<String, csv::Error> {
-        rejected_file(&self.head, &self.rejections)
-    }
 }
 
 /// Returns rejected rows as a file that can be corrected and imported again.
@@ -137,8 +136,8 @@ impl Default for FileOptions<'_> {
 }
 
 impl Imports {
-    /// Imports a whole file. If it is repeated after a failure, it reads all rows again. Rows that the first run
-    /// created are skipped, because their email addresses exist.
+    /// Imports a whole file, and gives each step to `each`, which may end the import. If it is repeated after a failure,
+    /// it reads all rows again. Rows that the first run created are skipped, because their email addresses exist.
     ///
     /// # Errors
     /// What is wrong with the file or its columns, or [`ImportError::Store`] if the store failed.
@@ -147,7 +146,7 @@ impl Imports {
         by: &Actor,
         bytes: &[u8],
         options: &FileOptions<'_>,
-        progress: impl Fn(Progress),
+        mut each: impl FnMut(FileStep<'_>) -> ControlFlow<()>,
     ) -> Result<Report, ImportError> {
         let csv = csv_of(bytes)?;
         let head = head_of(&csv, options)?;
@@ -156,37 +155,29 @@ impl Imports {
         if !options.dry_run {
             self.record_file(options.file_name, csv.len()).await?;
         }
-        let source = format!("file:{}", self.rng.uuid());
         let runner = StepRunner {
             imports: self,
             by,
             mapping: &mapping,
-            source,
+            source: format!("file:{}", self.rng.uuid()),
             began: self.clock.now(),
             known: options.known,
             concurrency: CONCURRENCY_FROM_SHELL,
         };
-        let (mut owners, mut cursor) = (Owners::default(), head.data);
-        let mut report = Report {
-            counts: Counts::default(),
-            outcomes: Vec::new(),
-            rejections: Vec::new(),
-            mapping: mapping.clone(),
-            head,
-        };
+        let (mut owners, mut cursor, mut counts) = (Owners::default(), head.data, Counts::default());
         loop {
-            let batch = batch_of(&csv, &report.head, cursor);
+            let batch = batch_of(&csv, &head, cursor);
             let step = match options.dry_run {
                 true => runner.judge(batch),
                 false => runner.step(batch, &mut owners).await?,
             };
-            step.outcomes.iter().for_each(|outcome| report.counts.add(outcome));
-            report.outcomes.extend(step.outcomes);
-            report.rejections.extend(step.rejections);
+            step.outcomes.iter().for_each(|outcome| counts.add(outcome));
             cursor = step.next;
-            progress(Progress { done: cursor.offset, size: csv.len() as u64, counts: report.counts });
-            if step.finished {
-                return Ok(report);
+            let progress = Progress { done: cursor.offset, size: csv.len() as u64, counts };
+            let (outcomes, rejections) = (&step.outcomes, &step.rejections);
+            let ends = each(FileStep { head: &head, outcomes, rejections, progress }).is_break();
+            if step.finished || ends {
+                return Ok(Report { counts, mapping });
             }
         }
     }

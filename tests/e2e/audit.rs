@@ -270,9 +270,9 @@ async fn an_import_and_its_undo_have_one_entry_each(environment: TestEnvironment
     let options = holdfast::imports::run::FileOptions { file_name: "shell.csv", ..Default::default() };
     let dry = holdfast::imports::run::FileOptions { dry_run: true, ..Default::default() };
     let (by, shell) = (Actor::new("Shell"), workspace.app.imports());
-    shell.run_file(&by, &imports::people(3), &dry, |_| {}).await.unwrap();
-    shell.run_file(&by, b"email,b\na@example.com,2\n", &options, |_| {}).await.unwrap_err();
-    shell.run_file(&by, &imports::people(3), &options, |_| {}).await.unwrap();
+    shell.run_file(&by, &imports::people(3), &dry, imports::continued).await.unwrap();
+    shell.run_file(&by, b"email,b\na@example.com,2\n", &options, imports::continued).await.unwrap_err();
+    shell.run_file(&by, &imports::people(3), &options, imports::continued).await.unwrap();
     let found = entries(&admin, "kind=import").await;
     assert_eq!((found.len(), &found[0]["subject"]), (3, &json!("shell.csv")));
     assert_eq!(found[0]["by"], AuditActor::command().by.as_str());

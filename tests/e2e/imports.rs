@@ -1,6 +1,7 @@
 //! Imports: files become leads through a form, in parts and from the shell, exactly once, even when steps are
 //! interrupted or repeated.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use holdfast::base::identity::Role;
 use holdfast::imports::domain::Phase;
 use holdfast::imports::domain::{Import, PART_BYTES, Start};
 use holdfast::imports::outcome::Counts;
-use holdfast::imports::run::FileOptions;
+use holdfast::imports::run::{FileOptions, FileStep, rejected_file};
 use holdfast::shared::audit_log::AuditActor;
 use holdfast::store::RetryPolicy;
 use jiff::Timestamp;
@@ -58,6 +59,11 @@ fn timeless(workspace: Workspace) -> Workspace {
     let app = App { clock: Clock::from_fn(move || now), ..workspace.app };
     let (router, routes) = build_router(app.clone());
     Workspace { app, router, routes, entry: Entry::Router }
+}
+
+/// Lets an import from the shell continue after each step.
+pub fn continued(_: FileStep<'_>) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 /// The counts on a page: rows created, skipped and rejected.
@@ -404,7 +410,7 @@ async fn an_interrupted_and_repeated_import_from_the_shell_happens_once(environm
     let (file, by) = (people(220), Actor::new("Shell"));
     let hasty = timeless(workspace.another(&environment, environment.wire(), FEW_RETRIES));
     environment.wire().reset();
-    let first = async { hasty.app.imports().run_file(&by, &file, &FileOptions::default(), |_| {}).await };
+    let first = async { hasty.app.imports().run_file(&by, &file, &FileOptions::default(), continued).await };
     let cut = async {
         let wire = environment.wire();
         wait::until("some leads are created", async || wire.count(WRITE) >= 20).await;
@@ -418,7 +424,10 @@ async fn an_interrupted_and_repeated_import_from_the_shell_happens_once(environm
     let report = workspace
         .app
         .imports()
-        .run_file(&by, &file, &FileOptions::default(), |progress| seen.borrow_mut().push(progress))
+        .run_file(&by, &file, &FileOptions::default(), |step| {
+            seen.borrow_mut().push(step.progress);
+            ControlFlow::Continue(())
+        })
         .await;
     let report = report.expect("the file is imported");
     assert!(report.counts.skipped >= 20, "the rows of the first run exist already: {:?}", report.counts);
@@ -428,19 +437,23 @@ async fn an_interrupted_and_repeated_import_from_the_shell_happens_once(environm
     let last = seen.borrow().last().copied().unwrap();
     assert_eq!((last.done, last.size), (file.len() as u64, file.len() as u64));
 
+    let mut rejected = Vec::new();
     let again = workspace
         .app
         .imports()
-        .run_file(&by, MISTAKES, &FileOptions::default(), |_| {})
+        .run_file(&by, MISTAKES, &FileOptions::default(), |step| {
+            rejected.push(rejected_file(step.head, step.rejections).unwrap());
+            ControlFlow::Continue(())
+        })
         .await
         .expect("the file is imported");
     let counts = again.counts;
     assert_eq!((counts.created, counts.skipped, counts.rejected, counts.warned), (4, 1, 5, 1));
-    assert_eq!(again.rejected_csv().unwrap().lines().count(), 6);
+    assert_eq!(rejected.iter().map(|csv| csv.lines().count()).sum::<usize>(), 6);
     let refused = workspace
         .app
         .imports()
-        .run_file(&by, b"email,b\na@example.com,2\n", &FileOptions::default(), |_| {})
+        .run_file(&by, b"email,b\na@example.com,2\n", &FileOptions::default(), continued)
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("No column is matched"), "{refused}");

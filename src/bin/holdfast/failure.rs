@@ -117,8 +117,10 @@ pub enum Failure {
     NoMessages { path: PathBuf, line: u64, cause: ParseError },
     #[error("nothing was applied: {0}")]
     NothingApplied(&'static str),
-    #[error("no lead was created: {0}")]
-    NothingCreated(&'static str),
+    #[error("nothing was created: {0}")]
+    NothingCreated(String),
+    #[error("the file has more than {0} MB; split it, with the headers in each part")]
+    LargeFile(u64),
     #[error("{} rejected; correct them, or use --allow-rejects if that is expected", counted(*.0, "row was", "rows were"))]
     RowsRejected(u64),
     #[error("not all messages were finished; run the same command again to continue; nothing counts twice")]

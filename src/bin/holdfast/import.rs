@@ -1,12 +1,12 @@
 //! `holdfast import`: imports files from the shell.
 
-use std::path::Path;
+use std::io::Read;
 
 use holdfast::base::identity::Actor;
 use holdfast::imports::ImportError;
+use holdfast::imports::limits::MAX_SHELL_BYTES;
 use holdfast::imports::mapping::{Field, Mapping, MappingError, field_named};
-use holdfast::imports::outcome::{Counts, RowOutcome, RowResult};
-use holdfast::imports::report::report_csv;
+use holdfast::imports::outcome::Counts;
 use holdfast::imports::run::{self, FileOptions, Report};
 use holdfast::shared::numbers::counted;
 
@@ -15,27 +15,42 @@ use crate::cli::ImportLeads;
 use crate::console::{Console, Progress};
 use crate::failure::Failure;
 use crate::table::Host;
+use files::ReportFiles;
 
-/// The maximum number of rejected rows, and of rows with notes, to print.
-const MAX_PRINTED: usize = 20;
+mod files;
 
-/// Imports leads from a file, and prints progress and a report. Fails if rows were rejected or no row became a lead.
+/// Imports leads from a file, and prints progress and a report. Fails if rows were rejected or no row was written.
 pub async fn leads(options: ImportLeads, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
-    let mut bytes = Vec::new();
-    let read = console.open(&options.file).and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(Failure::file("read", &options.file))?;
+    let bytes = read(&options, console)?;
     let opened = host.open(&options.table).await?;
-    let show = |progress: run::Progress| console.progress(&progress_of(&progress));
+    let mut files = ReportFiles::new(&options, console);
+    let each = |step: run::FileStep<'_>| {
+        console.progress(&progress_of(&step.progress));
+        files.add(&step)
+    };
     let map = |guess| mapped(&options, guess);
     let (known, no_header, dry_run) = (options.known, options.no_header, options.dry_run);
     let name = options.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let file_options = FileOptions { map: &map, known, no_header, dry_run, file_name: &name };
-    let imported = opened.app.imports().run_file(&Actor::new(ACTOR), &bytes, &file_options, show).await;
+    let imported = opened.app.imports().run_file(&Actor::new(ACTOR), &bytes, &file_options, each).await;
     console.end_progress();
     opened.close().await;
     let report = imported?;
-    print_report(&report, &options, console)?;
+    print_counts(&report, &options, console);
+    files.finish()?;
     check_outcome(report.counts, &options)
+}
+
+/// Reads the whole file, up to the limit.
+fn read(options: &ImportLeads, console: &dyn Console) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let file = console.open(&options.file);
+    let read = file.and_then(|file| file.take(MAX_SHELL_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(Failure::file("read", &options.file))?;
+    match bytes.len() as u64 > MAX_SHELL_BYTES {
+        true => Err(Failure::LargeFile(MAX_SHELL_BYTES / 1024 / 1024)),
+        false => Ok(bytes),
+    }
 }
 
 /// Completes the guessed mapping by the options.
@@ -57,15 +72,20 @@ fn field_of_value(text: &str) -> Result<(Field, &str), MappingError> {
     Ok(named.unwrap_or((Field::Status, text)))
 }
 
-/// A file that was imported before counts as success; a file without any lead counts as failure.
+/// Fails if no row was written, because the file may be the wrong one. `--allow-rejects` accepts rejected rows, and a
+/// file whose rows are all leads already, so that a script can import the same file again.
 fn check_outcome(counts: Counts, options: &ImportLeads) -> Result<(), Failure> {
     let written = counts.created + counts.filled + counts.updated;
+    let nothing = |why: String| Err(Failure::NothingCreated(why));
     match (written, counts.skipped, counts.rejected) {
-        (0, 0, 0) => Err(Failure::NothingCreated("the file has no rows under its header")),
-        (0, 0, _) => Err(Failure::NothingCreated("all rows were rejected")),
-        (0, _, 1..) => Err(Failure::NothingCreated("all other rows are existing leads")),
-        (_, _, rejected @ 1..) if !options.allow_rejects => Err(Failure::RowsRejected(rejected)),
-        _ => Ok(()),
+        (0, 0, 0) => nothing("the file has no rows under its header".to_owned()),
+        (0, 0, _) => nothing("all rows were rejected".to_owned()),
+        (_, ..) if options.allow_rejects => Ok(()),
+        (0, _, 1..) => nothing("all other rows are existing leads".to_owned()),
+        (0, 1, 0) => nothing("the only row is a lead already; --allow-rejects accepts that".to_owned()),
+        (0, rows, 0) => nothing(format!("all {rows} rows are leads already; --allow-rejects accepts that")),
+        (_, _, 0) => Ok(()),
+        (_, _, rejected) => Err(Failure::RowsRejected(rejected)),
     }
 }
 
@@ -76,7 +96,7 @@ fn progress_of(progress: &run::Progress) -> Progress {
     Progress { done: progress.done, of: progress.size, words }
 }
 
-fn print_report(report: &Report, options: &ImportLeads, console: &dyn Console) -> Result<(), Failure> {
+fn print_counts(report: &Report, options: &ImportLeads, console: &dyn Console) {
     let counts = report.counts;
     console.print(&format!(
         "Read {}.{}",
@@ -93,47 +113,4 @@ fn print_report(report: &Report, options: &ImportLeads, console: &dyn Console) -
     console.print(&format!("  {:>7} skipped, because a lead already has the email", counts.skipped));
     console.print(&format!("  {:>7} rejected", counts.rejected));
     console.print(&format!("The file has {}.", report.mapping.summary()));
-    print_notes(&report.outcomes, console);
-    if let Some(path) = &options.report {
-        let csv = report_csv(&report.outcomes, |lead| format!("/leads/{lead}"));
-        write_new(path, csv, console)?;
-        console.print(&format!("The result of each row is in {}.", path.display()));
-    }
-    match &options.rejected {
-        Some(path) if !report.rejections.is_empty() => {
-            write_new(path, report.rejected_csv(), console)?;
-            let path = path.display();
-            console.print(&format!("The rejected rows are in {path}; correct them and import that file."));
-        }
-        None if !report.rejections.is_empty() => console.print(
-            "Use --rejected FILE to write them to a file, then correct and import that file. Importing a file twice does no harm.",
-        ),
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Prints the first rejected rows, and then the first rows of which something was kept instead of understood.
-fn print_notes(outcomes: &[RowOutcome], console: &dyn Console) {
-    let is_rejected = |outcome: &&RowOutcome| outcome.result == RowResult::Rejected;
-    let rejected: Vec<_> = outcomes.iter().filter(is_rejected).collect();
-    let has_notes =
-        |outcome: &&RowOutcome| outcome.result != RowResult::Rejected && !outcome.notes.is_empty();
-    let noted: Vec<_> = outcomes.iter().filter(has_notes).collect();
-    for rows in [rejected, noted] {
-        for outcome in rows.iter().take(MAX_PRINTED) {
-            console.print(&format!("  row {}: {}", outcome.row, outcome.notes.join(" ")));
-        }
-        let more = rows.len().saturating_sub(MAX_PRINTED);
-        if more > 0 {
-            console.print(&format!("  and {more} more"));
-        }
-    }
-}
-
-/// Writes a new file. An existing file may be the imported one, so it is not overwritten.
-fn write_new(path: &Path, csv: Result<String, csv::Error>, console: &dyn Console) -> Result<(), Failure> {
-    let csv = csv.map_err(|error| Failure::file("write", path)(error.into()))?;
-    let file = console.create(path);
-    file.and_then(|mut file| file.write_all(csv.as_bytes())).map_err(Failure::file("write", path))
 }

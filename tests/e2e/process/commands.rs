@@ -152,11 +152,12 @@ async fn a_file_of_leads_is_imported_once_however_often_the_command_runs(_: Test
     let person = server.administrator().await;
     let imported = leads(&person).await;
     assert_eq!(imported.len(), rows);
-    let [created, skipped, rejected] = counted(&data.holdfast(&words).succeeds().await);
+    let again = ["import", "leads", &file, "--allow-rejects"];
+    let [created, skipped, rejected] = counted(&data.holdfast(&again).succeeds().await);
     assert_eq!([created + skipped, rejected], [rows, 0]);
     assert_eq!(leads(&person).await, imported, "beside the server, a repeated import changes nothing");
     server.stop().await;
-    data.holdfast(&words).succeeds().await;
+    data.holdfast(&again).succeeds().await;
     let server = data.serve().await;
     assert_eq!(leads(&server.administrator().await).await, imported, "without a server neither");
 }
@@ -176,7 +177,7 @@ async fn rejected_rows_are_written_to_a_new_file(_: TestEnvironment) {
     let run = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]);
     let failure = run.fails(1).await;
     assert!(
-        failure.ends_with("holdfast: no lead was created: all other rows are existing leads\n"),
+        failure.ends_with("holdfast: nothing was created: all other rows are existing leads\n"),
         "{failure}"
     );
     assert!(run.out().contains(rejected), "{}", run.out());
@@ -466,14 +467,22 @@ async fn an_import_without_any_lead_is_a_failure(_: TestEnvironment) {
     data.make();
     let file = data.path().join("leads.csv");
     let import = ["import", "leads", file.to_str().unwrap()];
-    for (content, why, code) in [
-        ("name,email\nAnn,nonsense\n", "all rows were rejected", 1),
-        ("name,email\nAnn,ann@example.com\n", "", 0),
-        ("name,email\nAnn,ann@example.com\n", "", 0),
-        ("name,email\nAnn,ann@example.com\nBo,nonsense\n", "all other rows are existing leads", 1),
+    let two = "name,email\nAnn,ann@example.com\nBo,bo@example.com\n";
+    let mixed = "name,email\nAnn,ann@example.com\nBo,nonsense\n";
+    for (content, allow, why, code) in [
+        ("name,email\nAnn,nonsense\n", false, "all rows were rejected", 1),
+        ("name,email\nAnn,nonsense\n", true, "all rows were rejected", 1),
+        (two, false, "", 0),
+        (two, false, "nothing was created: all 2 rows are leads already; --allow-rejects", 1),
+        (two, true, "", 0),
+        (mixed, false, "all other rows are existing leads", 1),
+        (mixed, true, "", 0),
     ] {
         std::fs::write(&file, content).unwrap();
-        let run = data.holdfast(&import);
+        let run = match allow {
+            true => data.holdfast(&[&import[..], &["--allow-rejects"]].concat()),
+            false => data.holdfast(&import),
+        };
         assert_eq!(run.ended().await, Some(code), "{content}: {} {}", run.out(), run.err());
         assert!(run.err().contains(why), "{content}: {}", run.err());
     }

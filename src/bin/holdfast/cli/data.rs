@@ -28,8 +28,8 @@ Examples:
   holdfast import leads contacts.csv --table holdfast --region us-east-1
 
 Fields: name, first-name, last-name, email, phone, company, state, country, lead-score, status, source, owner, keep
-(as a custom field), ignore. The exit code is 1 if a row was rejected (--allow-rejects allows that), or if no row became
-a lead, unless all rows are leads already.";
+(as a custom field), ignore. The exit code is 1 if a row was rejected or nothing was created, filled or updated.
+--allow-rejects allows rejected rows, and a file whose rows are all leads already.";
 
 #[derive(Debug, Args)]
 #[command(after_help = IMPORT_EXAMPLES)]
@@ -55,7 +55,7 @@ pub struct ImportLeads {
     /// New file with the result of each row
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Succeed although rows were rejected
+    /// Succeed although rows were rejected, or all rows are leads already
     #[arg(long)]
     pub allow_rejects: bool,
     /// New file for the rejected rows, with the reasons
