@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_product_is_found_by_the_words_of_its_sku_and_name() {
         let lantern = words_of(&product("85123A-W", "WHITE METAL LANTERN T-LIGHT"));
-        let finds = |typed: &str| hits(&lantern, &SearchQuery::parse(typed).unwrap().unwrap());
+        let finds = |typed: &str| hits(&lantern, &[], &SearchQuery::parse(typed).unwrap().unwrap());
         for typed in ["85123a", "85123A-W", "w", "lant", "white lantern", "light", "T-L", "8 met"] {
             assert_eq!(finds(typed), 1, "{typed}");
         }

@@ -239,7 +239,7 @@ impl Alteration<'_> {
         };
         // `cause` names the rule behind the previous change, not behind this one.
         let mut update = Update::between(&lead_item(before)?, &lead_item(after)?).remove("cause");
-        if stored.has_former_words {
+        if stored.word_index != CURRENT_INDEX {
             update = update.set(WORD_INDEX, to_attribute(CURRENT_INDEX)?);
         }
         let entry = HistoryEntry::of_change(before, after, self.action, self.reason.clone());

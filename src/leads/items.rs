@@ -41,9 +41,12 @@ pub(super) fn note_key(lead: LeadId, note: NoteId) -> Key {
 /// The list of deleted leads in its index, and in cursors.
 pub(super) const TRASH_LIST: &str = "TRASH";
 
+/// The sort key of a deleted lead.
+pub(super) const TRASH: &str = "TRASH";
+
 /// The key of a deleted lead.
 pub(super) fn trash_key(id: LeadId) -> Key {
-    Key::new(lead_key(id).pk, "TRASH")
+    Key::new(lead_key(id).pk, TRASH)
 }
 
 /// The key of what is left of a lead that was merged into another one.
@@ -236,8 +239,10 @@ pub(crate) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
 
 /// The attribute of a lead with the number of the search index that has its words. Version 0.1 wrote none.
 pub(super) const WORD_INDEX: &str = "wordIndex";
+/// The number of the search index of version 0.1.
+pub(super) const FIRST_INDEX: u32 = 1;
 /// The number of the current search index.
-pub(super) const CURRENT_INDEX: u32 = 2;
+pub(super) const CURRENT_INDEX: u32 = StoredLead::CURRENT_INDEX;
 
 /// The attribute with a lead's reservation by a large order.
 pub(crate) const RESERVATION: &str = "hold";
@@ -277,8 +282,9 @@ pub(crate) fn stored_lead(item: Item) -> Result<StoredLead, StoreError> {
         true => Some(from_item::<WithReservation>(item.clone())?.reservation),
         false => None,
     };
-    let has_former_words = !item.contains_key(WORD_INDEX);
-    Ok(StoredLead { lead: from_item(item)?, reservation, has_former_words })
+    let number = item.get(WORD_INDEX).and_then(|number| number.as_n().ok()?.parse().ok());
+    let word_index = number.unwrap_or(FIRST_INDEX);
+    Ok(StoredLead { lead: from_item(item)?, reservation, word_index })
 }
 
 /// Returns the partition of a state, with its cap and the queue of its free leads.

@@ -1,24 +1,20 @@
 //! Lists and searches of leads, page by page.
 //!
-//! Invariants: a page takes at most two calls, one for the keys and one consistent read of the leads. Its cost depends
-//! on the page, not on the size of the table. A search whose other words or filters exclude many leads may end before
-//! its page is full; its cursor then continues the search.
-
-use serde::Deserialize;
+//! Invariants: a page takes at most two calls, one for the keys and one consistent read of the leads, and a search for
+//! states up to two more. Its cost depends on the page, not on the size of the table. A search whose other words or
+//! filters exclude many leads may end before its page is full; its cursor then continues the search.
 
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
-use super::items::{Filter, STORED, Sort, lead_key, list_partition, list_sort, stored_lead};
+use super::items::{Filter, STORED, Sort, lead_key, list_partition, stored_lead};
 use super::owner_index::owned_cursor;
 use super::search::{SearchQuery, finds};
 use super::store::keys;
-use super::word_index::{FORMER_WORDS, WORDS};
 use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 use crate::leads::Leads;
-use crate::shared::search::WordIndex;
 use crate::store::schema::Index;
-use crate::store::{Condition, Cursor, CursorError, Item, Key, Select, from_item};
+use crate::store::{Cursor, CursorError, Item, Key, Select};
 
 /// The parameters of a list.
 #[derive(Debug, Clone, Default)]
@@ -104,7 +100,7 @@ impl Leads {
         Ok(LeadPage { leads, next })
     }
 
-    async fn read_listed(&self, ids: &[LeadId]) -> Result<Vec<Lead>, LeadError> {
+    pub(super) async fn read_listed(&self, ids: &[LeadId]) -> Result<Vec<Lead>, LeadError> {
         let items = self.dynamo.get_parts(&keys(ids), &STORED).await?;
         let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
         let resolved = self.resolve_all(stored).await?;
@@ -113,7 +109,7 @@ impl Leads {
     }
 }
 
-type Ids = (Vec<LeadId>, Option<String>);
+pub(super) type Ids = (Vec<LeadId>, Option<String>);
 
 /// A partition of an index, whose sort keys end with the ids of leads.
 pub(super) struct IndexPage {
@@ -163,101 +159,8 @@ impl Leads {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Found {
-    pk: String,
-    sk: String,
-    lead_id: LeadId,
-}
-
-/// The list of a search for single letters, in cursors.
-const LETTERS: &str = "letters";
-
 /// How many matches a search reads to fill one page if a filter leaves out some of them.
-const CANDIDATES: u16 = 100;
-
-impl Leads {
-    /// Returns a page of a search.
-    async fn search(&self, request: &ListRequest, query: &SearchQuery) -> Result<LeadPage, LeadError> {
-        if query.is_short() {
-            self.search_list(request, query).await
-        } else {
-            self.search_words(request, query).await
-        }
-    }
-
-    /// Returns a page of a search for single letters, which many leads match: it reads the list, newest first.
-    async fn search_list(&self, request: &ListRequest, query: &SearchQuery) -> Result<LeadPage, LeadError> {
-        let (index, partition) = list_partition(request.filter, Sort::Newest);
-        let page = IndexPage { index, partition, list: LETTERS, key: lead_key, limit: CANDIDATES };
-        let (ids, next) = self.index_ids(&page, request.cursor.as_deref()).await?;
-        let mut leads = self.read_listed(&ids).await?;
-        leads.retain(|lead| request.filter.admits(lead) && finds(lead, query));
-        if leads.len() <= usize::from(request.limit) {
-            return Ok(LeadPage { leads, next });
-        }
-        leads.truncate(request.limit.into());
-        let after = |lead: &Lead| Cursor::after([list_sort(lead, Sort::Newest), lead.id.to_string()]);
-        Ok(LeadPage { next: leads.last().map(|lead| after(lead).encode(LETTERS)), leads })
-    }
-
-    /// Returns a page of a search by the words' index. The words of version 0.1 come after the others, if there may be
-    /// any.
-    async fn search_words(&self, request: &ListRequest, query: &SearchQuery) -> Result<LeadPage, LeadError> {
-        let is_former = request.cursor.as_deref().is_some_and(|cursor| FORMER_WORDS.owns(cursor));
-        let mut found = Vec::new();
-        let mut next = request.cursor.clone();
-        if !is_former {
-            next = self.find_words(WORDS, request, query, &mut found).await?;
-        }
-        if is_former || (next.is_none() && self.has_former_words().await?) {
-            let request = ListRequest { cursor: next.filter(|_| is_former), ..request.clone() };
-            next = self.find_words(FORMER_WORDS, &request, query, &mut found).await?;
-        }
-        let mut ids: Vec<LeadId> = Vec::with_capacity(found.len());
-        for one in &found {
-            if !ids.contains(&one.lead_id) {
-                ids.push(one.lead_id);
-            }
-        }
-        let mut leads = self.read_listed(&ids).await?;
-        leads.retain(|lead| request.filter.admits(lead) && finds(lead, query));
-        if leads.len() > usize::from(request.limit) {
-            leads.truncate(request.limit.into());
-            let last = leads.last().and_then(|lead| found.iter().find(|found| found.lead_id == lead.id));
-            next = last.map(|last| last.index().cursor_after(&last.sk));
-        }
-        Ok(LeadPage { leads, next })
-    }
-
-    /// Adds the matches in an index, and returns the cursor after them.
-    async fn find_words(
-        &self,
-        words: WordIndex,
-        request: &ListRequest,
-        query: &SearchQuery,
-        found: &mut Vec<Found>,
-    ) -> Result<Option<String>, LeadError> {
-        let state = request.filter.state.map(|state| Condition::is("state", state.as_str()));
-        let Filter { status, stock, owner, .. } = request.filter;
-        let is_filtered = status.is_some() || stock.is_some() || owner.is_some();
-        let limit = if is_filtered { CANDIDATES.max(request.limit) } else { request.limit };
-        let cursor = request.cursor.as_deref();
-        let (items, next) = words.find::<LeadError>(&self.dynamo, query, state, limit, cursor).await?;
-        for item in items {
-            found.push(from_item(item)?);
-        }
-        Ok(next)
-    }
-}
-
-impl Found {
-    /// Returns the index that has this word.
-    fn index(&self) -> WordIndex {
-        if self.pk.starts_with(WORDS.prefix) { WORDS } else { FORMER_WORDS }
-    }
-}
+pub(super) const CANDIDATES: u16 = 100;
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)

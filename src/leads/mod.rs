@@ -28,12 +28,14 @@ mod routes;
 pub mod search;
 mod service;
 pub mod snapshots;
+mod state_search;
 pub mod store;
 pub mod texts;
 pub mod timeline;
 pub mod trash;
 mod upgrade_words;
 mod word_index;
+mod word_search;
 
 pub use error::{Conflict, LeadError};
 pub use items::{Filter, Sort};

@@ -105,8 +105,8 @@ fn order_of(stored: &StoredLead) -> Option<OrderId> {
 
 fn resolved(stored: StoredLead, state: &ReservationState) -> StoredLead {
     let reservation = stored.reservation.clone().filter(|_| *state == ReservationState::Open);
-    let has_former_words = stored.has_former_words;
-    StoredLead { lead: stored.visible_under(state), reservation, has_former_words }
+    let word_index = stored.word_index;
+    StoredLead { lead: stored.visible_under(state), reservation, word_index }
 }
 
 /// Adds the condition that the order of a reserved lead is open.

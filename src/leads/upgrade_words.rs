@@ -1,7 +1,7 @@
-//! Moves the search words of version 0.1 into the current index.
+//! Moves the search words of earlier versions into the current index.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::domain::StoredLead;
 use super::error::LeadError;
@@ -9,10 +9,16 @@ use super::items::{CURRENT_INDEX, STORED, WORD_INDEX, lead_key, list_partition, 
 use super::list::IndexPage;
 use super::word_index::reindex;
 use crate::leads::{Filter, Leads, Sort};
-use crate::store::{Condition, Key, StoreError, Update, WriteError, to_attribute, to_item};
+use crate::store::{Condition, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item};
 
 /// How many leads are changed at once.
 const AT_ONCE: usize = 8;
+
+/// The number of the search index that has the words of all leads.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    index: u32,
+}
 
 fn marker_key() -> Key {
     Key::new("SEARCHINDEX", "LEADS")
@@ -24,19 +30,25 @@ impl Leads {
         if let Some(known) = self.former_words.known(self.clock.now()) {
             return Ok(known);
         }
-        let gone = self.dynamo.get(&marker_key()).await?.is_some();
+        let gone = self.upgraded_to().await?.is_some();
         self.former_words.remember(gone, self.clock.now());
         Ok(!gone)
     }
 
-    /// Moves the words of version 0.1 into the current index, some leads at once, while requests continue. `report` gets the
-    /// number of leads so far. It reads all leads, so only a command or the start of a server calls it; once it is
-    /// done, another call takes one read.
+    /// Returns the number of the search index that has the words of all leads, if it is known.
+    async fn upgraded_to(&self) -> Result<Option<u32>, StoreError> {
+        let marker = self.dynamo.get(&marker_key()).await?;
+        Ok(marker.map(from_item::<Marker>).transpose()?.map(|marker| marker.index))
+    }
+
+    /// Moves the words of earlier versions into the current index, some leads at once, while requests continue. `report`
+    /// gets the number of leads so far. It reads all leads, so only a command or the start of a server calls it; once it
+    /// is done, another call takes one read.
     ///
     /// # Errors
     /// [`LeadError::Store`] if the store failed. It is safe to repeat the call.
     pub async fn upgrade_words(&self, mut report: impl FnMut(u64)) -> Result<u64, LeadError> {
-        if !self.has_former_words().await? {
+        if self.upgraded_to().await? >= Some(CURRENT_INDEX) {
             return Ok(0);
         }
         let (index, partition) = list_partition(Filter::default(), Sort::Newest);
@@ -57,7 +69,7 @@ impl Leads {
                 break;
             }
         }
-        let marker = to_item(&marker_key(), &json!({ "index": CURRENT_INDEX }))?;
+        let marker = to_item(&marker_key(), &Marker { index: CURRENT_INDEX })?;
         match self.dynamo.write(self.dynamo.guarded_write().put_derived("marker", marker)).await {
             Ok(()) => self.former_words.remember(true, self.clock.now()),
             Err(WriteError::Store(error)) => return Err(error.into()),
@@ -70,7 +82,7 @@ impl Leads {
 
     /// Moves the words of one lead. A lead that changes at the same time moves them by itself.
     async fn upgrade_words_of(&self, stored: &StoredLead) -> Result<bool, StoreError> {
-        if !stored.has_former_words {
+        if stored.word_index == CURRENT_INDEX {
             return Ok(false);
         }
         let lead = &stored.lead;

@@ -6,11 +6,12 @@
 use serde::Serialize;
 
 use super::domain::{Lead, LeadId, StoredLead};
+use super::items::{CURRENT_INDEX, FIRST_INDEX};
 use super::owner_index::index_owner;
-use super::search::words_of;
+use super::search::{second_words_of, words_of};
 use crate::base::values::{UsState, email_parts, name_parts};
 use crate::shared::search::{IndexWord, WordIndex, index_words};
-use crate::store::{GuardedWrite, StoreError};
+use crate::store::{GuardedWrite, Key, StoreError};
 
 /// The search index of leads.
 pub(super) const WORDS: WordIndex = WordIndex { prefix: "WORD#", partition_chars: 2, list: "search" };
@@ -33,34 +34,34 @@ pub(super) fn reindex(
     after: Option<&Lead>,
 ) -> Result<GuardedWrite, StoreError> {
     let mut write = index_owner(write, before.map(|stored| &stored.lead), after)?;
-    let (former, current) = match before {
-        Some(stored) if stored.has_former_words => (Some(&stored.lead), None),
-        Some(stored) => (None, Some(&stored.lead)),
-        None => (None, None),
-    };
-    for word in former.map(former_words_of).unwrap_or_default() {
-        if let Some(lead) = former {
-            write = write.delete_derived("word", &FORMER_WORDS.key(&word.word, &lead.id));
-        }
-    }
     let indexed = |lead: &Lead| (words_of(lead), lead.state);
-    let (old, new) = (current.map(indexed), after.map(indexed));
-    if old == new {
+    let is_current = before.filter(|stored| stored.word_index == CURRENT_INDEX);
+    if is_current.is_some_and(|stored| after.map(indexed) == Some(indexed(&stored.lead))) {
         return Ok(write);
     }
-    let kept = new.as_ref().map(|(words, _)| words.as_slice()).unwrap_or_default();
-    if let (Some(lead), Some((words, _))) = (current, &old) {
-        for gone in words.iter().filter(|old| kept.iter().all(|new| new.word != old.word)) {
-            write = write.delete_derived("word", &WORDS.key(&gone.word, &lead.id));
-        }
-    }
+    let mut old = before.map(keys_of).unwrap_or_default();
     if let Some(after) = after {
+        let words = words_of(after);
         let search_item = SearchItem { lead_id: after.id, state: after.state };
-        for item in WORDS.items(kept, &after.id, &search_item)? {
+        let items = WORDS.items_with(&words.indexed, &words.others, &after.id, &search_item)?;
+        for (indexed, item) in words.indexed.iter().zip(items) {
+            let key = WORDS.key(&indexed.word, &after.id);
+            old.retain(|gone| *gone != key);
             write = write.put_derived("word", item);
         }
     }
-    Ok(write)
+    Ok(old.iter().fold(write, |write, gone| write.delete_derived("word", gone)))
+}
+
+/// Returns the keys of the items of a lead in the index that has its words.
+fn keys_of(stored: &StoredLead) -> Vec<Key> {
+    let lead = &stored.lead;
+    let (index, words) = match stored.word_index {
+        FIRST_INDEX => (FORMER_WORDS, former_words_of(lead)),
+        CURRENT_INDEX => (WORDS, words_of(lead).indexed),
+        _ => (WORDS, second_words_of(lead)),
+    };
+    words.iter().map(|indexed| index.key(&indexed.word, &lead.id)).collect()
 }
 
 /// Returns the words of version 0.1.

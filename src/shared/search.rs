@@ -59,7 +59,8 @@ pub struct SearchQuery {
 }
 
 impl SearchQuery {
-    const MAX_CHARS: usize = 200;
+    /// The most characters of a typed text.
+    pub const MAX_CHARS: usize = 200;
 
     /// Parses the text of a search field, or returns `None` if it is only white space.
     ///
@@ -86,12 +87,25 @@ impl SearchQuery {
 
     /// Creates a query of folded words, or returns `None` if there are none.
     pub fn of_words(typed: &str, words: impl IntoIterator<Item = String>) -> Option<Self> {
+        Self::of_ranked_words(typed, words, |_| 0)
+    }
+
+    /// Creates a query that looks up the longest of the words with the highest rank.
+    pub fn of_ranked_words(
+        typed: &str,
+        words: impl IntoIterator<Item = String>,
+        rank: impl Fn(&str) -> u8,
+    ) -> Option<Self> {
         let words: BTreeSet<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
-        // A word that is the beginning of another typed word adds nothing.
-        let begins_another =
-            |word: &String| words.iter().any(|other| other != word && other.starts_with(word.as_str()));
-        let mut words: Vec<String> = words.iter().filter(|word| !begins_another(word)).cloned().collect();
-        words.sort_by_key(|word| word.chars().count());
+        let words: Vec<(u8, String)> = words.into_iter().map(|word| (rank(&word), word)).collect();
+        // A word that is the beginning of another typed word adds nothing, unless it is the one to look up.
+        let begins_another = |(rank, word): &(u8, String)| {
+            let is_longer = |other: &str| other != word && other.starts_with(word.as_str());
+            words.iter().any(|(of_other, other)| of_other >= rank && is_longer(other))
+        };
+        let mut kept: Vec<&(u8, String)> = words.iter().filter(|word| !begins_another(word)).collect();
+        kept.sort_by_key(|(rank, word)| (*rank, word.chars().count()));
+        let mut words: Vec<String> = kept.into_iter().map(|(_, word)| word.clone()).collect();
         let longest = words.pop()?;
         Some(Self { typed: typed.trim().to_owned(), longest, others: words })
     }
@@ -107,7 +121,7 @@ impl SearchQuery {
         self.longest.len() == 1
     }
 
-    /// Returns the word to look up in the index.
+    /// Returns the word to look up in the index: the longest one, or the longest of those with the highest rank.
     pub fn longest(&self) -> &str {
         &self.longest
     }
@@ -171,8 +185,24 @@ impl WordIndex {
         id: &impl Display,
         more: &impl Serialize,
     ) -> Result<Vec<Item>, StoreError> {
+        self.items_with(words, &[], id, more)
+    }
+
+    /// Creates the items like [`items`](Self::items). The other words have no items, so they only narrow down what
+    /// another word finds.
+    ///
+    /// # Errors
+    /// [`StoreError::Malformed`] if `more` is not a map.
+    pub fn items_with(
+        self,
+        words: &[IndexWord],
+        others: &[String],
+        id: &impl Display,
+        more: &impl Serialize,
+    ) -> Result<Vec<Item>, StoreError> {
         // Each word has a space before it, so "contains a space and these letters" means "a word begins with them".
-        let all: String = words.iter().map(|indexed| format!(" {}", indexed.word)).collect();
+        let all = words.iter().map(|indexed| &indexed.word).chain(others);
+        let all: String = all.map(|word| format!(" {word}")).collect();
         let item = |indexed: &IndexWord| {
             to_item(&self.key(&indexed.word, id), &WordItem { shared: indexed.shared, words: &all, more })
         };
@@ -249,8 +279,9 @@ impl WordIndex {
 /// Returns how often a query finds a record with these words, with the same conditions as [`WordIndex::find`]. For
 /// tests of features with a search.
 #[cfg(test)]
-pub(crate) fn hits(words: &[IndexWord], query: &SearchQuery) -> usize {
-    let has = |typed: &String| words.iter().any(|indexed| indexed.word.starts_with(typed.as_str()));
+pub(crate) fn hits(words: &[IndexWord], others: &[String], query: &SearchQuery) -> usize {
+    let all = || words.iter().map(|indexed| &indexed.word).chain(others);
+    let has = |typed: &String| all().any(|word| word.starts_with(typed.as_str()));
     let found = words.iter().filter(|indexed| {
         indexed.word.starts_with(query.longest()) && indexed.shared < query.longest().chars().count()
     });

@@ -49,6 +49,7 @@ mod lead_data;
 mod lead_merge;
 mod lead_notes;
 mod lead_owner;
+mod lead_search;
 mod lead_trash;
 mod leads;
 mod links;
@@ -150,6 +151,7 @@ modules![
     lead_merge,
     lead_notes,
     lead_owner,
+    lead_search,
     lead_trash,
     leads,
     links,

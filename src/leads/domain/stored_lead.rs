@@ -16,14 +16,17 @@ pub struct StoredLead {
     pub lead: Lead,
     /// The reservation by a large order, if there is one.
     pub reservation: Option<Reservation>,
-    /// Whether version 0.1 wrote the words that find it.
-    pub has_former_words: bool,
+    /// The number of the search index that has its words.
+    pub word_index: u32,
 }
 
 impl StoredLead {
+    /// The number of the current search index.
+    pub const CURRENT_INDEX: u32 = 3;
+
     /// Creates a lead that is in no large order.
     pub fn free(lead: Lead) -> Self {
-        Self { lead, reservation: None, has_former_words: false }
+        Self { lead, reservation: None, word_index: Self::CURRENT_INDEX }
     }
 }
 
