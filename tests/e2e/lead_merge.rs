@@ -162,6 +162,12 @@ async fn leads_with_the_same_phone_or_name_and_company_may_be_duplicates(environ
     let mut expected = [&phone["id"], &name["id"]];
     expected.sort_by_key(|id| id.to_string());
     assert_eq!(ids, expected);
+    // A name and a company that are too long for a search are found by their longest words.
+    let (name, company) = (format!("Ann{} Lee", " Wolfeschlegel".repeat(7)), "Steinhausen ".repeat(13));
+    let long = make(&name, "e@example.com", "505-555-0100", &company).await;
+    let same = make(&name, "f@example.com", "606-555-0100", &company).await;
+    let found: Value = agent.get(&format!("{}/duplicates", address(&long))).send().await.expect(200).json();
+    assert_eq!(found["items"][0]["id"], same["id"], "{found}");
     let ann = person(&workspace, "Ann").await;
     let page =
         ann.get(&format!("/leads/{}/duplicates", lead["id"].as_str().unwrap())).send().await.expect(200);
