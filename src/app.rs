@@ -241,7 +241,7 @@ impl App {
     /// Returns the service of the stream's effects.
     pub fn projections(&self) -> Projections {
         let (statistics, orders) = (self.statistics(), self.orders());
-        Projections::new(&self.services(), statistics, orders, self.raffles(), self.rules())
+        Projections::new(&self.services(), statistics, self.leads(), orders, self.raffles(), self.rules())
     }
 
     /// Returns the service of the start page.

@@ -22,6 +22,7 @@ pub mod merged;
 pub mod notes;
 mod owner;
 mod owner_index;
+pub mod purge;
 mod reserved;
 mod revert;
 mod routes;

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a lead is either a lead or in the trash, because one transaction moves it. A lead in the trash keeps its
 //! history and its notes; its email address is free. After 30 days no read returns it, even if DynamoDB removes it
-//! later.
+//! later. When its place in the trash is removed, `purge.rs` deletes its history and its notes too.
 
 use jiff::{SignedDuration, Timestamp};
 

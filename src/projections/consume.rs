@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 
 use super::dead_letters::domain::FailedRecord;
 use crate::leads::items::LEAD;
+use crate::leads::purge::is_trash;
 use crate::orders::items::CAP;
 use crate::projections::Projections;
 use crate::raffles::sold;
@@ -57,11 +58,12 @@ impl ConsumeError {
 
 /// Returns whether the stream's changes of this key have any effect here.
 pub fn is_relevant(key: &Key) -> bool {
-    matches!(key.sk.as_str(), LEAD | ORDER | CAP)
-        || is_stats(key)
-        || is_legacy(key)
-        || sold::is_block(key)
-        || last::is_run(key)
+    matches!(key.sk.as_str(), LEAD | ORDER | CAP) || is_stats(key) || is_legacy(key) || is_projected(key)
+}
+
+/// Returns whether changes of this key change other items besides the statistics.
+fn is_projected(key: &Key) -> bool {
+    sold::is_block(key) || last::is_run(key) || is_trash(key)
 }
 
 impl Projections {
@@ -173,19 +175,23 @@ impl Projections {
         Ok(())
     }
 
-    /// Updates what lists show: the sold tickets of raffles, and the last runs of rules.
+    /// Updates what lists show, the sold tickets of raffles and the last runs of rules, and deletes what is left of leads
+    /// that left the trash.
     async fn project(&self, changes: &[&Change]) -> Result<(), StoreError> {
         let matching = |is: fn(&Key) -> bool| -> Vec<&Change> {
             changes.iter().copied().filter(|change| is(&change.key)).collect()
         };
         self.raffles.count_sold(&matching(sold::is_block)).await?;
-        self.rules.record_last_runs(&matching(last::is_run)).await
+        self.rules.record_last_runs(&matching(last::is_run)).await?;
+        for change in matching(is_trash) {
+            self.leads.purge(change).await?;
+        }
+        Ok(())
     }
 
     /// Updates what lists show. Changes that cannot be applied become dead letters.
     async fn project_all(&self, changes: &[Change]) -> Result<(), ConsumeError> {
-        let projected = |change: &&Change| sold::is_block(&change.key) || last::is_run(&change.key);
-        let changes: Vec<&Change> = changes.iter().filter(projected).collect();
+        let changes: Vec<&Change> = changes.iter().filter(|change| is_projected(&change.key)).collect();
         let Some(first) = changes.first() else { return Ok(()) };
         let Err(batch_error) = self.project(&changes).await else { return Ok(()) };
         if batch_error.is_outage() && changes.iter().all(|change| self.is_recent(change)) {

@@ -2,7 +2,7 @@
 //!
 //! | item | pk | sk | other attributes |
 //! | --- | --- | --- | --- |
-//! | lead | `LEAD#<id>` | `LEAD` | the lead's fields, the list attributes, `hold` in a large order, `cause` |
+//! | lead | `LEAD#<id>` | `LEAD` | the lead's fields, the list attributes, `wordIndex` (3, or 2 or none for words of earlier versions), `hold` in a large order, `cause` |
 //! | history of a lead | `LEAD#<id>` | `HISTORY#<version, 10 digits>` | version, at, by, action, changes, reason |
 //! | email of a lead | `EMAIL#<lowercase>` | `EMAIL` | leadId, source |
 //! | search word of a lead | `WORD#<first two characters>` | `<word> <lead id>` | leadId, shared, words, state |
@@ -76,6 +76,7 @@
 //! | --- | --- |
 //! | one lead; an account; a token; a sign-in name; a sign-in link; a rule; a run of a rule; a checkpoint; a ticket; a person's tickets in a raffle; a seed, for the draw; a product; a processed message | GetItem, consistent |
 //! | a lead with its changes since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
+//! | what is left of a lead that left the trash | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, then with `NOTE#` |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
 //! | leads by newest or score; of a status, a state, or both | Query one of the first eight indexes, then BatchGetItem, consistent |
 //! | leads of an owner, newest first | Query pk = `OWNER#<account id>`, backwards, consistent; then BatchGetItem, consistent |
@@ -85,7 +86,7 @@
 //! | orders by newest, also of a status; fulfilled orders by time | Query `all-newest`, `status-newest` or `status-score` with partitions `ORDERS`, `ORDERS#<status>`; then BatchGetItem |
 //! | history of an order, newest first | Query pk = `ORDER#<id>`, sk begins with `HISTORY#`, backwards |
 //! | large orders that are still being written | Query pk = `UNSETTLED` |
-//! | search of leads | Query pk = `WORD#<first two characters>`, sk begins with the longest word; the other words are a filter; then BatchGetItem |
+//! | search of leads | Query pk = `WORD#<first two characters>`, sk begins with the longest word; the other words are a filter; for a word that begins one of a state, also the lists of up to two states; then BatchGetItem |
 //! | search of products | Query pk = `FIND#<first character>`, in the same way |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#`; then BatchGetItem of the items that authenticate |
 //! | a session with its account | BatchGetItem of two, consistent |
@@ -120,8 +121,9 @@
 //! partitions of their own.
 //!
 //! **Capacity.** One index partition takes 1,000 write units per second, so `listAll` takes about 1,000 new leads per
-//! second. A search partition takes two units for each word in a transaction, so the most common first letter takes
-//! about 500 leads per second, and so does the list of one owner. A state's partition holds its queue and its cap, and an order of `n` leads writes
+//! second. A search partition takes two units for each word in a transaction and holds the words with the same first two
+//! characters. The most common ones take less than one unit for each new lead on average, so search takes more than
+//! 1,000 leads per second. The list of one owner takes about 500. A state's partition holds its queue and its cap, and an order of `n` leads writes
 //! about `2 + 2n` units there. One state therefore takes about 50 orders per second, limited by the cap's item, or
 //! 400 leads per second, limited by the queue. The load of a raffle is spread over its blocks; see
 //! [raffles](crate::raffles) for the numbers. Above these rates DynamoDB throttles, and the guarded write waits

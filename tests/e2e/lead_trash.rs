@@ -1,13 +1,18 @@
 //! The trash, undo, and earlier versions of a lead.
 
+use aws_sdk_dynamodb::operation::scan::ScanInput;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::stats::{new_records, process_stream};
 use crate::support::http::Client;
-use crate::support::workspace::{Workspace, address, change, create, history, new_lead, read};
-use crate::support::{Case, TestEnvironment, cases};
+use crate::support::workspace::{
+    SHORT_PATIENCE, Workspace, address, change, create, history, new_lead, read,
+};
+use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
+use holdfast::store::Item;
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
@@ -15,6 +20,8 @@ pub fn all() -> Vec<Case> {
         api: a_deleted_lead_is_restored_with_all_its_data,
             a_lead_whose_email_was_taken_is_not_restored,
             a_lead_is_restored_once_by_many,
+            a_restore_beside_a_new_lead_with_its_email_has_one_winner,
+            an_undo_beside_a_change_has_one_winner,
             a_repeated_request_is_answered_as_before_after_its_lead_was_deleted,
             the_trash_lists_deleted_leads_page_by_page,
             a_restored_lead_is_in_its_lists_its_queue_and_the_statistics_again,
@@ -22,6 +29,7 @@ pub fn all() -> Vec<Case> {
             an_undo_conflicts_and_breaks_rules_as_any_change,
             only_an_administrator_undoes_a_conversion,
             an_undo_brings_custom_fields_and_the_email_back;
+        store: nothing_is_left_of_a_lead_that_left_the_trash;
         app: a_lead_leaves_the_trash_after_thirty_days;
         web: the_page_of_a_deleted_lead_says_who_deleted_it_and_restores_it,
             a_message_offers_to_undo_a_change
@@ -195,6 +203,123 @@ async fn a_lead_leaves_the_trash_after_thirty_days(environment: TestEnvironment)
         .expect(404);
     let page: Value = agent.get("/api/leads/trash").send().await.expect(200).json();
     assert_eq!(page["items"], json!([]), "hidden, although the store has not removed it");
+}
+
+/// The items of these leads, without those that the statistics keep for their counts.
+async fn left(environment: &TestEnvironment, leads: &[&Value]) -> Vec<String> {
+    let scan = ScanInput::builder().table_name(environment.table()).consistent_read(true);
+    let items = environment.store().scan(scan).await;
+    let text = |item: &Item, name: &str| item[name].as_s().unwrap().clone();
+    let is_of = |pk: &str| leads.iter().any(|lead| pk.ends_with(lead["id"].as_str().unwrap()));
+    let items = items.items().iter().map(|item| (text(item, "pk"), text(item, "sk")));
+    let left = items.filter(|(pk, sk)| is_of(pk) && sk != "COUNTED").map(|(_, sk)| sk);
+    left.collect()
+}
+
+async fn nothing_is_left_of_a_lead_that_left_the_trash(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let agent = workspace.agent().await;
+    let mut new = new_lead("Ann Lee", "ann@example.com");
+    new["fields"] = json!({ "Industry": "Roofing" });
+    let lead = create(&agent, &new).await;
+    let (merged, other) = (
+        create(&agent, &new_lead("Lee", "lee@example.com")).await,
+        create(&agent, &new_lead("Bo", "bo@example.com")).await,
+    );
+    for lead in [&lead, &merged, &other] {
+        let note = agent.post(&format!("{}/notes", address(lead))).json(&json!({ "text": "Called." }));
+        note.send().await.expect(201);
+    }
+    for score in 1..60 {
+        change(&agent, &lead, score, json!({ "leadScore": score })).await.expect(200);
+    }
+    let merge = json!({ "version": 60, "merged": merged["id"], "mergedVersion": 1 });
+    agent.post(&format!("{}/merge", address(&lead))).json(&merge).send().await.expect(200);
+    delete(&agent, &lead, 61).await;
+    delete(&agent, &other, 1).await;
+    let restore = format!("{}/restore", address(&other));
+    agent.post(&restore).json(&json!({ "version": 2 })).send().await.expect(200);
+    process_stream(&environment, &workspace).await;
+    assert_eq!(left(&environment, &[&lead, &merged]).await.len(), 62 + 3 + 4, "it can still be restored");
+    assert_eq!(history(&agent, &other).await.len(), 3, "a restored lead keeps everything");
+
+    super::dead_letters::drop_item(&environment, &format!("LEAD#{}", lead["id"].as_str().unwrap()), "TRASH")
+        .await;
+    // The first delivery is interrupted after its first steps.
+    environment.wire().reset();
+    let removal = new_records(&environment, &workspace).await.pop().expect("the removal is in the stream");
+    let hasty = workspace.another(&environment, environment.wire(), SHORT_PATIENCE);
+    let purge = async { hasty.app.leads().purge(&removal).await };
+    let cut = async {
+        let wire = environment.wire();
+        wait::until("the first step is done", async || wire.count("TransactWriteItems") >= 1).await;
+        wire.always("TransactWriteItems", Fault::Throttled);
+    };
+    let _ = tokio::join!(purge, cut);
+    environment.wire().reset();
+    process_stream(&environment, &workspace).await;
+    assert_eq!(left(&environment, &[&lead, &merged]).await, [] as [&str; 0]);
+    assert_eq!(history(&agent, &other).await.len(), 3);
+    workspace.app.leads().purge(&removal).await.expect("a repetition does nothing");
+    agent.get(&address(&merged)).send().await.expect(404);
+}
+
+async fn a_restore_beside_a_new_lead_with_its_email_has_one_winner(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    for number in 0..12 {
+        let new = new_lead("Ann Lee", &format!("ann{number}@example.com"));
+        let lead = create(&agent, &new).await;
+        delete(&agent, &lead, 1).await;
+        let path = format!("{}/restore", address(&lead));
+        let restore = agent.post(&path).json(&json!({ "version": 2 })).send();
+        let create = agent.post("/api/leads").json(&new).send();
+        let (restored, created) = match number % 2 {
+            0 => tokio::join!(restore, create),
+            _ => {
+                let (created, restored) = tokio::join!(create, restore);
+                (restored, created)
+            }
+        };
+        match (restored.status.as_u16(), created.status.as_u16()) {
+            (200, 422) => assert_eq!(read(&agent, &lead).await["version"], 3),
+            (422, 201) => {
+                let other: Value = created.json();
+                let problem: Value = restored.json();
+                assert_eq!(problem["lead"], address(&other));
+                agent.get(&address(&lead)).send().await.expect(410);
+            }
+            both => panic!("{both:?}"),
+        }
+        let path = format!("/api/leads?q=ann{number}");
+        let found: Value = agent.get(&path).send().await.expect(200).json();
+        assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
+    }
+}
+
+async fn an_undo_beside_a_change_has_one_winner(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    for number in 0..12 {
+        let lead = create(&agent, &new_lead("Ann Lee", &format!("ann{number}@example.com"))).await;
+        change(&agent, &lead, 1, json!({ "name": "Ann Li" })).await.expect(200);
+        let path = format!("{}/revert", address(&lead));
+        let undo = agent.post(&path).json(&json!({ "version": 2, "to": 1 })).send();
+        let edit = change(&agent, &lead, 2, json!({ "leadScore": 9 }));
+        let (undone, changed) = match number % 2 {
+            0 => tokio::join!(undo, edit),
+            _ => {
+                let (changed, undone) = tokio::join!(edit, undo);
+                (undone, changed)
+            }
+        };
+        let now = read(&agent, &lead).await;
+        assert_eq!(now["version"], 3);
+        match (undone.status.as_u16(), changed.status.as_u16()) {
+            (200, 409) => assert_eq!((&now["name"], &now["leadScore"]), (&json!("Ann Lee"), &json!(50))),
+            (409, 200) => assert_eq!((&now["name"], &now["leadScore"]), (&json!("Ann Li"), &json!(9))),
+            both => panic!("{both:?}"),
+        }
+        assert_eq!(history(&agent, &lead).await.len(), 3);
+    }
 }
 
 async fn a_change_is_undone_with_a_version_of_its_own(environment: TestEnvironment) {
