@@ -14,6 +14,8 @@ use crate::store::{Cursor, CursorError};
 const STATES: &str = "states";
 /// The list of one of these states, in cursors.
 const STATE: &str = "state";
+/// The beginning of the list of a state, in cursors. Their parts are not empty.
+const START: &str = "-";
 /// How many states a page reads.
 const STATES_AT_ONCE: usize = 2;
 
@@ -38,7 +40,7 @@ impl StateSearch {
         };
         let [code, inner] = place.parts();
         let first: UsState = code.parse().map_err(|_| CursorError)?;
-        let cursor = Some(inner.clone()).filter(|inner| !inner.is_empty());
+        let cursor = Some(inner.clone()).filter(|inner| inner != START);
         Ok(Self { states: states.skip_while(|state| *state != first).collect(), cursor, is_next_page: true })
     }
 }
@@ -70,7 +72,7 @@ impl Leads {
         for (number, state) in search.states.iter().enumerate() {
             let left = wanted.saturating_sub(u16::try_from(ids.len()).unwrap_or(u16::MAX));
             if limit == 0 || left == 0 || number == STATES_AT_ONCE {
-                return Ok((ids, Some(state_cursor(*state, cursor.as_deref().unwrap_or_default()))));
+                return Ok((ids, Some(state_cursor(*state, cursor.as_deref().unwrap_or(START)))));
             }
             let filter = Filter { state: Some(*state), ..request.filter };
             let (index, partition) = list_partition(filter, Sort::Newest);

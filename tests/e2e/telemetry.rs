@@ -123,7 +123,7 @@ fn people(step: usize, has_fields: bool) -> Vec<Value> {
 async fn a_creation_takes_at_most_thirty_write_units_on_average(environment: TestEnvironment) {
     let (workspace, reports) = reporting_workspace(&environment).await;
     let agent = workspace.agent().await;
-    let mut units = async |people: Vec<Value>| {
+    let units = async |people: Vec<Value>| {
         let mut units = Vec::new();
         for new in &people {
             create(&agent, new).await;
