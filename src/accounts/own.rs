@@ -15,7 +15,6 @@ use super::two_factor::{RecoveryCodes, SecondFactorCode, TwoFactorError};
 use crate::accounts::Accounts;
 use crate::base::calendar::ZoneName;
 use crate::base::identity::{Role, SignedIn};
-use crate::base::text::isolated;
 use crate::base::values::{Email, Name, Version};
 use crate::shared::audit_log::{AuditEntry, AuditKind};
 use crate::store::{Condition, Update, to_attribute};
@@ -67,7 +66,8 @@ impl Accounts {
         let mut counted = None;
         if before.email != email {
             self.confirm(who, &before, current).await?;
-            counted = Some(self.count_attempt(budgets_of_new_address(&before, from)).await?);
+            let subject = SignInSubject::person(who, &before);
+            counted = Some(self.count_attempt(budgets_of_new_address(&before, from), &subject).await?);
         }
         let mut sentences = Vec::new();
         if before.name != name {
@@ -92,7 +92,7 @@ impl Accounts {
 
     /// Writes the audit entry of an address that another account has. The answer does not depend on it.
     async fn record_taken(&self, who: &SignedIn, account: &Account, email: &Email) {
-        let detail = format!("Email not changed to {}: another account has it.", isolated(email.as_str()));
+        let detail = format!("Email not changed to {email}: another account has it.");
         let (now, kind) = (self.clock.now(), AuditKind::AccountChanged);
         let entry = AuditEntry::new(&self.rng, now, &who.into(), kind, account.label(), detail);
         let entry = entry.at_path(format!("/people/{}", account.id));

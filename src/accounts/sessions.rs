@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::AccountError;
+use super::auth_cache::AuthKey;
 use super::domain::{Account, AccountStatus, Secret, Session};
 pub use super::domain::{ListedSession, SessionId, SessionLimits};
 use super::items::{SESSIONS, account_key, session_key};

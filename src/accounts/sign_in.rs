@@ -15,10 +15,12 @@ use super::login_throttle::Budget;
 use super::password::{Password, PasswordHash};
 use super::requester::Requester;
 use super::session::{SessionCookie, cookie, open, signed};
+use super::sessions::SessionId;
 use super::sign_in_audit::SignInSubject;
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, Role};
+use crate::base::identity::{AccountId, Actor, Role};
 use crate::base::values::Email;
+use crate::shared::audit_log::AuditActor;
 use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute};
 
 /// What the page and the audit log say about a wrong email address or password.
@@ -167,7 +169,8 @@ impl Accounts {
             let id = SessionId::of(&session.secret);
             if !self.end_one_session(&account, &id, Operator::SignedOut(&actor)).await? {
                 // A cookie of version 0.1 whose session is not in the table must start none later.
-                let written = self.dynamo.try_write(self.put_ended(self.dynamo.guarded_write(), &session)?).await;
+                let written =
+                    self.dynamo.try_write(self.put_ended(self.dynamo.guarded_write(), &session)?).await;
                 self.forget_session(&session);
                 written?;
             }

@@ -80,7 +80,7 @@ fn check_outcome(counts: Counts, options: &ImportLeads) -> Result<(), Failure> {
     match (written, counts.skipped, counts.rejected) {
         (0, 0, 0) => nothing("the file has no rows under its header".to_owned()),
         (0, 0, _) => nothing("all rows were rejected".to_owned()),
-        (_, ..) if options.allow_rejects => Ok(()),
+        _ if options.allow_rejects => Ok(()),
         (0, _, 1..) => nothing("all other rows are existing leads".to_owned()),
         (0, 1, 0) => nothing("the only row is a lead already; --allow-rejects accepts that".to_owned()),
         (0, rows, 0) => nothing(format!("all {rows} rows are leads already; --allow-rejects accepts that")),

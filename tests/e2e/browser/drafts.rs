@@ -1,8 +1,8 @@
 //! Drafts: what was typed and not sent comes back, to the same person only, and overwrites no other change.
 
 use fantoccini::key::Key;
-use holdfast::base::identity::Role;
 use holdfast::accounts::link_path;
+use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
 use super::pages::assert_accessible;

@@ -93,8 +93,8 @@ async fn finish(opened: &Opened, account: &Account, output: &Output<'_>) -> Resu
             Ok(DeletionProgress::Remaining(step)) if step.changed > 0 => {
                 changed += step.changed;
                 output
-            .console
-            .progress(&Progress::of_words(format!("{} changed", counted(changed, "lead", "leads"))));
+                    .console
+                    .progress(&Progress::of_words(format!("{} changed", counted(changed, "lead", "leads"))));
                 continue;
             }
             done => {
