@@ -6,81 +6,20 @@
 //! being saved.
 
 mod known;
-
-use std::fmt;
+mod row;
 
 use jiff::{SignedDuration, Timestamp};
 
 use self::known::KnownChange;
+pub use self::row::{Conversion, ImportRow, KnownEmails, RowSource, is_row_of};
 use super::change::{Alteration, update_guard};
-use super::domain::{Action, Lead, LeadChange, LeadId, NewLead, Rule};
+use super::domain::{Action, Lead, LeadChange, LeadId, Rule};
 use super::error::LeadError;
 use super::items::EmailItem;
 use crate::base::identity::Actor;
-use crate::base::values::{Invalid, Version, text_enum};
+use crate::base::values::Version;
 use crate::leads::Leads;
 use crate::store::{WriteError, from_item};
-
-text_enum! {
-    /// What an import does with a row whose email address a lead has already.
-    #[derive(Default)]
-    pub enum KnownEmails, "Send skip, fill, or update for existing emails.";
-    /// Leaves the lead as it is.
-    #[default]
-    Skip = "skip",
-    /// Fills the fields that are empty.
-    Fill = "fill",
-    /// Replaces all values that the row has.
-    Update = "update",
-}
-
-/// A row of an import, ready to be written.
-#[derive(Debug, Clone)]
-pub struct ImportRow {
-    /// The lead that the row describes.
-    pub new: NewLead,
-    /// Whether the row gives the name. Otherwise it was made from the email address.
-    pub has_name: bool,
-    /// Whether the row has a status of its own. Otherwise the status is only the default of a new lead.
-    pub has_status: bool,
-    /// The same for the lead score.
-    pub has_score: bool,
-    /// The conversion for which the row alone has no score. A known lead may have the score.
-    pub conversion: Option<Conversion>,
-    /// The import and the row.
-    pub source: RowSource,
-}
-
-/// A status CONVERTED for which a row has no score, so that a new lead becomes QUALIFIED instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversion {
-    /// The name of the custom field that keeps the text of the status.
-    pub field: String,
-    /// The warning that says so.
-    pub warning: String,
-}
-
-/// The row of an import that creates or changes a lead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowSource {
-    /// The import.
-    pub import: String,
-    /// When it began, so that the import is not looked for in what is older.
-    pub began: Timestamp,
-    /// The number of the row.
-    pub row: u64,
-}
-
-impl fmt::Display for RowSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.import, self.row)
-    }
-}
-
-/// Whether a stored source names a row of this import.
-pub fn is_row_of(import: &str, stored: Option<&str>) -> bool {
-    stored.and_then(|stored| stored.strip_prefix(import)).is_some_and(|rest| rest.starts_with(':'))
-}
 
 /// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

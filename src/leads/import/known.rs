@@ -2,7 +2,7 @@
 //!
 //! Invariant: a value that a rule forbids, or that does not fit, is left out with a note, and the rest is saved.
 
-use super::{ImportRow, KnownEmails};
+use super::row::{ImportRow, KnownEmails};
 use crate::base::text::isolated;
 use crate::leads::domain::{
     CustomFields, FieldEdits, FieldName, FieldText, Lead, LeadChange, LeadField, Score, Status,
@@ -142,7 +142,7 @@ mod tests {
     use jiff::Timestamp;
     use serde_json::json;
 
-    use super::super::{Conversion, RowSource};
+    use super::super::row::{Conversion, RowSource};
     use super::*;
     use crate::base::identity::Actor;
     use crate::base::values::OrderId;
@@ -262,10 +262,10 @@ mod tests {
         let expected =
             "4 custom fields aren't saved: “Field 40”, “Field 41”, “Field 42”, …. A lead can have at most 40";
         assert!(known.unsaved[0].starts_with(expected), "{:?}", known.unsaved);
-        let mut long = ann(fields(0..1, &"z".repeat(17_000 - 1_000)));
+        let mut long = ann(fields(0..1, &"z".repeat(8_000)));
         long["fields"]["Field 50"] = json!("short");
         long["fields"]["Field 51"] = json!("w".repeat(400));
-        let found = stored(ann(fields(0..1, "x")));
+        let found = stored(ann(json!({ "Old": "x".repeat(8_000) })));
         let known = KnownChange::of(&found, &row(long), KnownEmails::Update);
         assert_eq!(known.change.fields.iter().count(), 2, "{:?}", known.unsaved);
         assert!(
