@@ -33,6 +33,10 @@ async fn a_theme_applies_at_once_and_to_later_pages(environment: TestEnvironment
         .await;
     };
     ada.click(At::Css(".menu summary")).await;
+    let others = "return [...document.querySelectorAll('[data-theme-form] [aria-pressed=false]')]\
+         .map((button) => getComputedStyle(button).backgroundColor)";
+    let transparent = "rgba(0, 0, 0, 0)";
+    assert_eq!(ada.run(others, Vec::new()).await, json!([transparent, transparent]), "only one is chosen");
     ada.click(At::Named("Dark")).await;
     assert_eq!(ground().await, DARK);
     cookie_is("holdfast-theme=dark;").await;
