@@ -33,7 +33,7 @@ pub(super) fn all() -> Vec<Case> {
 }
 
 /// Checks the open page in all looks. If `HOLDFAST_TESTS_SCREENSHOTS` is set, it saves a picture of each in
-/// `screenshots/` under the target folder. The picture in the README is `conflict-row-desktop-light`.
+/// `screenshots/` under the target folder.
 pub(super) async fn assert_accessible(person: &Browser, name: &str) {
     let pictures = std::env::var_os("HOLDFAST_TESTS_SCREENSHOTS").is_some();
     for (width, look) in [("phone", Look::phone()), ("desktop", Look::desktop())] {
