@@ -198,7 +198,7 @@ impl IntoProblem for AccountError {
                 S::FORBIDDEN,
                 "session-needed",
                 "A token can't do this to an administrator",
-                "Only a signed-in browser can add, promote or enable an administrator, change the email or reset the sign-in of one. Use the page People.",
+                "Only a signed-in browser can add, promote, or enable an administrator, change their email, or reset their sign-in. Use the People page.",
             ),
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),

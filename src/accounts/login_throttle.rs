@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::device::DeviceId;
 use crate::base::identity::AccountId;
 use crate::base::values::Email;
+use crate::shared::numbers::counted;
 use crate::web::client::Network;
 
 /// The time from a budget's first attempt until it resets.
@@ -159,8 +160,7 @@ impl Throttled {
     /// Returns how long to wait, in words.
     pub fn wait(&self) -> String {
         match self.seconds {
-            1 => "1 second".to_owned(),
-            seconds @ 0..=59 => format!("{seconds} seconds"),
+            seconds @ 0..=59 => counted(seconds, "second", "seconds"),
             seconds => in_minutes(seconds),
         }
     }

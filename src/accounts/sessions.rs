@@ -89,7 +89,7 @@ impl Accounts {
         written
     }
 
-    /// Checks the session that a new one replaces again from now on. This is called whatever the write answered,
+    /// Checks the session that a new one replaces again from now on. This is called after every answer of the write,
     /// because a write whose answer was lost may have happened.
     pub(super) fn forget_replaced(&self, from: &Requester) {
         if let Some(replaced) = &from.session {

@@ -111,7 +111,7 @@ impl Audit {
         Ok(AuditPage { entries: page.into_entries(), next, searched_to })
     }
 
-    /// Looks up the account of an email address, whatever its role and state: people who left are looked for, too.
+    /// Looks up the account of an email address, with any role and status: people who left are looked up too.
     async fn with_account(&self, filter: &AuditFilter) -> Result<AuditFilter, StoreError> {
         let mut filter = filter.clone();
         if let Some(person) = filter.person.take() {

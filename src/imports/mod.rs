@@ -10,7 +10,7 @@
 //! | [`run`] | the steps that turn rows into leads |
 //! | `owners` | finds the agents whom an owner column names |
 //! | [`undo`] | the steps that take an import back |
-//! | [`outcome`], [`report`] | what became of each row, and the report as a file |
+//! | [`outcome`], [`report`] | the outcome of each row, and the report as a file |
 //! | `http` | the pages of imports |
 //!
 //! Invariants: every row of the file that is not blank is counted once, as created, filled, updated, skipped or

@@ -12,7 +12,7 @@ use crate::leads::LeadError;
 use crate::leads::domain::Owner;
 
 const NONE: &str = "No agent has this name or email.";
-const SEVERAL: &str = "Several agents have this name. Use an email address instead.";
+const SEVERAL: &str = "Several agents have this name. Use an email instead.";
 
 /// The agents whom the texts of an owner column name, as far as they were looked up.
 #[derive(Default)]

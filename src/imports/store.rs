@@ -293,7 +293,7 @@ impl Imports {
         Ok(item.map(from_item::<Outcomes>).transpose()?.map(|outcomes| outcomes.rows))
     }
 
-    /// Returns what became of the rows from the first to the last one.
+    /// Returns the outcomes of the rows from the first to the last one.
     ///
     /// # Errors
     /// [`ImportError::Store`] if the store failed.

@@ -36,10 +36,10 @@ pub enum Imported {
     Repeated,
 }
 
-/// What became of a row, and what a person should know about it.
+/// The outcome of a row, and what a person should know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedRow {
-    /// What became of it.
+    /// The outcome.
     pub imported: Imported,
     /// What of the row was not saved, and why.
     pub unsaved: Vec<String>,

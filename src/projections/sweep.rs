@@ -11,7 +11,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// Some steps failed. The sweep ran to its end and did all other steps.
-    #[error("{} large orders, {} rules and {} runs failed: {last}", .failures.orders, .failures.rules, .failures.runs)]
+    #[error("steps failed (large orders: {}, rules: {}, runs: {}): {last}", .failures.orders, .failures.rules, .failures.runs)]
     Steps {
         /// How many steps failed.
         failures: SweepFailures,

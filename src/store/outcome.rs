@@ -5,7 +5,7 @@
 //! The fence succeeds only if the change did not happen, and then a late change fails on it. If the store takes no
 //! writes, for example because its disk is full, the record is looked up. For a write without a record, the items that
 //! it creates are looked up. They show that it happened, or that another write made it impossible. Otherwise its
-//! outcome is unknown, whatever the store answers: it is never called a failure.
+//! outcome is unknown after any answer of the store: it is never called a failure.
 //!
 //! An abandoned record lists the tokens of the abandoned writes. The same request can be made again under its key,
 //! but no abandoned write can still succeed.

@@ -178,7 +178,7 @@ const COUNTED: [&str; 32] = [
     "tokens",
 ];
 /// Texts whose number is never 1, or that only a log has.
-const MANY: [&str; 15] = [
+const MANY: [&str; 14] = [
     "Depth {MAX_DEPTH} reached: {} rules in a row led to this event, so this rule did not run. Rules that trigger each other would never stop by themselves.",
     "Last {…} days",
     "Only its first {kept} of {bytes} bytes were kept. Send it again in fewer than {} bytes.",
@@ -186,7 +186,6 @@ const MANY: [&str; 15] = [
     "Show all {…} bytes",
     "The disk of the data has {free} bytes left.",
     "The file has {0} columns; at most {MAX_COLUMNS} can be imported. Remove those you don't need.",
-    "Wait {} seconds and try again.",
     "none of {0} messages was finished",
     "{bytes} bytes",
     "{} orders",

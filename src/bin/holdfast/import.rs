@@ -83,7 +83,7 @@ fn check_outcome(counts: Counts, options: &ImportLeads) -> Result<(), Failure> {
         _ if options.allow_rejects => Ok(()),
         (0, _, 1..) => nothing("all other rows are existing leads".to_owned()),
         (0, 1, 0) => nothing("the only row is a lead already; --allow-rejects accepts that".to_owned()),
-        (0, rows, 0) => nothing(format!("all {rows} rows are leads already; --allow-rejects accepts that")),
+        (0, rows, 0) => nothing(format!("all rows are leads already ({rows}); --allow-rejects accepts that")),
         (_, _, 0) => Ok(()),
         (_, _, rejected) => Err(Failure::RowsRejected(rejected)),
     }

@@ -191,7 +191,6 @@ mod tests {
             ("county", None),
             ("estadocivil", None),
             ("estados", None),
-            ("landstate", None),
             ("", None),
         ];
         for (text, expected) in cases {

@@ -28,7 +28,7 @@ Examples:
   holdfast import leads contacts.csv --table holdfast --region us-east-1
 
 Fields: name, first-name, last-name, email, phone, company, state, country, lead-score, status, source, owner, keep
-(as a custom field), ignore. The exit code is 1 if a row was rejected or nothing was created, filled or updated.
+(as a custom field), ignore. The exit code is 1 if a row was rejected or nothing was created, filled, or updated.
 --allow-rejects allows rejected rows, and a file whose rows are all leads already.";
 
 #[derive(Debug, Args)]

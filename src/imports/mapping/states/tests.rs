@@ -122,7 +122,7 @@ fn provinces_territories_and_other_countries_are_no_us_states() {
 }
 
 #[test]
-fn the_us_and_no_country_are_told_from_other_countries() {
+fn the_us_and_no_country_are_distinguished_from_other_countries() {
     let us = [
         "",
         "n/a",
