@@ -193,7 +193,7 @@ async fn doubtful_quotation_marks_are_shown_before_the_import(environment: TestE
     );
     let import = send(&agent, file.as_bytes()).await;
     let page = page_of(&agent, &import).await;
-    assert!(page.contains("2 of 15 rows may have wrong quotation marks"), "{page}");
+    assert!(page.contains("Rows that may have wrong quotation marks: 2 of 15."), "{page}");
     for shown in ["Row 2: A quotation mark inside a quoted cell isn&#39;t doubled (line 2)", "Row 15: "] {
         assert!(page.contains(shown), "{shown}: {page}");
     }
@@ -209,7 +209,7 @@ async fn only_a_cell_that_is_cut_has_a_title(environment: TestEnvironment) {
     let import = send(&agent, file.as_bytes()).await;
     let page = page_of(&agent, &import).await;
     let table = page.split("<table class=\"preview\">").nth(1).unwrap().split("</table>").next().unwrap();
-    assert!(!table.contains("title=\"Ida Moss\"") && !table.contains("title=\"Email\""), "{table}");
+    assert!(!table.contains("title=\"Ida Moss\"") && table.contains("<td>Ida Moss</td>"), "{table}");
     assert!(table.contains(&format!("<td title=\"{long}\">{}…</td>", "x".repeat(80))), "{table}");
     assert!(!table.contains(&"y".repeat(2_001)), "a cell as long as the file is not on the page");
 }

@@ -546,7 +546,7 @@ async fn framing_around_json_is_removed_and_other_formats_are_named(environment:
         dead_letters(&workspace).await.into_iter().map(|one| (one.source.offset, one.reason.words)).collect();
     words.sort();
     for ((offset, words), (expected, part)) in
-        words.iter().zip([(2, "Confluent's wire format with schema id 8"), (3, "tombstone"), (4, "UTF-16")])
+        words.iter().zip([(2, "Confluent's wire format with schema ID 8"), (3, "tombstone"), (4, "UTF-16")])
     {
         assert!(*offset == Some(expected) && words.contains(part), "{offset:?}: {words}");
     }

@@ -135,7 +135,7 @@ async fn a_cookie_of_version_01_ends_after_one_day_if_sessions_last_for_one_day(
         assert_eq!(refused.header("set-cookie"), "");
     }
     assert_eq!(environment.wire().count(WRITE), 0);
-    // After signing out, the table remembers it until the cookie itself has ended, whatever the limits are then.
+    // After signing out, the table remembers it until the cookie itself has ended, regardless of the limits.
     let second = clock.now() - HOUR;
     let old = |workspace: &Workspace| former(workspace, ann, 1, second);
     me(&old(&workspace)).await.expect(200);
@@ -205,7 +205,7 @@ async fn a_list_shows_this_session_and_all_others_among_many_ended_ones(environm
     put_sessions(&workspace, ann, 0..60, ('0', true)).await;
     environment.wire().reset();
     let (page, count) = sessions(&browser).await;
-    assert_eq!((count, page.matches("this device").count()), (1, 1), "{page}");
+    assert_eq!((count, page.matches("This device").count()), (1, 1), "{page}");
     assert!(environment.wire().total() <= 4, "{} calls", environment.wire().total());
     assert_eq!(all_listed(&admin, &person).await.1.len(), 1);
     // More current ones than one page shows.
@@ -213,7 +213,7 @@ async fn a_list_shows_this_session_and_all_others_among_many_ended_ones(environm
     let current: BTreeSet<_> = (0..70).map(|number| format!("1{number:063x}")).collect();
     let (page, count) = sessions(&browser).await;
     assert!(matches!(count, 50 | 51), "{count}");
-    assert_eq!(page.matches("this device").count(), 1, "{page}");
+    assert_eq!(page.matches("This device").count(), 1, "{page}");
     assert!(page.contains("End all other sessions"), "{page}");
     assert_eq!(all_listed(&browser, "/account").await, (2, current.clone()));
     assert_eq!(all_listed(&admin, &person).await.1.len(), 71);
@@ -221,7 +221,7 @@ async fn a_list_shows_this_session_and_all_others_among_many_ended_ones(environm
     put_sessions(&workspace, ann, 60..660, ('0', true)).await;
     environment.wire().reset();
     let (page, _) = sessions(&browser).await;
-    assert_eq!(page.matches("this device").count(), 1, "{page}");
+    assert_eq!(page.matches("This device").count(), 1, "{page}");
     assert!(environment.wire().total() <= 8, "{} calls", environment.wire().total());
     assert_eq!(all_listed(&browser, "/account").await.1, current);
     assert_eq!(all_listed(&admin, &person).await.1.len(), 71);

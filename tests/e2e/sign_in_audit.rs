@@ -74,6 +74,7 @@ async fn the_first_refused_attempt_of_a_window_has_an_entry(environment: TestEnv
     for _ in 0..2 {
         sign_in(&after.visitor_from("198.51.100.99"), ANN, WRONG).await.expect(429);
     }
+    let admin = self::admin(&after).await;
     assert_eq!(refused(&admin, words).await, 2);
 }
 

@@ -241,7 +241,7 @@ async fn tokens_of_a_disabled_person_are_revoked_for_good(environment: TestEnvir
     let accounts = workspace.app.accounts();
     assert!(accounts.tokens(id, 10, None).await.unwrap().items.is_empty());
     let entry = &accounts.history(id, 10, None).await.unwrap().items[1];
-    assert_eq!(entry.detail, "State changed from active to disabled. All tokens revoked.");
+    assert_eq!(entry.detail, "Status changed from active to disabled. All tokens revoked.");
     let page = admin.get(&format!("/people/{id}")).send().await.expect(200);
     assert!(page.text().contains("enabling the account doesn't bring them back"), "{}", page.text());
     // A new token works.

@@ -92,12 +92,11 @@ async fn the_dialog_asks_for_a_code_and_then_sends_the_change(environment: TestE
 
 async fn the_dialog_shows_new_recovery_codes_and_then_sends_the_change(environment: TestEnvironment) {
     let office = Office::open(environment).await;
-    for (name, continues) in [("Ada", true), ("Bea", false)] {
+    let (ada, _) = agent(&office, "Ada", Look::phone()).await;
+    let (bea, _) = agent(&office, "Bea", Look::phone()).await;
+    require(&office).await;
+    for (name, person, continues) in [("Ada", ada, true), ("Bea", bea, false)] {
         let lead = office.lead(&format!("Grace {name}"), 50).await;
-        let (person, _) = agent(&office, name, Look::phone()).await;
-        if continues {
-            require(&office).await;
-        }
         save_without_session(&office, &person, &lead).await;
         enroll_in_dialog(&person).await;
         // Only the codes are in the dialog, not a page, and nothing is sent before they are saved.

@@ -27,7 +27,8 @@ enum Body {
 }
 
 /// Routes without a form in this list, and why.
-pub const WITHOUT_A_FORM: [(&str, &str); 3] = [
+pub const WITHOUT_A_FORM: [(&str, &str); 4] = [
+    ("/people/security/sessions", "sessions are ended only after a change of the requirement"),
     ("/automation/runs/{id}/retry", "a failed run needs the stream"),
     ("/automation/dead-letters/{id}/retry", "a dead letter of the stream needs the stream"),
     ("/automation/dead-letters/{id}/dismiss", "a dead letter of the stream needs the stream"),
