@@ -452,7 +452,9 @@ async fn a_killed_consumer_loses_and_repeats_nothing(environment: TestEnvironmen
 
 /// The number of messages that a consumer reports as finished.
 fn finished(report: &str) -> u64 {
-    let count = report.strip_prefix("Finished ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+    let count = report
+        .strip_prefix("Finished ")
+        .and_then(|rest| rest.split(' ').next()?.replace(',', "").parse().ok());
     count.unwrap_or_else(|| panic!("it does not report a number: {report}"))
 }
 
