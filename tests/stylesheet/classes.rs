@@ -77,7 +77,7 @@ impl Classes {
     }
 }
 
-/// Stands for what a template fills in.
+/// The place of what a template fills in.
 const FILLED_IN: char = '\u{fffc}';
 
 /// Replaces `{% … %}` by a space and `{{ … }}` by a mark, so that quotes in them do not end an attribute.

@@ -229,7 +229,7 @@ fn closing(text: &str, bracket: char) -> Option<usize> {
     None
 }
 
-/// Splits a text at a separator, but not inside of brackets. A space stands for all white space.
+/// Splits a text at a separator, but not inside of brackets. A space as the separator is any white space.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
     for (at, c) in text.char_indices() {

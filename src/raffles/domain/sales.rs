@@ -60,7 +60,7 @@ impl Sales {
         self.steps.is_empty()
     }
 
-    /// Adds `count` tickets, `minute` minutes after the opening. A negative count stands for canceled tickets.
+    /// Adds `count` tickets, `minute` minutes after the opening. A negative count is of returned tickets.
     pub fn record(&mut self, minute: u32, count: i32) {
         self.add(minute / self.minutes, count);
         while self.steps.len() > MOST_STEPS {

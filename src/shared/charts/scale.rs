@@ -150,7 +150,7 @@ mod tests {
             prop_assert_eq!(lines.first().unwrap().y, Share::WHOLE);
             prop_assert_eq!(lines.last().unwrap().y.thousandths(), 0);
             prop_assert!(lines.is_sorted_by(|lower, upper| lower.y > upper.y));
-            // A label is exact, so the same label never stands for two numbers.
+            // A label is exact, so the same label is never that of two numbers.
             prop_assert!(lines.is_sorted_by(|lower, upper| lower.label != upper.label));
         }
 
