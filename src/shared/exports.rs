@@ -1,7 +1,7 @@
 //! The audit entry of an export that is answered in parts.
 //!
 //! Invariants: each part belongs to an entry of its reader. The cursor of a part names the entry of its export; a part
-//! whose cursor names none writes one, and so does a part whose entry is older than [`LASTS`], or is that of another
+//! whose cursor names none writes one, and so does a part whose entry is older than an hour, or is that of another
 //! account or another export. So a cursor that was stored, passed on or made by hand reads nothing unrecorded.
 
 use jiff::SignedDuration;
