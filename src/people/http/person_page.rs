@@ -101,7 +101,8 @@ pub(super) async fn page_with(
 /// Returns the tokens of an account. Administrators create only those of services.
 fn token_section(people: &People, account: &Account, tokens: Listed<Token>) -> TokenSection {
     let (id, is_service) = (account.id, account.kind == AccountKind::Service);
-    let none = if is_service { "None." } else { "None. People create tokens on their own account page." };
+    let none =
+        if is_service { "No tokens." } else { "No tokens. People create tokens on their own account page." };
     let section = TokenSection::new(format!("{}/tokens", page_of(id)), tokens, none, |cursor| {
         address(id, "tokens", &cursor)
     });
