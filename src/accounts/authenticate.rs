@@ -1,8 +1,8 @@
 //! Authenticates requests by a browser's session cookie or a program's token in `Authorization`.
 //!
 //! Invariants: authentication takes no call if the request has no credential or the [cache](super::auth_cache) has the
-//! sender; otherwise one read for a session and two for a token. An unreadable credential is treated as no credential and is never an
-//! error. A token takes precedence over a cookie.
+//! sender; otherwise one read for a session and two for a token. An unreadable credential is treated as no credential
+//! and is never an error. A token takes precedence over a cookie.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;

@@ -52,8 +52,8 @@ impl Operator<'_> {
         }
     }
 
-    /// Requires a session of an administrator who makes or takes over an administrator. With a token, a leaked token could
-    /// get an administrator of its own, who stays when the token is revoked.
+    /// Requires a session of an administrator who makes or takes over an administrator. With a token, a leaked token
+    /// could get an administrator of its own, who stays when the token is revoked.
     ///
     /// # Errors
     /// [`AccountError::SessionNeededForAdministrator`]

@@ -13,10 +13,11 @@
 //! attempts left. However many guesses arrive at once, no more are checked than the budget has. A known device uses
 //! only its own budget, so strangers cannot lock out an owner, neither through the email address nor through a shared
 //! network. The right password refunds its attempt and resets the budget of the email address or the device. Signing up
-//! gives back its own attempt only: if it reset a budget, it would allow ten more guesses. So does a new address that was
-//! free; only an address of another account uses its attempt up, and participants, who may have signed up to guess
-//! addresses, also use their network's. A budget resets 15 minutes after its first attempt. The first attempt that a budget refuses has an audit entry, and later ones in its 15 minutes
-//! have none, so that a flood of attempts writes nothing.
+//! gives back its own attempt only: if it reset a budget, it would allow ten more guesses. So does a new address that
+//! was free; only an address of another account uses its attempt up, and participants, who may have signed up to guess
+//! addresses, also use their network's. A budget resets 15 minutes after its first attempt. The first attempt that a
+//! budget refuses has an audit entry, and later ones in its 15 minutes have none, so that a flood of attempts writes
+//! nothing.
 //!
 //! API tokens, sign-in links and sessions have no budget. Each is 256 random bits or signed with a longer key, so
 //! guessing is not feasible, and malformed text is refused without a read. A limit would only let strangers lock out

@@ -20,8 +20,9 @@ use crate::shared::audit_log::{AuditEntry, AuditKind};
 use crate::store::{Condition, Update, to_attribute};
 
 impl Accounts {
-    /// Changes the person's own password, which ends all other sessions and unused sign-in links and, if wanted, revokes all
-    /// tokens. `current` must be the current password if there is one. Returns the cookies of a new session.
+    /// Changes the person's own password, which ends all other sessions and unused sign-in links and, if wanted,
+    /// revokes all tokens. `current` must be the current password if there is one. Returns the cookies of a new
+    /// session.
     ///
     /// # Errors
     /// [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`], [`AccountError::Busy`];
@@ -48,8 +49,8 @@ impl Accounts {
         Ok(self.session_cookies(&session, from).await)
     }
 
-    /// Changes the person's own name and, confirmed by the password, the address. Each address that another account has uses up an
-    /// attempt, because it tells that it exists.
+    /// Changes the person's own name and, confirmed by the password, the address. Each address that another account has
+    /// uses up an attempt, because the answer shows that it exists.
     ///
     /// # Errors
     /// [`AccountError::Conflict`], [`AccountError::EmailTaken`], [`AccountError::WrongPassword`],

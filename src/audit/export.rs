@@ -32,8 +32,8 @@ pub struct ExportPage {
 }
 
 impl Audit {
-    /// Exports a page of the audit log. It writes the audit entry of the export, unless the cursor names it. The cursor of
-    /// the next page does.
+    /// Exports a page of the audit log. It writes the audit entry of the export, unless the cursor names it. The cursor
+    /// of the next page does.
     ///
     /// # Errors
     /// [`AuditError::Cursor`] for a cursor of another list.

@@ -187,8 +187,8 @@ impl Mapping {
         Summary::of(self.columns.iter().map(Column::field))
     }
 
-    /// Returns the texts whose meaning a person can choose, by field: statuses and sources, and the states and scores that
-    /// are not understood. Texts that were mapped but are not in these rows come last.
+    /// Returns the texts whose meaning a person can choose, by field: statuses and sources, and the states and scores
+    /// that are not understood. Texts that were mapped but are not in these rows come last.
     pub fn values_to_map<'a>(&self, rows: impl IntoIterator<Item = &'a Row>) -> Vec<ValueToMap> {
         let rows: Vec<&Row> = rows.into_iter().collect();
         let listed = |field: Field| {

@@ -116,9 +116,9 @@ const MOST_PAGES: u32 = 10;
 const ATTEMPTS: u32 = 20;
 
 impl Leads {
-    /// Gives up to `limit` leads of an owner to another, or to none: one step of an action that ends with the first step
-    /// without [`Reassigned::more`]. Each lead changes by a separate guarded write, regardless of its status and stock. It is
-    /// safe to repeat a step that was interrupted. Leads in the trash keep the owner that they had.
+    /// Gives up to `limit` leads of an owner to another, or to none: one step of an action that ends with the first
+    /// step without [`Reassigned::more`]. Each lead changes by a separate guarded write, regardless of its status and
+    /// stock. It is safe to repeat a step that was interrupted. Leads in the trash keep the owner that they had.
     ///
     /// # Errors
     /// [`LeadError::Invalid`] if both owners are the same; [`LeadError::Store`] if the store failed.

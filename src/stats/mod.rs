@@ -2,8 +2,8 @@
 //!
 //! Invariants: an item next to each lead or order says what was counted for it last, and at which revision. One
 //! transaction writes this item and the counters. Each change therefore counts once, regardless of how often and in
-//! which order the stream delivers it, and the counters equal the sum over these items. The revision comes from the record
-//! itself, so counting continues after a restore from a backup, when the table has a new stream.
+//! which order the stream delivers it, and the counters equal the sum over these items. The revision comes from the
+//! record itself, so counting continues after a restore from a backup, when the table has a new stream.
 
 pub mod count;
 mod legacy;

@@ -3,7 +3,8 @@
 //! Invariants: a reader ends only when it is stopped; after a failure it waits and continues. Each change is handled
 //! after the earlier changes of its shard, and each shard after its parent. The engine's log counts as one shard. No
 //! change is skipped, except those that the stream deleted before they were read; the reader reports that. A batch that
-//! the handler rejects is passed to it again. The position is stored, so the next process continues from there. Changes that were handled just before a process was killed are handled again.
+//! the handler rejects is passed to it again. The position is stored, so the next process continues from there. Changes
+//! that were handled just before a process was killed are handled again.
 //!
 //! The engine stores the positions of its readers itself. For DynamoDB's stream, the table has a checkpoint for each
 //! shard. A checkpoint is a change of the table too. Readers do not pass it to the handler, and they write a checkpoint

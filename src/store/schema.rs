@@ -121,14 +121,14 @@
 //! partitions of their own.
 //!
 //! **Capacity.** One index partition takes 1,000 write units per second, so `listAll` takes about 1,000 new leads per
-//! second. A search partition takes two units for each word in a transaction and holds the words with the same first two
-//! characters. The most common ones take less than one unit for each new lead on average, so search takes more than
-//! 1,000 leads per second. The list of one owner takes about 500. A state's partition holds its queue and its cap, and an order of `n` leads writes
-//! about `2 + 2n` units there. One state therefore takes about 50 orders per second, limited by the cap's item, or
-//! 400 leads per second, limited by the queue. The load of a raffle is spread over its blocks; see
-//! [raffles](crate::raffles) for the numbers. Above these rates DynamoDB throttles, and the guarded write waits
-//! within its deadline. Only the stream's consumer writes the statistics, never a request. One transaction counts up
-//! to about 90 changes, one transaction at a time for each shard. Transactions of different shards conflict on the
+//! second. A search partition takes two units for each word in a transaction and holds the words with the same first
+//! two characters. The most common ones take less than one unit for each new lead on average, so search takes more than
+//! 1,000 leads per second. The list of one owner takes about 500. A state's partition holds its queue and its cap, and
+//! an order of `n` leads writes about `2 + 2n` units there. One state therefore takes about 50 orders per second,
+//! limited by the cap's item, or 400 leads per second, limited by the queue. The load of a raffle is spread over its
+//! blocks; see [raffles](crate::raffles) for the numbers. Above these rates DynamoDB throttles, and the guarded write
+//! waits within its deadline. Only the stream's consumer writes the statistics, never a request. One transaction counts
+//! up to about 90 changes, one transaction at a time for each shard. Transactions of different shards conflict on the
 //! workspace's counter and are retried.
 //!
 //! **Stream.** The table's stream carries every change of every item, with the item before and after the change.

@@ -51,7 +51,8 @@ pub fn with_fragment_toast(response: Response, tone: Tone, text: &str) -> Respon
 
 /// Adds a toast to a fragment, or a [message](Message) to a redirect, which the page after it shows.
 ///
-/// The message travels in a cookie, which is signed and not encrypted, so its text is fixed: it contains no personal data.
+/// The message travels in a cookie, which is signed and not encrypted, so its text is fixed: it contains no personal
+/// data.
 pub fn with_toast(response: Response, tone: Tone, text: &'static str) -> Response {
     if response.status() == StatusCode::SEE_OTHER {
         return with_toast_there(response, tone, text);

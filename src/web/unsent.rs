@@ -15,8 +15,8 @@ use super::extract::content_type;
 use super::problem::{IntoProblem as _, Problem};
 use super::request::Form;
 
-/// The longest body that is carried. Encoded as one field it grows at most threefold, and the sign-in form must stay below
-/// the limit of a request.
+/// The longest body that is carried. Encoded as one field it grows at most threefold, and the sign-in form must stay
+/// below the limit of a request.
 pub const MAX_BYTES: usize = 18 * 1024;
 
 /// The names of fields with secrets. A form with one of them is not carried.

@@ -1,5 +1,5 @@
-//! One request, one deadline: every kind of write is answered in time, even if the store does not answer, and the outcome of a
-//! form is known. The time is virtual, so that the cases can use the real budget of 20 s.
+//! One request, one deadline: every kind of write is answered in time, even if the store does not answer, and the
+//! outcome of a form is known. The time is virtual, so that the cases can use the real budget of 20 s.
 
 mod api;
 mod page_accounts;

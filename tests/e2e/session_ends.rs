@@ -1,4 +1,5 @@
-//! Sessions that end with a new one, cookies of version 0.1 that outlive their session, and lists with many ended sessions.
+//! Sessions that end with a new one, cookies of version 0.1 that outlive their session, and lists with many ended
+//! sessions.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,8 +1,9 @@
 //! The sign-up page, where people create their own accounts.
 //!
 //! Invariants: the new account is a participant's, and no field of the form can change that. No answer contains the
-//! password or the invitation code, or says whether an address has an account: the answer is always "Now sign in". If sign-up is off, both the page and the form answer 403, because sign-up is
-//! forbidden for everyone, and the page says so.
+//! password or the invitation code, or says whether an address has an account: the answer is always "Now sign in". If
+//! sign-up is off, both the page and the form answer 403, because sign-up is forbidden for everyone, and the page says
+//! so.
 
 use super::parts::{Delay, NextQuery, redirect_to_next, retry_after, with_next};
 use crate::accounts::password::Password;

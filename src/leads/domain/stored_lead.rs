@@ -3,8 +3,8 @@
 //! A transaction has at most 100 actions, but an order may have thousands of leads. The leads of a large order are
 //! therefore written in several transactions, each lead with a [`Reservation`], and the order itself in one. Until the
 //! order is open, readers see its leads as they were before. Once the order is fulfilled or deleted, readers see its
-//! leads as sold or free, even before this is written to each lead. Only [`StoredLead::visible_under`] implements this, so
-//! all readers see the same lead.
+//! leads as sold or free, even before this is written to each lead. Only [`StoredLead::visible_under`] implements this,
+//! so all readers see the same lead.
 
 use super::{Action, HistoryEntry, Lead, Stock};
 use crate::reservations::{OrderEnd, Reservation, ReservationState};

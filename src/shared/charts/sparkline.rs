@@ -1,7 +1,7 @@
 //! A small line for a row of a table.
 //!
-//! It is the exception among the charts: it has no values on focus and no table, because the row beside it has the number,
-//! its name says the most important values, and the page to which the row leads has the chart with both.
+//! It is the exception among the charts: it has no values on focus and no table, because the row beside it has the
+//! number, its name says the most important values, and the page to which the row leads has the chart with both.
 
 use askama::Template;
 

@@ -1,4 +1,5 @@
-//! The dashboard in a browser: its tiles and cards where their columns change, and the chart with a mouse and with the keyboard.
+//! The dashboard in a browser: its tiles and cards where their columns change, and the chart with a mouse and with the
+//! keyboard.
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
