@@ -311,7 +311,7 @@ impl Commands {
         outcome: Outcome,
     ) -> Result<Outcome, AutomationError> {
         let Some(idempotency) = idempotency else { return Ok(outcome) };
-        match replayed_answer(idempotency.remember(&self.dynamo, &outcome.answer()).await?)? {
+        match replayed_answer(idempotency.save(&self.dynamo, &outcome.answer()).await?)? {
             Some(answer) if answer.omitted().is_none() => Outcome::from_answer(&answer),
             // A list that is too long to be saved is read again each time.
             _ => Ok(outcome),

@@ -63,7 +63,7 @@ impl Commands {
     /// [`AutomationError::KeyReused`].
     pub async fn claim(&self, idempotency: &IdempotentRequest, run: &str) -> Result<String, AutomationError> {
         let answer = Answer { status: 200, body: run.to_owned(), location: None, etag: None, about: None };
-        let first = replayed_answer(idempotency.remember(&self.dynamo, &answer).await?)?;
+        let first = replayed_answer(idempotency.save(&self.dynamo, &answer).await?)?;
         Ok(first.unwrap_or(answer).body)
     }
 }

@@ -18,7 +18,7 @@ mod settings;
 mod workers;
 
 #[cfg(feature = "kafka")]
-pub use consumer::{ConsumeError, RequestMetrics};
+pub use consumer::{ConsumeError, ConsumerProgress};
 #[cfg(feature = "kafka")]
 pub use driver::consume;
 pub use settings::{Options, Setting};

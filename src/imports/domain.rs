@@ -177,7 +177,8 @@ pub struct Import {
     /// When it was started.
     pub created_at: Timestamp,
     /// The phase.
-    pub stage: Phase,
+    #[serde(rename = "stage")]
+    pub phase: Phase,
     /// Starts at 1 and increases by 1 with every change.
     pub version: Version,
     /// How many parts of the file have arrived.
@@ -234,7 +235,7 @@ impl Import {
             size,
             owner,
             created_at: now,
-            stage: Phase::Uploading,
+            phase: Phase::Uploading,
             version: Version::FIRST,
             parts: 0,
             sheet: None,
@@ -289,7 +290,7 @@ impl Import {
             after = after.with_head(bytes)?;
         }
         if after.parts == self.all_parts() && after.head.is_some() {
-            after.stage = Phase::Ready;
+            after.phase = Phase::Ready;
         }
         Ok(after)
     }
@@ -304,7 +305,7 @@ impl Import {
     /// # Errors
     /// What is wrong with the CSV.
     pub fn converted(&self, csv: &[u8]) -> Result<Self, ImportError> {
-        let mut after = Self { stage: Phase::Ready, size: csv.len() as u64, ..self.clone() };
+        let mut after = Self { phase: Phase::Ready, size: csv.len() as u64, ..self.clone() };
         after.parts = after.all_parts();
         after.sheet = Some(fingerprint(&[csv]));
         let first = csv.chunks(usize::try_from(PART_BYTES).unwrap_or(usize::MAX)).next();
@@ -328,17 +329,17 @@ impl Import {
     /// [`super::mapping::MappingError`] if the mapping does not fit the file, or [`ImportError::NotStarted`]
     /// if the file is not complete.
     pub fn started(&self, start: &Start) -> Result<Self, ImportError> {
-        let Some(head) = self.head.as_ref().filter(|_| self.stage != Phase::Uploading) else {
+        let Some(head) = self.head.as_ref().filter(|_| self.phase != Phase::Uploading) else {
             return Err(ImportError::NotStarted);
         };
-        if self.stage != Phase::Ready {
+        if self.phase != Phase::Ready {
             return Ok(self.clone());
         }
         let head = if start.no_header { head.without_header() } else { head.clone() };
         let mapping = start.mapping(&head.headers)?;
         mapping.check()?;
         Ok(Self {
-            stage: Phase::Running,
+            phase: Phase::Running,
             version: self.version.next(),
             mapping: Some(mapping),
             cursor: Some(head.data),
@@ -353,8 +354,8 @@ impl Import {
     /// # Errors
     /// [`ImportError::NotDone`] if rows are still processed.
     pub fn undoing(&self) -> Result<Self, ImportError> {
-        match self.stage {
-            Phase::Done => Ok(Self { stage: Phase::Undoing, version: self.version.next(), ..self.clone() }),
+        match self.phase {
+            Phase::Done => Ok(Self { phase: Phase::Undoing, version: self.version.next(), ..self.clone() }),
             Phase::Undoing | Phase::Undone => Ok(self.clone()),
             _ => Err(ImportError::NotDone),
         }
@@ -362,14 +363,14 @@ impl Import {
 
     /// Returns the import after a step of its undo.
     pub fn undone(&self, undo: Undo, finished: bool) -> Self {
-        let stage = if finished { Phase::Undone } else { Phase::Undoing };
-        Self { stage, undo, version: self.version.next(), ..self.clone() }
+        let phase = if finished { Phase::Undone } else { Phase::Undoing };
+        Self { phase, undo, version: self.version.next(), ..self.clone() }
     }
 
     /// Returns the import after a step.
     pub fn advanced(&self, step: &Step) -> Self {
         let mut after = Self {
-            stage: if step.finished { Phase::Done } else { Phase::Running },
+            phase: if step.finished { Phase::Done } else { Phase::Running },
             version: self.version.next(),
             cursor: Some(step.next),
             ..self.clone()
@@ -390,7 +391,7 @@ impl Import {
 
     /// Returns the number of rows in the file: exact at the end, estimated before.
     pub fn all_rows(&self) -> u64 {
-        match self.stage {
+        match self.phase {
             Phase::Done | Phase::Undoing | Phase::Undone => self.counts.total(),
             _ => self.expected_rows.max(self.counts.total()),
         }
@@ -398,7 +399,7 @@ impl Import {
 
     /// Returns whether [`all_rows`](Self::all_rows) is an estimate.
     pub fn is_estimated(&self) -> bool {
-        matches!(self.stage, Phase::Uploading | Phase::Ready | Phase::Running) && self.size > PART_BYTES
+        matches!(self.phase, Phase::Uploading | Phase::Ready | Phase::Running) && self.size > PART_BYTES
     }
 }
 

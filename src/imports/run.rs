@@ -43,8 +43,8 @@ impl Imports {
     /// [`ImportError::NotStarted`] if the columns are not mapped, or [`ImportError::Store`] if the store
     /// failed. It is then safe to repeat the step.
     pub async fn step(&self, import: &Import, by: &Actor) -> Result<Import, ImportError> {
-        if import.stage != Phase::Running {
-            return match import.stage {
+        if import.phase != Phase::Running {
+            return match import.phase {
                 Phase::Uploading | Phase::Ready => Err(ImportError::NotStarted),
                 _ => Ok(import.clone()),
             };

@@ -63,7 +63,7 @@ impl Imports {
     /// # Errors
     /// [`ImportError::Store`] if the store failed. It is then safe to repeat the step.
     pub async fn undo_step(&self, import: &Import, who: &SignedIn) -> Result<Import, ImportError> {
-        if import.stage != Phase::Undoing {
+        if import.phase != Phase::Undoing {
             return Ok(import.clone());
         }
         let undo = &import.undo;

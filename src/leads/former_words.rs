@@ -25,7 +25,7 @@ impl FormerWords {
     }
 
     /// Remembers what the table says.
-    pub(super) fn remember(&self, gone: bool, now: Timestamp) {
+    pub(super) fn record(&self, gone: bool, now: Timestamp) {
         self.0.store(if gone { Self::GONE } else { seconds(now) }, Ordering::Relaxed);
     }
 }

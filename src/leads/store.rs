@@ -219,7 +219,7 @@ pub(super) fn replayed_answer<T>(
     idempotency: Option<&Idempotency<'_, T>>,
     refusal: &Refusal,
 ) -> Result<Option<Answer>, LeadError> {
-    match Idempotency::recall(idempotency, refusal)? {
+    match Idempotency::lookup(idempotency, refusal)? {
         Lookup::Nothing => Ok(None),
         Lookup::Same(answer) => Ok(Some(answer)),
         Lookup::Other => Err(LeadError::KeyOfAnotherRequest),

@@ -31,7 +31,7 @@ impl Leads {
             return Ok(known);
         }
         let gone = self.upgraded_to().await?.is_some();
-        self.former_words.remember(gone, self.clock.now());
+        self.former_words.record(gone, self.clock.now());
         Ok(!gone)
     }
 
@@ -71,7 +71,7 @@ impl Leads {
         }
         let marker = to_item(&marker_key(), &Marker { index: CURRENT_INDEX })?;
         match self.dynamo.write(self.dynamo.guarded_write().put_derived("marker", marker)).await {
-            Ok(()) => self.former_words.remember(true, self.clock.now()),
+            Ok(()) => self.former_words.record(true, self.clock.now()),
             Err(WriteError::Store(error)) => return Err(error.into()),
             Err(WriteError::Refused(_)) => {
                 return Err(StoreError::invariant_violation("TransactWriteItems", &marker_key()).into());

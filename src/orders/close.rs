@@ -120,10 +120,10 @@ impl End {
         orders: &Orders,
         current: OrderWithShards,
         stamp: AuditStamp,
-        stage: Phase,
+        phase: Phase,
     ) -> Result<Self, StoreError> {
         let StoredOrder { order, progress } = current.stored.clone();
-        let fulfilled = stage == Phase::Fulfilled;
+        let fulfilled = phase == Phase::Fulfilled;
         let order = Order {
             status: if fulfilled { OrderStatus::Fulfilled } else { order.status },
             version: order.version.next(),
@@ -134,12 +134,12 @@ impl End {
             ..order
         };
         let leads = if progress.large { Vec::new() } else { orders.read_stored(&current.shards).await? };
-        let after = StoredOrder { order, progress: Progress { stage, ..progress } };
+        let after = StoredOrder { order, progress: Progress { phase, ..progress } };
         Ok(Self { after, current, stamp, leads })
     }
 
     fn is_fulfillment(&self) -> bool {
-        self.after.progress.stage == Phase::Fulfilled
+        self.after.progress.phase == Phase::Fulfilled
     }
 
     /// Returns the order after the change, for the answer.

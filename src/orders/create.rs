@@ -193,9 +193,12 @@ impl Orders {
     fn creation(&self, draft: &OrderDraft<'_>, detail: &OrderDetail) -> Result<GuardedWrite, StoreError> {
         let order = &detail.order;
         let out = draft.plan.giving().map(|given| (given.state, given.given)).collect();
-        let progress = Progress { stage: Phase::Open, large: false, out, workers: 0, deadline: None };
-        let shard =
-            Shard { number: 0, leads: detail.leads.iter().filter_map(shard_lead).collect(), settled: false };
+        let progress = Progress { phase: Phase::Open, large: false, out, workers: 0, deadline: None };
+        let shard = Shard {
+            number: 0,
+            leads: detail.leads.iter().filter_map(shard_lead).collect(),
+            reconciled: false,
+        };
         let stored = StoredOrder { order: order.clone(), progress };
         let entry = OrderEntry::new(order.version, OrderAction::Created, draft.stamp);
         let mut write = self

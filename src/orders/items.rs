@@ -28,7 +28,8 @@ pub(super) const ENTRIES: &str = "HISTORY#";
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Progress {
     /// The phase of the order.
-    pub stage: Phase,
+    #[serde(rename = "stage")]
+    pub phase: Phase,
     /// Whether its leads are reserved because they do not fit into one transaction.
     pub large: bool,
     /// How many leads of each state are out in this order. An empty map is left out: DynamoDB Local writes an
@@ -56,7 +57,7 @@ pub(super) fn order_item(stored: &StoredOrder) -> Result<Item, StoreError> {
     let key = order_key(order.id);
     let mut item = to_item(&key, order)?;
     item.extend(to_item(&key, progress)?);
-    if progress.stage.is_visible() {
+    if progress.phase.is_visible() {
         let mut list = |name: &str, text: String| item.insert(name.to_owned(), AttributeValue::S(text));
         list(ALL_NEWEST.partition, "ORDERS".to_owned());
         list(ALL_NEWEST.sort, order.id.to_string());
@@ -87,8 +88,8 @@ pub(crate) struct Shard {
     pub number: u32,
     pub leads: Vec<ShardLead>,
     /// Whether its reserved leads are already written after the order ended.
-    #[serde(default)]
-    pub settled: bool,
+    #[serde(rename = "settled", default)]
+    pub reconciled: bool,
 }
 
 pub(super) fn shard_key(id: OrderId, number: u32) -> Key {

@@ -176,7 +176,7 @@ impl Orders {
         let mut orders = HashMap::new();
         for item in self.dynamo.get_all(&keys).await? {
             let StoredOrder { order, progress } = stored_order(item)?;
-            if progress.stage.is_visible() {
+            if progress.phase.is_visible() {
                 orders.insert(order.id, order);
             }
         }

@@ -199,7 +199,7 @@ impl Reconciler {
         };
         let stored = stored_order(item)?;
         let running = || stored.progress.deadline.is_some_and(|deadline| self.clock.now() < deadline);
-        match stored.progress.stage {
+        match stored.progress.phase {
             Phase::Preparing if running() => Ok(false),
             Phase::Preparing => self.abort(&stored).await.map(|()| true),
             Phase::Aborted => self.compensate(id).await.map(|()| true),
@@ -226,7 +226,7 @@ impl Reconciler {
     /// and prevents further shards; then the leads are freed.
     pub(super) async fn abort(&self, stored: &StoredOrder) -> Result<(), StoreError> {
         let (order, progress) = (&stored.order, &stored.progress);
-        let aborted = Progress { stage: Phase::Aborted, deadline: None, ..progress.clone() };
+        let aborted = Progress { phase: Phase::Aborted, deadline: None, ..progress.clone() };
         let item = order_item(&StoredOrder { order: order.clone(), progress: aborted })?;
         let preparing = Condition::is(PHASE, Phase::Preparing.as_str());
         let mut write = self.dynamo.guarded_write().put("order", item, preparing);
@@ -238,7 +238,7 @@ impl Reconciler {
         }
         if !self.dynamo.try_write(write).await? {
             let stored = self.dynamo.get(&order_key(order.id)).await?.map(stored_order).transpose()?;
-            if stored.is_none_or(|stored| stored.progress.stage != Phase::Aborted) {
+            if stored.is_none_or(|stored| stored.progress.phase != Phase::Aborted) {
                 return Ok(());
             }
         }
@@ -253,11 +253,11 @@ impl Reconciler {
         self.delete_order(id, Phase::Aborted).await
     }
 
-    async fn delete_order(&self, id: OrderId, stage: Phase) -> Result<(), StoreError> {
+    async fn delete_order(&self, id: OrderId, phase: Phase) -> Result<(), StoreError> {
         let write = self
             .dynamo
             .guarded_write()
-            .delete("order", &order_key(id), Condition::is(PHASE, stage.as_str()))
+            .delete("order", &order_key(id), Condition::is(PHASE, phase.as_str()))
             .delete_derived("pending", &pending_key(id));
         self.write_unless_done(write).await
     }
@@ -296,10 +296,10 @@ impl Reconciler {
     pub(super) async fn apply_end(&self, stored: &StoredOrder) -> Result<(), StoreError> {
         let id = stored.order.id;
         let (_, shards) = order_and_shards(&self.dynamo, id).await?;
-        let unsettled = shards.into_iter().filter(|shard| !shard.settled);
-        let tasks: Vec<_> = unsettled.map(|shard| self.apply_end_to_shard(stored, shard)).collect();
+        let pending = shards.into_iter().filter(|shard| !shard.reconciled);
+        let tasks: Vec<_> = pending.map(|shard| self.apply_end_to_shard(stored, shard)).collect();
         stream::iter(tasks).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
-        if stored.progress.stage == Phase::Deleted {
+        if stored.progress.phase == Phase::Deleted {
             return self.delete_order(id, Phase::Deleted).await;
         }
         let write = self.dynamo.guarded_write().delete_derived("pending", &pending_key(id));
@@ -311,7 +311,7 @@ impl Reconciler {
     pub(crate) async fn reconcile_part(&self, id: OrderId, number: u32) -> Result<(), StoreError> {
         let Some(item) = self.dynamo.get(&order_key(id)).await? else { return Ok(()) };
         let stored = stored_order(item)?;
-        if !matches!(stored.progress.stage, Phase::Fulfilled | Phase::Deleted) {
+        if !matches!(stored.progress.phase, Phase::Fulfilled | Phase::Deleted) {
             return self.reconcile(id).await.map(drop);
         }
         match self.dynamo.get(&shard_key(id, number)).await? {
@@ -334,8 +334,8 @@ impl Reconciler {
                 write = transition_lead(write, one)?;
             }
             write = if is_fulfilled {
-                let settled = Shard { settled: true, ..shard.clone() };
-                write.put("shard", shard_item(id, &settled)?, Condition::Exists)
+                let reconciled = Shard { reconciled: true, ..shard.clone() };
+                write.put("shard", shard_item(id, &reconciled)?, Condition::Exists)
             } else {
                 write.delete_derived("shard", &shard_key(id, shard.number))
             };

@@ -92,7 +92,7 @@ impl Orders {
         let id = OrderId::new(draft.stamp.at, &self.rng.bytes());
         let mut workers = workers_of(draft);
         let progress = Progress {
-            stage: Phase::Preparing,
+            phase: Phase::Preparing,
             large: true,
             out: BTreeMap::new(),
             workers: u32::try_from(workers.len()).unwrap_or(u32::MAX),
@@ -273,7 +273,7 @@ impl LargeOrder<'_> {
             }
         }
         let named = leads.iter().filter_map(|(_, after, _)| shard_lead(after)).collect();
-        let shard = Shard { number: worker.next_shard, leads: named, settled: false };
+        let shard = Shard { number: worker.next_shard, leads: named, reconciled: false };
         worker.next_shard += 1;
         Batch { shard, leads }
     }
@@ -327,7 +327,7 @@ impl LargeOrder<'_> {
         let mut stored = self.stored.clone();
         stored.order.given = self.draft.plan.given.iter().map(given).collect();
         stored.order.lead_count = u32::try_from(leads.len()).unwrap_or(u32::MAX);
-        stored.progress = Progress { stage: Phase::Open, out, workers: 0, deadline: None, ..stored.progress };
+        stored.progress = Progress { phase: Phase::Open, out, workers: 0, deadline: None, ..stored.progress };
         let detail = order_detail(&stored.order, &leads);
         let write = self.completion(workers, last, &stored)?;
         write_once(&self.orders.dynamo, write, detail, self.draft.idempotency).await

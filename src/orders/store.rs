@@ -80,7 +80,7 @@ impl Orders {
 /// Returns the order of an item, if there is one and readers see it.
 fn visible_order(id: OrderId, item: Option<Item>) -> Result<StoredOrder, OrderError> {
     let stored = item.map(stored_order).transpose()?;
-    stored.filter(|stored| stored.progress.stage.is_visible()).ok_or(OrderError::NotFound(id))
+    stored.filter(|stored| stored.progress.phase.is_visible()).ok_or(OrderError::NotFound(id))
 }
 
 const LEADS_LIST: &str = "order-leads";

@@ -102,7 +102,8 @@ pub enum ReservationState {
 #[serde(rename_all = "camelCase")]
 struct OrderHead {
     id: OrderId,
-    stage: Phase,
+    #[serde(rename = "stage")]
+    phase: Phase,
     updated_at: Timestamp,
     updated_by: Actor,
 }
@@ -112,8 +113,8 @@ struct OrderHead {
 /// # Errors
 /// [`StoreError::Malformed`] if it is not an order's item.
 pub fn state_of(item: Item) -> Result<(OrderId, ReservationState), StoreError> {
-    let OrderHead { id, stage, updated_at: at, updated_by: by } = from_item(item)?;
-    let state = match stage {
+    let OrderHead { id, phase, updated_at: at, updated_by: by } = from_item(item)?;
+    let state = match phase {
         Phase::Preparing | Phase::Aborted => ReservationState::Pending,
         Phase::Open => ReservationState::Open,
         Phase::Fulfilled => ReservationState::Ended { end: OrderEnd::Fulfilled, at, by },

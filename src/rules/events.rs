@@ -188,8 +188,8 @@ fn lead_events(change: &Change) -> Result<Vec<Event>, StoreError> {
 fn order_events(change: &Change) -> Result<Vec<Event>, StoreError> {
     let before = read(change.before.as_ref(), stored_order)?;
     let after = read(change.after.as_ref(), stored_order)?;
-    let stage = |stored: &Option<StoredOrder>| stored.as_ref().map(|stored| stored.progress.stage);
-    let kind = match (stage(&before), stage(&after)) {
+    let phase = |stored: &Option<StoredOrder>| stored.as_ref().map(|stored| stored.progress.phase);
+    let kind = match (phase(&before), phase(&after)) {
         (None | Some(Phase::Preparing), Some(Phase::Open)) => EventKind::OrderCreated,
         (Some(Phase::Open), Some(Phase::Fulfilled)) => EventKind::OrderFulfilled,
         (Some(Phase::Open), None | Some(Phase::Deleted)) => EventKind::OrderDeleted,

@@ -106,7 +106,8 @@ impl Rules {
             ..Actor::new(format!("Rule {}", rule.settings.name)).into()
         };
         // A future with all commands is large, and this one is part of many.
-        let executed = Box::pin(self.commands.execute(&command, &by, Some(self.once(rule, id))));
+        let executed =
+            Box::pin(self.commands.execute(&command, &by, Some(self.idempotent_request(rule, id))));
         let result = match executed.await {
             Ok(outcome) => Ok(outcome_words(&outcome)),
             Err(error) => Err(failure_words(unless_outage(error)?)),
@@ -117,7 +118,7 @@ impl Rules {
     /// Returns the idempotent request of a run. It identifies the rule and the event but not the command, so a rule
     /// whose command is corrected between two attempts still takes effect once. The stream delivers an event for a
     /// day; the record of a rule that runs once never expires.
-    fn once(&self, rule: &Rule, id: RunId) -> IdempotentRequest {
+    fn idempotent_request(&self, rule: &Rule, id: RunId) -> IdempotentRequest {
         let scope = format!("rule:{}", rule.id);
         let entry = |key: &str| IdempotentRequest::forever(&scope, key, &[key.as_bytes()]);
         match rule.settings.repeat {
@@ -243,13 +244,13 @@ impl Rules {
     async fn retry_one(&self, rules: &[Rule], before: &Run) -> Result<(), StoreError> {
         let after = match rules.iter().find(|rule| rule.id == before.rule) {
             Some(rule) if rule.settings.enabled => self.try_again(rule, before).await?,
-            rule => self.parked(before, rule.is_none()),
+            rule => self.dead_letter(before, rule.is_none()),
         };
         // If another process has tried it, its outcome stays.
         self.dynamo.try_write(self.update_run(before, &after)?).await.map(drop)
     }
 
-    fn parked(&self, before: &Run, gone: bool) -> Run {
+    fn dead_letter(&self, before: &Run, gone: bool) -> Run {
         let why = if gone { "The rule was deleted" } else { "The rule is off" };
         Run {
             state: RunState::Parked,

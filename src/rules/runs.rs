@@ -94,7 +94,7 @@ impl RunFilter {
 #[derive(Debug)]
 pub(super) struct Overview {
     /// Runs that wait for a person.
-    pub parked: Vec<Run>,
+    pub dead_letters: Vec<Run>,
     /// A page of runs, newest first.
     pub page: Listed<Run>,
     /// The last run of each rule.
@@ -115,9 +115,9 @@ impl Rules {
         cursor: Option<&str>,
     ) -> Result<Overview, RuleError> {
         let waiting = RunFilter { rule: None, state: Some(RunState::Parked) };
-        let ((parked, _), (listed, next)) =
+        let ((dead_letters, _), (listed, next)) =
             try_join(self.run_ids(waiting, limit, None), self.run_ids(filter, limit, cursor)).await?;
-        let mut keys: Vec<Key> = parked.iter().chain(&listed).map(|id| run_key(*id)).collect();
+        let mut keys: Vec<Key> = dead_letters.iter().chain(&listed).map(|id| run_key(*id)).collect();
         keys.extend(rules.iter().map(|rule| last::key(*rule)));
         // A run may be in both lists, but a read must not contain a key twice.
         let mut unique = HashSet::new();
@@ -137,7 +137,11 @@ impl Rules {
             let found = ids.iter().filter_map(|id| runs.get(id));
             found.filter(|run| filter.admits(run)).cloned().collect()
         };
-        Ok(Overview { parked: of(parked, waiting), page: Listed { items: of(listed, filter), next }, last })
+        Ok(Overview {
+            dead_letters: of(dead_letters, waiting),
+            page: Listed { items: of(listed, filter), next },
+            last,
+        })
     }
 
     /// Returns at most `limit` failed runs that are due.

@@ -35,15 +35,15 @@ impl RawForm {
     }
 
     /// Returns this form as an idempotent request. It needs no key if it names the version that it changes.
-    pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> IdempotentRequest {
+    pub fn request(&self, path: &str, who: &SignedIn, now: Timestamp) -> IdempotentRequest {
         let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         IdempotentRequest::of_form(&who.id.to_string(), path, fields, now)
     }
 
     /// Returns this form as an idempotent request, if it has a key. The typed text is part of the request, because a
     /// page that a browser restored sends an old key.
-    pub fn once_by_key(&self, path: &str, who: &SignedIn, now: Timestamp) -> Option<IdempotentRequest> {
-        self.get("key").filter(|key| !key.is_empty()).map(|_| self.once(path, who, now))
+    pub fn request_by_key(&self, path: &str, who: &SignedIn, now: Timestamp) -> Option<IdempotentRequest> {
+        self.get("key").filter(|key| !key.is_empty()).map(|_| self.request(path, who, now))
     }
 
     /// Returns the version of the record that the form shows.

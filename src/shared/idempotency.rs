@@ -30,7 +30,7 @@ pub async fn write_once<T, E: From<KeyReused> + From<StoreError>>(
         Ok(()) => Ok(Ok(Done::Now(made))),
         Err(WriteError::Store(error)) => Err(error.into()),
         Err(WriteError::Refused(refusal)) => {
-            let answer = replayed_answer(Idempotency::recall(idempotency, &refusal)?)?;
+            let answer = replayed_answer(Idempotency::lookup(idempotency, &refusal)?)?;
             Ok(answer.map(Done::Replayed).ok_or(refusal))
         }
     }

@@ -15,5 +15,6 @@ pub mod problems;
 pub mod search;
 pub mod services;
 pub mod shortened;
+pub mod submission;
 pub mod values;
 pub mod writes;

@@ -7,6 +7,7 @@ pub use http::StatusCode;
 pub use serde::Deserialize;
 
 pub use crate::base::identity::SignedIn;
+pub use crate::shared::submission::Submission;
 pub use crate::web::access::Access;
 pub use crate::web::error::WebError;
 pub use crate::web::extract::{FormData, Path, Query};
@@ -15,6 +16,7 @@ pub use crate::web::problem::Problem;
 pub use crate::web::request::WantsFragment;
 pub use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
 pub use crate::web::routes::Routes;
+pub use crate::web::target::RenderTarget;
 
 /// The answer of a page.
 pub type PageAnswer = Result<Response, Problem>;

@@ -192,16 +192,16 @@ impl Projection {
     ) {
         let Some(image) = after.or(before) else { return };
         let was = match counted {
-            Some(Shape::Order { stage }) => Some(stage),
+            Some(Shape::Order { phase }) => Some(phase),
             _ => None,
         };
         // An order whose first counted change is its fulfillment also counts as created.
-        let is_visible = |stage: Phase| matches!(stage, Phase::Open | Phase::Fulfilled);
-        let stage = image.stage;
-        if is_visible(stage) && !was.is_some_and(is_visible) && counted != Some(Shape::Gone) {
+        let is_visible = |phase: Phase| matches!(phase, Phase::Open | Phase::Fulfilled);
+        let phase = image.phase;
+        if is_visible(phase) && !was.is_some_and(is_visible) && counted != Some(Shape::Gone) {
             self.day_mut(image.created_at).add(ORDERS_CREATED, 1);
         }
-        if stage == Phase::Fulfilled && was != Some(Phase::Fulfilled) && counted != Some(Shape::Gone) {
+        if phase == Phase::Fulfilled && was != Some(Phase::Fulfilled) && counted != Some(Shape::Gone) {
             let day = self.day_mut(image.updated_at);
             day.add(ORDERS_FULFILLED, 1);
             day.add(LEADS_DELIVERED, image.lead_count.into());
@@ -270,11 +270,11 @@ mod tests {
 
     #[test]
     fn an_order_counts_when_it_opens_and_when_it_is_fulfilled() {
-        let stages = ["PREPARING", "OPEN", "OPEN", "FULFILLED", "FULFILLED"];
+        let phases = ["PREPARING", "OPEN", "OPEN", "FULFILLED", "FULFILLED"];
         let mut before = None;
         let mut changes = Vec::new();
-        for (sequence, stage) in (1..).zip(stages) {
-            let after = Some(order(stage));
+        for (sequence, phase) in (1..).zip(phases) {
+            let after = Some(order(phase));
             changes.push(change("ORDER", sequence, before.take(), after.clone()));
             before = after;
         }
@@ -288,8 +288,8 @@ mod tests {
         );
         let deleted = change("ORDER", 9, Some(order("OPEN")), None);
         assert_eq!(days(&counted(&[changes[1].clone(), deleted])), std::slice::from_ref(&created));
-        for stages in [["PREPARING", "ABORTED"], ["ABORTED", "ABORTED"]] {
-            let [before, after] = stages.map(|stage| Some(order(stage)));
+        for phases in [["PREPARING", "ABORTED"], ["ABORTED", "ABORTED"]] {
+            let [before, after] = phases.map(|phase| Some(order(phase)));
             assert_eq!(days(&counted(&[change("ORDER", 1, before, after)])), []);
         }
     }

@@ -22,7 +22,10 @@ pub(super) enum Shape {
     /// An existing lead.
     Lead { status: Status, stock: Stock, state: Option<UsState> },
     /// An order in its current phase.
-    Order { stage: Phase },
+    Order {
+        #[serde(rename = "stage")]
+        phase: Phase,
+    },
     /// A deleted record.
     Gone,
 }
@@ -45,7 +48,7 @@ impl Revision {
     }
 
     fn of_order(order: &OrderImage) -> Self {
-        let step = match order.stage {
+        let step = match order.phase {
             Phase::Preparing => 0,
             Phase::Open => 1,
             Phase::Fulfilled | Phase::Aborted | Phase::Deleted => 2,
@@ -104,7 +107,8 @@ pub(super) struct LeadImage {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OrderImage {
-    pub stage: Phase,
+    #[serde(rename = "stage")]
+    pub phase: Phase,
     pub lead_count: u32,
     version: Version,
     pub created_at: Timestamp,
@@ -198,7 +202,7 @@ impl Shape {
     }
 
     fn of_order(order: OrderImage) -> Self {
-        Self::Order { stage: order.stage }
+        Self::Order { phase: order.phase }
     }
 }
 
@@ -217,8 +221,8 @@ pub(super) mod tests {
         })
     }
 
-    pub(in crate::stats) fn order(stage: &str) -> Value {
-        json!({ "stage": stage, "leadCount": 7, "version": 1, "createdAt": "2026-11-01T03:59:59Z", "updatedAt": AT })
+    pub(in crate::stats) fn order(phase: &str) -> Value {
+        json!({ "stage": phase, "leadCount": 7, "version": 1, "createdAt": "2026-11-01T03:59:59Z", "updatedAt": AT })
     }
 
     pub(in crate::stats) fn change(
@@ -283,8 +287,8 @@ pub(super) mod tests {
 
     #[test]
     fn the_phase_orders_changes_of_the_same_version() {
-        let stages = ["PREPARING", "OPEN", "FULFILLED"].map(|stage| Some(order(stage)));
-        let [preparing, open, fulfilled] = stages;
+        let phases = ["PREPARING", "OPEN", "FULFILLED"].map(|phase| Some(order(phase)));
+        let [preparing, open, fulfilled] = phases;
         let changes = [
             change("ORDER", 9, None, preparing.clone()),
             change("ORDER", 8, preparing, open.clone()),

@@ -107,9 +107,9 @@ impl<T> Idempotency<'_, T> {
     /// Returns what the idempotency record says about the refusal of that write.
     ///
     /// # Errors
-    /// As [`IdempotentRequest::recall`].
-    pub fn recall(idempotency: Option<&Self>, refusal: &Refusal) -> Result<Lookup, StoreError> {
-        idempotency.map_or(Ok(Lookup::Nothing), |idempotency| idempotency.request.recall(refusal))
+    /// As [`IdempotentRequest::lookup`].
+    pub fn lookup(idempotency: Option<&Self>, refusal: &Refusal) -> Result<Lookup, StoreError> {
+        idempotency.map_or(Ok(Lookup::Nothing), |idempotency| idempotency.request.lookup(refusal))
     }
 
     /// Looks up the idempotency record with a consistent read, for a request that is refused before it writes.
@@ -221,10 +221,10 @@ impl IdempotentRequest {
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
-    pub async fn remember(&self, dynamo: &Dynamo, answer: &Answer) -> Result<Lookup, StoreError> {
+    pub async fn save(&self, dynamo: &Dynamo, answer: &Answer) -> Result<Lookup, StoreError> {
         match dynamo.write(self.record(dynamo.guarded_write(), answer)?).await {
             Ok(()) => Ok(Lookup::Nothing),
-            Err(WriteError::Refused(refusal)) => self.recall(&refusal),
+            Err(WriteError::Refused(refusal)) => self.lookup(&refusal),
             Err(WriteError::Store(error)) => Err(error),
         }
     }
@@ -233,7 +233,7 @@ impl IdempotentRequest {
     ///
     /// # Errors
     /// [`StoreError::Malformed`] if the record cannot be read.
-    pub fn recall(&self, refusal: &Refusal) -> Result<Lookup, StoreError> {
+    pub fn lookup(&self, refusal: &Refusal) -> Result<Lookup, StoreError> {
         self.lookup_of(refusal.item(LABEL).cloned())
     }
 

@@ -9,7 +9,7 @@ pub fn escape_formula(cell: &str) -> String {
 }
 
 /// Reverses [`escape_formula`].
-pub fn undefuse(cell: &str) -> &str {
+pub fn unescape_formula(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| begins_formula(text)).unwrap_or(cell)
 }
 
@@ -33,7 +33,7 @@ mod tests {
             prop_assert!(!begins_formula(&escaped), "{escaped:?}");
             prop_assert_eq!(&escape_formula(&escaped), &escaped, "a file that is written again is the same");
             // The apostrophe of a cell that was escaped before is no part of its text.
-            prop_assert_eq!(undefuse(&escaped), undefuse(&cell));
+            prop_assert_eq!(unescape_formula(&escaped), unescape_formula(&cell));
         }
     }
 
@@ -58,11 +58,11 @@ mod tests {
             " =1",
         ] {
             assert_eq!(escape_formula(cell), format!("'{cell}"));
-            assert_eq!(undefuse(&escape_formula(cell)), cell);
+            assert_eq!(unescape_formula(&escape_formula(cell)), cell);
         }
         for cell in ["", "a=1", "1-2", "'", "'tis", "O'Dwyer", "é"] {
             assert_eq!(escape_formula(cell), cell);
-            assert_eq!(undefuse(cell), cell);
+            assert_eq!(unescape_formula(cell), cell);
         }
     }
 }

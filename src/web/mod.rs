@@ -21,12 +21,13 @@ pub mod pages;
 pub mod panic;
 pub mod present;
 pub mod problem;
-mod query;
+pub mod query;
 pub mod request;
 pub mod respond;
 pub mod routes;
 #[cfg(test)]
 mod sources;
+pub mod target;
 pub mod theme;
 pub mod theme_form;
 pub mod time_limit;

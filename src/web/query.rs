@@ -1,10 +1,21 @@
-//! Parses query parameters, with error messages for people.
+//! Query parameters: writing them into an address, and parsing them with error messages for people.
 
 use std::fmt;
 
 use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
+
+/// Returns a path with these query parameters. A parameter without a value is left out.
+pub fn address<V: AsRef<str>>(path: &str, parameters: impl IntoIterator<Item = (&'static str, V)>) -> String {
+    let pairs = parameters.into_iter().map(|(name, value)| (name, value.as_ref().to_owned()));
+    let pairs: Vec<_> = pairs.filter(|(_, value)| !value.is_empty()).collect();
+    match serde_urlencoded::to_string(&pairs) {
+        Ok(query) if !query.is_empty() => format!("{path}?{query}"),
+        // Pairs of texts can always be encoded.
+        _ => path.to_owned(),
+    }
+}
 
 /// Parses parameters into a struct with text fields, optional or not.
 ///

@@ -148,11 +148,11 @@ async fn the_built_sweeper_aborts_an_interrupted_order(environment: TestEnvironm
         return;
     };
     interrupt_an_order_an_hour_ago(&environment, &workspace).await;
-    let unsettled =
+    let pending =
         async || workspace.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap().items.len();
-    assert_eq!(unsettled().await, 1);
+    assert_eq!(pending().await, 1);
     // The input of the schedule, without the half minute between the sweeps.
     assert_eq!(function.invoke("schedule").await, json!({ "sweeps": 2 }));
-    assert_eq!(unsettled().await, 0);
+    assert_eq!(pending().await, 0);
     assert_eq!(of_stock(&workspace, Stock::Unassigned).await.len(), 80);
 }

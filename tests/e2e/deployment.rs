@@ -418,12 +418,12 @@ pub async fn interrupt_an_order_an_hour_ago(environment: &TestEnvironment, works
 async fn the_sweeper_bootstrap_aborts_an_interrupted_order(environment: TestEnvironment) {
     let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_sweeper")).await;
     interrupt_an_order_an_hour_ago(&environment, &workspace).await;
-    let unsettled =
+    let pending =
         async || workspace.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap().items.len();
-    assert_eq!(unsettled().await, 1);
+    assert_eq!(pending().await, 1);
     let asked = json!({ "sweeps": 2, "secondsBetween": 0 });
     assert_eq!(lambda.invoke(asked).await, json!({ "sweeps": 2 }));
-    assert_eq!(unsettled().await, 0);
+    assert_eq!(pending().await, 0);
     assert_eq!(of_stock(&workspace, Stock::Unassigned).await.len(), 80);
     let order = create_order(&workspace, &["NY", "CA"], Some(40)).await.unwrap();
     assert_eq!(order.leads.len(), 80);

@@ -397,7 +397,7 @@ async fn a_step_on_a_slow_store_ends_early_and_loses_no_row(environment: TestEnv
     let app = App { clock: slow, ..workspace.app.clone() };
     let by = Actor::new("Ann");
     let mut steps = Vec::new();
-    while import.stage != Phase::Done {
+    while import.phase != Phase::Done {
         import = app.imports().step(&import, &by).await.expect("the step is done");
         steps.push(import.counts.total());
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdfast::hosts::kafka;
-use holdfast::hosts::kafka::{ConsumeError, RequestMetrics};
+use holdfast::hosts::kafka::{ConsumeError, ConsumerProgress};
 use holdfast::inventory::check::Checked;
 use holdfast::inventory::domain::{DeadLetter, DeadLetterStatus, Kind, Product};
 use holdfast::inventory::store::Order;
@@ -57,21 +57,21 @@ fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Record {
 /// A consumer in this process.
 struct Consumer {
     stop: watch::Sender<bool>,
-    tally: watch::Receiver<RequestMetrics>,
-    task: JoinHandle<Result<RequestMetrics, ConsumeError>>,
+    tally: watch::Receiver<ConsumerProgress>,
+    task: JoinHandle<Result<ConsumerProgress, ConsumeError>>,
 }
 
 impl Consumer {
     fn start(workspace: &Workspace, broker: &Broker, group: &str) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (reports, tally) = watch::channel(RequestMetrics::default());
+        let (reports, tally) = watch::channel(ConsumerProgress::default());
         let (app, options) = (workspace.app.clone(), broker.options(group));
         let task = tokio::spawn(async move { kafka::consume(&app, &options, stopped, reports).await });
         Self { stop, tally, task }
     }
 
     /// Waits until its report satisfies the condition.
-    async fn until(&self, what: &str, is_reached: impl Fn(&RequestMetrics) -> bool) {
+    async fn until(&self, what: &str, is_reached: impl Fn(&ConsumerProgress) -> bool) {
         let look =
             || async { if is_reached(&self.tally.borrow()) { Ok(()) } else { Err(*self.tally.borrow()) } };
         let waited = wait::within(LONG, look).await;
@@ -79,7 +79,7 @@ impl Consumer {
     }
 
     /// Stops it as a signal does.
-    async fn end(self) -> RequestMetrics {
+    async fn end(self) -> ConsumerProgress {
         let _ = self.stop.send(true);
         self.task.await.unwrap().unwrap()
     }
@@ -126,7 +126,7 @@ struct Crowd {
     producers: Vec<Vec<Record>>,
     stocks: BTreeMap<String, u64>,
     movements: u64,
-    parked: usize,
+    dead_letters: usize,
 }
 
 impl Crowd {
@@ -141,7 +141,7 @@ impl Crowd {
             producers: Vec::new(),
             stocks: skus.iter().map(|sku| (sku.clone(), Self::OPENING)).collect(),
             movements: 20,
-            parked: 0,
+            dead_letters: 0,
         };
         for producer in 0..16 {
             let mut sent: Vec<Record> = Vec::new();
@@ -164,11 +164,11 @@ impl Crowd {
         let stock = self.stocks.get_mut(sku).unwrap();
         match dice.roll(20) {
             0 => {
-                self.parked += 1;
+                self.dead_letters += 1;
                 message(id, sku, Kind::Sale, 1_000_000)
             }
             1 => {
-                self.parked += 1;
+                self.dead_letters += 1;
                 message(id, &format!("NO-{sku}"), Kind::Return, quantity)
             }
             which => {
@@ -241,13 +241,16 @@ async fn a_group_with_a_killed_member_and_late_joiners_reaches_the_expected_stoc
     assert_eq!(stocks(&workspace).await, crowd.stocks);
     let expected = Checked { products: 20, movements: crowd.movements, ..Checked::default() };
     assert_eq!(check_all(&workspace).await, expected);
-    assert_eq!(dead_letters(&workspace).await.len(), crowd.parked);
+    assert_eq!(dead_letters(&workspace).await.len(), crowd.dead_letters);
     // Another group reads the whole topic again.
     let again = Consumer::start(&workspace, &broker, "another");
     all_committed(&broker, "another").await;
     let tally = again.end().await;
-    assert_eq!((tally.applied, tally.parked, tally.duplicates), (0, 0, 2_000));
-    assert_eq!((check_all(&workspace).await, dead_letters(&workspace).await.len()), (expected, crowd.parked));
+    assert_eq!((tally.applied, tally.dead_letters, tally.duplicates), (0, 0, 2_000));
+    assert_eq!(
+        (check_all(&workspace).await, dead_letters(&workspace).await.len()),
+        (expected, crowd.dead_letters)
+    );
     let groups: BTreeSet<_> = workspace
         .app
         .inventory()
@@ -367,7 +370,7 @@ async fn a_poison_message_stops_nothing_at_any_position(environment: TestEnviron
     let consumer = Consumer::start(&workspace, &broker, "shop");
     all_committed(&broker, "shop").await;
     let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.parked, tally.duplicates), (182, 36, 0));
+    assert_eq!((tally.applied, tally.dead_letters, tally.duplicates), (182, 36, 0));
     assert_eq!(stocks(&workspace).await, BTreeMap::from([("A1".to_owned(), 1_007 - 180)]));
     let waiting = dead_letters(&workspace).await;
     let mut counts = BTreeMap::new();
@@ -419,7 +422,7 @@ async fn a_consumer_waits_for_a_failing_store_and_skips_nothing(environment: Tes
     all_committed(&broker, "shop").await;
     // If the reply is lost when the retries run out, the message was applied and is a duplicate at the next try.
     let tally = consumer.end().await;
-    assert_eq!((tally.finished(), tally.parked, check_all(&workspace).await.movements), (all, 0, all));
+    assert_eq!((tally.finished(), tally.dead_letters, check_all(&workspace).await.movements), (all, 0, all));
     assert!(stocks(&workspace).await.values().all(|stock| *stock == 1));
     assert_eq!((dead_letters(&workspace).await, check_all(&workspace).await.differences), (vec![], vec![]));
 }
@@ -517,7 +520,7 @@ async fn batches_with_every_compression_are_read(environment: TestEnvironment) {
     let consumer = Consumer::start(&workspace, &broker, "shop");
     all_committed(&broker, "shop").await;
     let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.parked), (100, 0));
+    assert_eq!((tally.applied, tally.dead_letters), (100, 0));
     assert_eq!(stocks(&workspace).await["A1"], 100);
 }
 
@@ -542,7 +545,7 @@ async fn framing_around_json_is_removed_and_other_formats_are_named(environment:
     let consumer = Consumer::start(&workspace, &broker, "shop");
     all_committed(&broker, "shop").await;
     let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.parked, tally.ignored), (2, 3, 2));
+    assert_eq!((tally.applied, tally.dead_letters, tally.ignored), (2, 3, 2));
     assert_eq!(stocks(&workspace).await["K3"], 12);
     let mut words: Vec<_> =
         dead_letters(&workspace).await.into_iter().map(|one| (one.source.offset, one.reason.words)).collect();
@@ -562,7 +565,7 @@ async fn a_record_that_is_too_large_keeps_its_beginning_length_and_hash(environm
     let consumer = Consumer::start(&workspace, &broker, "shop");
     all_committed(&broker, "shop").await;
     let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.parked, tally.again), (1, 1, 0), "it stops nothing");
+    assert_eq!((tally.applied, tally.dead_letters, tally.again), (1, 1, 0), "it stops nothing");
     let kept = dead_letters(&workspace).await.remove(0);
     assert_eq!((kept.bytes, kept.sha256.as_ref().map(String::len)), (3_000_010, Some(64)));
     let (_, head) = workspace.app.inventory().find_dead_letter(kept.id).await.unwrap();

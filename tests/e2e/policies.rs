@@ -226,8 +226,8 @@ async fn the_sweeper_function_uses_all_its_grants_and_no_other(environment: Test
     let asked = json!({ "sweeps": 1, "secondsBetween": 0 });
     assert_eq!(sweeper.lambda.invoke(asked).await, json!({ "sweeps": 1 }));
     assert_eq!(done(workspace).await, COMMANDS.len());
-    let unsettled = workspace.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap();
-    assert!(unsettled.items.is_empty());
+    let pending = workspace.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap();
+    assert!(pending.items.is_empty());
     sweeper.assert_exact();
 }
 

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use holdfast::hosts::kafka;
-use holdfast::hosts::kafka::RequestMetrics;
+use holdfast::hosts::kafka::ConsumerProgress;
 use holdfast::shared::numbers::counted;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -22,7 +22,7 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     let mut signals = console.signals()?;
     let opened = host.open(&options.table).await?;
     let (stop, stopped) = watch::channel(false);
-    let (counts, receiver) = watch::channel(RequestMetrics::default());
+    let (counts, receiver) = watch::channel(ConsumerProgress::default());
     let kafka = options.kafka();
     let consumed = {
         let consuming = kafka::consume(&opened.app, &kafka, stopped, counts);
@@ -34,11 +34,12 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     };
     console.end_progress();
     opened.close().await;
-    let RequestMetrics { applied, duplicates, parked, ignored, .. } = consumed??;
-    console.print(&format!("Finished {}.", counted(applied + duplicates + parked, "message", "messages")));
+    let ConsumerProgress { applied, duplicates, dead_letters, ignored, .. } = consumed??;
+    console
+        .print(&format!("Finished {}.", counted(applied + duplicates + dead_letters, "message", "messages")));
     console.print(&format!("  {applied:>7} applied"));
     console.print(&format!("  {duplicates:>7} known from before"));
-    console.print(&format!("  {parked:>7} dead letters"));
+    console.print(&format!("  {dead_letters:>7} dead letters"));
     if ignored > 0 {
         console.print(&format!("  {ignored:>7} fields of other names were ignored"));
     }
@@ -66,8 +67,8 @@ async fn until_a_signal<T>(
 }
 
 /// Shows progress forever.
-async fn show(receiver: watch::Receiver<RequestMetrics>, console: &dyn Console) {
-    let (mut before, mut updated) = (RequestMetrics::default(), Instant::now());
+async fn show(receiver: watch::Receiver<ConsumerProgress>, console: &dyn Console) {
+    let (mut before, mut updated) = (ConsumerProgress::default(), Instant::now());
     loop {
         sleep(PROGRESS_INTERVAL).await;
         let now = *receiver.borrow();
@@ -78,17 +79,17 @@ async fn show(receiver: watch::Receiver<RequestMetrics>, console: &dyn Console) 
     }
 }
 
-fn line(counts: &RequestMetrics, rate: f64) -> String {
-    let RequestMetrics { applied, duplicates, parked, ignored, again, partitions, lag } = counts;
+fn line(counts: &ConsumerProgress, rate: f64) -> String {
+    let ConsumerProgress { applied, duplicates, dead_letters, ignored, again, partitions, lag } = counts;
     let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
     let ignored = match *ignored {
         0 => String::new(),
         fields => format!(", {} ignored", counted(fields, "field", "fields")),
     };
     let again = if *again > 0 { format!(", {again} tried again") } else { String::new() };
-    let parked = counted(*parked, "dead letter", "dead letters");
+    let dead_letters = counted(*dead_letters, "dead letter", "dead letters");
     let partitions = counted(*partitions, "partition", "partitions");
     format!(
-        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked}{again}{ignored}; lag {lag} in {partitions}"
+        "{rate:.0}/s: {applied} applied, {duplicates} known, {dead_letters}{again}{ignored}; lag {lag} in {partitions}"
     )
 }

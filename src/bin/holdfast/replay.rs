@@ -186,7 +186,7 @@ struct Counts {
     openings: u64,
     applied: u64,
     duplicates: u64,
-    parked: BTreeMap<String, u64>,
+    dead_letters: BTreeMap<String, u64>,
     skipped: BTreeMap<String, u64>,
     /// Fields with unknown names.
     ignored: u64,
@@ -195,7 +195,7 @@ struct Counts {
 impl Counts {
     /// A file that was replayed before counts as success; files without any applied message count as failure.
     fn outcome(&self) -> Result<(), Failure> {
-        match (self.applied + self.duplicates, sum(&self.parked)) {
+        match (self.applied + self.duplicates, sum(&self.dead_letters)) {
             (1.., _) => Ok(()),
             (0, 0) => Err(Failure::NothingApplied("the files hold no messages")),
             (0, _) => Err(Failure::NothingApplied("all messages became dead letters")),
@@ -207,7 +207,7 @@ impl Counts {
             Outcome::Applied(_) => self.applied += 1,
             Outcome::Duplicate => self.duplicates += 1,
             Outcome::DeadLetter(dead_letter) => {
-                *self.parked.entry(dead_letter.reason.name.clone()).or_default() += 1
+                *self.dead_letters.entry(dead_letter.reason.name.clone()).or_default() += 1
             }
         }
     }
@@ -224,7 +224,11 @@ impl Counts {
         }
         console.print(&format!("  {:>7} messages applied", self.applied));
         console.print(&format!("  {:>7} known from before", self.duplicates));
-        console.print(&format!("  {:>7} dead letters{}", sum(&self.parked), list_counts(&self.parked)));
+        console.print(&format!(
+            "  {:>7} dead letters{}",
+            sum(&self.dead_letters),
+            list_counts(&self.dead_letters)
+        ));
         console.print(&format!(
             "  {:>7} skipped, because they are not products{}",
             sum(&self.skipped),
@@ -347,9 +351,9 @@ impl<'a> Replayer<'a> {
     }
 
     fn show(&self) {
-        let Counts { applied, duplicates, parked, .. } = &self.counts;
-        let parked = counted(sum(parked), "dead letter", "dead letters");
-        let words = format!("{applied} applied, {duplicates} known, {parked}");
+        let Counts { applied, duplicates, dead_letters, .. } = &self.counts;
+        let dead_letters = counted(sum(dead_letters), "dead letter", "dead letters");
+        let words = format!("{applied} applied, {duplicates} known, {dead_letters}");
         self.console.progress(&Progress { done: self.done, of: self.of, words });
     }
 }

@@ -65,7 +65,7 @@ async fn run(
     };
     let now = commands.clock.now();
     let mut id = RunId::new(now, &commands.rng.bytes());
-    let idempotency = form.once_by_key(PATH, &who, now);
+    let idempotency = form.request_by_key(PATH, &who, now);
     if let Some(idempotency) = &idempotency {
         // The same form sent twice is one run.
         id = commands.claim(idempotency, &id.to_string()).await?.parse().unwrap_or(id);

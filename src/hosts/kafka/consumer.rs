@@ -8,13 +8,13 @@ use super::Options;
 
 /// The work of a consumer, and its backlog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RequestMetrics {
+pub struct ConsumerProgress {
     /// Messages that changed a stock.
     pub applied: u64,
     /// Messages that were applied before.
     pub duplicates: u64,
     /// Messages that became dead letters.
-    pub parked: u64,
+    pub dead_letters: u64,
     /// Unknown fields of finished messages, which were ignored.
     pub ignored: u64,
     /// How often a message was not finished and is retried.
@@ -25,10 +25,10 @@ pub struct RequestMetrics {
     pub lag: Option<u64>,
 }
 
-impl RequestMetrics {
+impl ConsumerProgress {
     /// Returns the number of finished messages.
     pub fn finished(&self) -> u64 {
-        self.applied + self.duplicates + self.parked
+        self.applied + self.duplicates + self.dead_letters
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use super::consumer::client_config;
 use super::context::{Context, End, Event};
 use super::workers::{Batch, Workers};
-use super::{ConsumeError, Options, RequestMetrics};
+use super::{ConsumeError, ConsumerProgress, Options};
 use crate::app::App;
 use crate::inventory::domain::{Outcome, Source};
 use crate::inventory::health::Progress;
@@ -76,7 +76,7 @@ struct Driver {
     events: mpsc::UnboundedReceiver<Event>,
     stop: watch::Receiver<bool>,
     stopping: bool,
-    counts: watch::Sender<RequestMetrics>,
+    counts: watch::Sender<ConsumerProgress>,
     ends: BTreeMap<i32, End>,
     progress: BTreeMap<i32, Progress>,
     reporting: JoinSet<()>,
@@ -93,8 +93,8 @@ pub async fn consume(
     app: &App,
     options: &Options,
     stop: watch::Receiver<bool>,
-    counts: watch::Sender<RequestMetrics>,
-) -> Result<RequestMetrics, ConsumeError> {
+    counts: watch::Sender<ConsumerProgress>,
+) -> Result<ConsumerProgress, ConsumeError> {
     let (sender, events) = mpsc::unbounded_channel();
     let context = Context::new(options, sender);
     let consumer: StreamConsumer<Context> =
@@ -260,14 +260,14 @@ impl Driver {
                 *match outcome {
                     Some(Outcome::Applied(_)) => &mut counts.applied,
                     Some(Outcome::Duplicate) => &mut counts.duplicates,
-                    Some(Outcome::DeadLetter(_)) => &mut counts.parked,
+                    Some(Outcome::DeadLetter(_)) => &mut counts.dead_letters,
                     None => &mut counts.again,
                 } += 1;
             }
         });
     }
 
-    fn update_counts(&self, change: impl FnOnce(&mut RequestMetrics)) {
+    fn update_counts(&self, change: impl FnOnce(&mut ConsumerProgress)) {
         let finished: Vec<_> = self.workers.finished().collect();
         let lags = finished.iter().map(|(partition, last)| self.lag(*partition, *last));
         let lag = lags.sum::<Option<i64>>().filter(|_| !finished.is_empty());
@@ -357,9 +357,9 @@ fn raw_message(message: &BorrowedMessage<'_>) -> RawMessage {
 async fn ingest(app: App, batch: Batch, mut stop: watch::Receiver<bool>) -> Done {
     let outcomes = app.inventory().ingest(&batch.messages()).await;
     if outcomes.iter().any(Option::is_none) {
-        let pause = FIRST_DELAY.saturating_mul(1 << batch.failures.min(6)).min(MAX_DELAY);
+        let delay = FIRST_DELAY.saturating_mul(1 << batch.failures.min(6)).min(MAX_DELAY);
         tokio::select! {
-            () = sleep(pause) => {}
+            () = sleep(delay) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }

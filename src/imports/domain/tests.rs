@@ -22,11 +22,11 @@ fn parts_arrive_in_order_and_the_last_makes_the_import_ready() {
     assert!(matches!(before.with_part(1, second), Err(ImportError::PartOutOfOrder { expected: 0 })));
     assert!(matches!(before.with_part(0, second), Err(ImportError::PartLength { found: 9, .. })));
     let half = before.with_part(0, first).unwrap();
-    assert_eq!((half.stage, half.parts, half.version.get()), (Phase::Uploading, 1, 2));
+    assert_eq!((half.phase, half.parts, half.version.get()), (Phase::Uploading, 1, 2));
     assert!(half.is_estimated() && half.expected_rows == 16_000, "{}", half.expected_rows);
     assert!(matches!(half.with_part(0, first), Err(ImportError::PartOutOfOrder { expected: 1 })));
     let whole = half.with_part(1, second).unwrap();
-    assert_eq!(whole.stage, Phase::Ready);
+    assert_eq!(whole.phase, Phase::Ready);
     assert!(matches!(whole.with_part(2, b""), Err(ImportError::PartOutOfOrder { .. })));
 }
 
@@ -40,12 +40,12 @@ fn a_workbook_is_converted_when_its_last_part_arrives() {
     let workbook = file_of_zip(PART_BYTES as usize + 9);
     let (first, second) = workbook.split_at(PART_BYTES as usize);
     let half = import(workbook.len() as u64).with_part(0, first).unwrap();
-    assert!((half.stage, half.is_unconverted()) == (Phase::Uploading, false) && half.head.is_none());
+    assert!((half.phase, half.is_unconverted()) == (Phase::Uploading, false) && half.head.is_none());
     let whole = half.with_part(1, second).unwrap();
-    assert!((whole.stage, whole.is_unconverted()) == (Phase::Uploading, true));
+    assert!((whole.phase, whole.is_unconverted()) == (Phase::Uploading, true));
     let csv = file(3 * PART_BYTES as usize);
     let ready = whole.converted(&csv).unwrap();
-    assert_eq!((ready.stage, ready.parts, ready.size), (Phase::Ready, 3, csv.len() as u64));
+    assert_eq!((ready.phase, ready.parts, ready.size), (Phase::Ready, 3, csv.len() as u64));
     assert!(!ready.is_unconverted() && ready.head.is_some() && ready.version == whole.version);
     assert_eq!(ready.sheet, whole.converted(&csv).unwrap().sheet);
     assert_ne!(ready.sheet, whole.converted(&csv[1..]).unwrap().sheet);
@@ -80,7 +80,7 @@ fn an_import_starts_once_and_only_with_a_valid_mapping() {
     assert_eq!((ready.expected_rows, ready.is_estimated()), (2, false));
     assert!(matches!(ready.started(&with(&slugs[..1])), Err(ImportError::Mapping(_))));
     let running = ready.started(&with(&slugs)).unwrap();
-    assert_eq!((running.stage, running.cursor.map(|cursor| cursor.offset)), (Phase::Running, Some(11)));
+    assert_eq!((running.phase, running.cursor.map(|cursor| cursor.offset)), (Phase::Running, Some(11)));
     assert_eq!(running.started(&Start::default()).unwrap(), running);
 }
 

@@ -42,7 +42,7 @@ async fn show(
     Path(id): Path<ImportId>,
 ) -> Answer {
     let import = imports.find(id, &who).await?;
-    match import.stage {
+    match import.phase {
         Phase::Uploading => html(StatusCode::OK, &ImportUpload::cut_off(context, &import)),
         Phase::Ready => html(StatusCode::OK, &preview(&imports, context, &import, Chosen::default()).await?),
         _ => html(StatusCode::OK, &progress(&imports, context, &import).await?),
@@ -50,7 +50,7 @@ async fn show(
 }
 
 async fn progress(imports: &Imports, context: PageContext, import: &Import) -> Result<ImportRun, Problem> {
-    let is_done = !matches!(import.stage, Phase::Running);
+    let is_done = !matches!(import.phase, Phase::Running);
     let listed = match is_done && import.counts.rejected > 0 {
         true => imports.rejections(import.id, 0, u64::MAX, LISTED_REJECTIONS).await?,
         false => Vec::new(),
@@ -67,7 +67,7 @@ async fn step(
     Path(id): Path<ImportId>,
 ) -> Answer {
     let import = imports.find(id, &who).await?;
-    let import = match import.stage {
+    let import = match import.phase {
         Phase::Undoing => imports.undo_step(&import, &who).await?,
         _ => imports.step(&import, &who.actor()).await?,
     };
@@ -206,10 +206,10 @@ impl ImportRun {
             estimated: import.is_estimated(),
             done: counts.total(),
             counts,
-            finished: import.stage != Phase::Running,
-            can_undo: import.stage == Phase::Done && written > 0,
-            undoing: import.stage == Phase::Undoing,
-            undone: import.stage == Phase::Undone,
+            finished: import.phase != Phase::Running,
+            can_undo: import.phase == Phase::Done && written > 0,
+            undoing: import.phase == Phase::Undoing,
+            undone: import.phase == Phase::Undone,
             undo: import.undo.clone(),
             more_reports: more_reports.collect(),
             rejections,

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use crate::base::text::{is_invisible, isolated};
-use crate::web::csv::undefuse;
+use crate::web::csv::unescape_formula;
 
 /// How many characters of a text a message quotes.
 const QUOTED: usize = 60;
@@ -34,7 +34,7 @@ pub fn fold(text: &str) -> String {
 /// Returns a cell without white space and invisible characters at its ends, and without the apostrophe that
 /// [`escape_formula`](crate::web::csv::escape_formula) adds.
 pub fn clean(cell: &str) -> &str {
-    trim(undefuse(trim(cell)))
+    trim(unescape_formula(trim(cell)))
 }
 
 fn trim(text: &str) -> &str {

@@ -48,7 +48,7 @@ async fn create(
     let created = |lead: &Lead| {
         answer(StatusCode::CREATED, lead, lead.version.get(), Some(format!("/leads/{}", lead.id)))
     };
-    let idempotency = form.once_by_key("/leads", &who, leads.clock.now());
+    let idempotency = form.request_by_key("/leads", &who, leads.clock.now());
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &created });
     let errors = match new_lead(&leads, &typed, &form).await? {
         Err(errors) => *errors,

@@ -78,7 +78,7 @@ async fn delete(
     FormData(form): FormData<RawForm>,
 ) -> Answer {
     let version = form.version()?;
-    let request = form.once(&format!("/leads/{id}/delete"), &who, leads.clock.now());
+    let request = form.request(&format!("/leads/{id}/delete"), &who, leads.clock.now());
     let idempotency = Idempotency { request, answer: &|()| no_content() };
     let by = (&who).into();
     let delete = leads.delete(id, version, &by, Some(&idempotency));

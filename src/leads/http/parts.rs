@@ -116,7 +116,7 @@ pub(super) fn idempotent(
     form: &RawForm,
     path: &str,
 ) -> Idempotency<'static, Lead> {
-    Idempotency { request: form.once(path, who, leads.clock.now()), answer: &|_| no_content() }
+    Idempotency { request: form.request(path, who, leads.clock.now()), answer: &|_| no_content() }
 }
 
 /// One option of a select field.

@@ -100,7 +100,7 @@ async fn add(
     Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
-    let idempotency = form.once_by_key(&format!("/leads/{id}/notes"), &who, leads.clock.now());
+    let idempotency = form.request_by_key(&format!("/leads/{id}/notes"), &who, leads.clock.now());
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &|_: &Note| no_content() });
     match form.text("text").parse::<NoteText>() {
         Ok(text) => {
@@ -168,7 +168,7 @@ async fn save(
             return note_form(target, StatusCode::UNPROCESSABLE_ENTITY, lead, Some((id, version)), text);
         }
     };
-    let request = form.once(&format!("/leads/{lead}/notes/{id}"), &who, leads.clock.now());
+    let request = form.request(&format!("/leads/{lead}/notes/{id}"), &who, leads.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &Note| no_content() };
     match leads.edit_note((lead, id), version, text, &who, Some(&idempotency)).await {
         Ok(_) => target.timeline(&leads, lead, "Note saved.").await,
@@ -188,7 +188,7 @@ async fn delete(
     PathPair(lead, id): PathPair<LeadId, NoteId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
-    let request = form.once(&format!("/leads/{lead}/notes/{id}/delete"), &who, leads.clock.now());
+    let request = form.request(&format!("/leads/{lead}/notes/{id}/delete"), &who, leads.clock.now());
     let idempotency = Idempotency { request, answer: &|()| no_content() };
     let delete = leads.delete_note((lead, id), form.version()?, &who, Some(&idempotency));
     Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await?;

@@ -6,12 +6,10 @@ use super::parts::{LeadLine, OrderView};
 use crate::base::values::{OrderId, Version};
 use crate::leads::domain::LeadId;
 use crate::orders::Orders;
-use crate::orders::domain::{Given, Order, OrderAction, OrderDetail, OrderEntry};
+use crate::orders::domain::{Given, OrderAction, OrderDetail, OrderEntry};
 use crate::orders::error::OrderError;
-use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
-use crate::store::idempotency::Idempotency;
-use crate::web::respond::no_content;
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default()
@@ -67,48 +65,34 @@ async fn deleted(orders: &Orders, context: PageContext, id: OrderId) -> PageAnsw
 
 async fn fulfill(
     State(orders): State<Orders>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<OrderId>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let expected = form.version()?;
-    let request = form.once(&format!("/orders/{id}/fulfill"), &who, orders.clock.now());
-    let idempotency = Idempotency { request, answer: &|_: &OrderDetail| no_content() };
-    match orders.fulfill(id, Some(expected), &who.actor().into(), Some(&idempotency)).await {
-        Ok(_) => {
-            let there = see_other(&context, &format!("/orders/{id}"), fragment);
-            Ok(with_toast_there(there, Tone::Success, "Order fulfilled."))
-        }
+    let (expected, by) = (submission.version()?, submission.who.actor().into());
+    match orders.fulfill(id, Some(expected), &by, Some(&submission.idempotency())).await {
+        Ok(_) => Ok(target.done(&format!("/orders/{id}"), "Order fulfilled.")),
         Err(error) => {
             let what = "It wasn't fulfilled.";
             let refusal = Refusal { what, fulfill_anyway: true, ..Refusal::default() };
-            refused(&orders, context, id, expected, error, refusal).await
+            refused(&orders, target.context, id, expected, error, refusal).await
         }
     }
 }
 
 async fn delete(
     State(orders): State<Orders>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<OrderId>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let expected = form.version()?;
-    let request = form.once(&format!("/orders/{id}/delete"), &who, orders.clock.now());
-    let idempotency = Idempotency { request, answer: &|_: &Order| no_content() };
-    match orders.delete(id, Some(expected), &(&who).into(), Some(&idempotency)).await {
-        Ok(_) => {
-            let there = see_other(&context, "/orders", fragment);
-            Ok(with_toast_there(there, Tone::Success, "Order deleted. Its leads are back in stock."))
-        }
+    let (expected, by) = (submission.version()?, (&submission.who).into());
+    match orders.delete(id, Some(expected), &by, Some(&submission.idempotency())).await {
+        Ok(_) => Ok(target.done("/orders", "Order deleted. Its leads are back in stock.")),
         Err(error) => {
             let what = "It wasn't deleted.";
             let refusal = Refusal { what, delete_anyway: true, ..Refusal::default() };
-            refused(&orders, context, id, expected, error, refusal).await
+            refused(&orders, target.context, id, expected, error, refusal).await
         }
     }
 }
@@ -222,16 +206,13 @@ impl OrderPage {
 
     fn new(context: PageContext, detail: OrderDetail, history: Vec<OrderEntry>) -> Self {
         let id = detail.order.id;
-        let address = |cursor: String| {
-            let query = serde_urlencoded::to_string([("leads", cursor)]).ok()?;
-            Some(format!("/orders/{id}?{query}"))
-        };
+        let more = |cursor| address(&format!("/orders/{id}"), [("leads", cursor)]);
         Self {
             context,
             order: OrderView::of(&detail.order),
             given: detail.order.given,
             leads: detail.leads.iter().map(LeadLine::of).collect(),
-            more_leads: detail.leads_next.and_then(address),
+            more_leads: detail.leads_next.map(more),
             history: history.into_iter().map(EntryView::of).collect(),
             refusal: Refusal::default(),
         }

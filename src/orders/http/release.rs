@@ -71,7 +71,7 @@ async fn release(
             return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
     };
-    let request = form.once(&format!("/orders/{id}/release"), &who, orders.clock.now());
+    let request = form.request(&format!("/orders/{id}/release"), &who, orders.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &Released| no_content() };
     match orders.release(id, lead, expected, &release, &who.actor().into(), Some(&idempotency)).await {
         Ok(done) => {

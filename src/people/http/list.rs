@@ -84,7 +84,7 @@ async fn add(
         let location = Some(page_of(account.id));
         crate::store::idempotency::Answer { location, ..no_content() }
     };
-    let request = form.once_by_key(PATH, &who, people.clock.now());
+    let request = form.request_by_key(PATH, &who, people.clock.now());
     let idempotency = request.map(|request| Idempotency { request, answer: &answer });
     let invite = people.accounts.invite(draft, Operator::Administrator(&who), idempotency.as_ref());
     match Idempotency::run(idempotency.as_ref(), &people.dynamo, invite).await {

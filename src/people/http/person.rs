@@ -235,7 +235,7 @@ async fn create_token(
 ) -> PageAnswer {
     let (typed, there) = (TokenFields::of(&form), page_of(id));
     let answer = |_: &Token| token_exists(&there);
-    let request = form.once_by_key(&format!("{there}/tokens"), &who, people.clock.now());
+    let request = form.request_by_key(&format!("{there}/tokens"), &who, people.clock.now());
     let idempotency = request.map(|request| Idempotency { request, answer: &answer });
     let errors = match typed.input() {
         Ok(input) => match people.create_service_token(id, input, &who, idempotency.as_ref()).await {

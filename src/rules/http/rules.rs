@@ -49,7 +49,8 @@ async fn page(
     let cursor = query.cursor.filter(|text| !text.is_empty());
     let filter = RunFilter { rule, state: None };
     let ids: Vec<RuleId> = all.iter().map(|rule| rule.id).collect();
-    let Overview { parked, page, last } = rules.runs_overview(&ids, filter, RUNS, cursor.as_deref()).await?;
+    let Overview { dead_letters, page, last } =
+        rules.runs_overview(&ids, filter, RUNS, cursor.as_deref()).await?;
     let Listed { items: runs, next } = page;
     let of = rule.map(|id| format!("rule={id}&")).unwrap_or_default();
     Ok(RulesPage {
@@ -58,7 +59,7 @@ async fn page(
             .and_then(|id| all.iter().find(|rule| rule.id == id))
             .map(|rule| rule.settings.name.to_string()),
         rules: RuleView::all(all, last),
-        parked: parked.into_iter().map(RunView::from).collect(),
+        dead_letters: dead_letters.into_iter().map(RunView::from).collect(),
         runs: runs.into_iter().map(RunView::from).collect(),
         next: next.map(|cursor| format!("{PATH}?{of}cursor={cursor}#runs")),
         context,
@@ -149,7 +150,7 @@ struct RulesPage {
     refusal: Option<String>,
     rules: Vec<RuleView>,
     /// Runs that wait for a person.
-    parked: Vec<RunView>,
+    dead_letters: Vec<RunView>,
     /// All runs, newest first.
     runs: Vec<RunView>,
     /// The name of the rule that the runs are filtered by.

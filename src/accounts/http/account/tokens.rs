@@ -25,7 +25,7 @@ pub(super) async fn create_token(
     require_session(&who)?;
     let typed = TokenFields::of(&form);
     let answer = |_: &Token| token_exists(PATH);
-    let request = form.once_by_key("/account/tokens", &who, accounts.clock.now());
+    let request = form.request_by_key("/account/tokens", &who, accounts.clock.now());
     let idempotency = request.map(|request| Idempotency { request, answer: &answer });
     let errors = match typed.input() {
         Ok(input) => {
