@@ -60,7 +60,7 @@ async fn create(
         }
     };
     let answer = |rule: &Rule| -> Answer { answer(StatusCode::CREATED, rule, rule.version.get(), None) };
-    let request = raw.once_by_key(PATH, &who, rules.clock.now());
+    let request = raw.request_by_key(PATH, &who, rules.clock.now());
     let idempotency = request.map(|request| Idempotency { request, answer: &answer });
     rules.create(settings, &AuditActor::from(&who), idempotency.as_ref()).await?;
     Ok(done(&context, "Rule created."))
