@@ -6,26 +6,20 @@ use super::outcome::RowOutcome;
 use crate::imports::Imports;
 use crate::leads::domain::LeadId;
 use crate::shared::audit_log::{AuditActor, AuditKind};
-use crate::web::csv::escape_formula;
+use crate::web::csv::CsvWriter;
 
-/// Writes the outcome of each row as CSV: its number, the result, the address of its lead, and the notes. No cell of the
-/// file runs as a formula.
+/// Writes the outcome of each row as CSV: its number, the result, the address of its lead, and the notes.
 ///
 /// # Errors
 /// None in practice: writing to memory does not fail.
 pub fn report_csv(outcomes: &[RowOutcome], address: impl Fn(LeadId) -> String) -> Result<String, csv::Error> {
-    // Without a byte order mark, Excel does not read UTF-8.
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer("\u{feff}".as_bytes().to_vec());
-    writer.write_record(["Row", "Result", "Lead", "Notes"])?;
+    let mut file = CsvWriter::begin(b',', ["Row", "Result", "Lead", "Notes"])?;
     for outcome in outcomes {
         let lead = outcome.lead.map(&address).unwrap_or_default();
-        let notes = escape_formula(&outcome.notes.join(" "));
-        writer.write_record([&outcome.row.to_string(), outcome.result.as_str(), &lead, &notes])?;
+        let (row, result) = (outcome.row.to_string(), outcome.result.as_str().to_owned());
+        file.row([row, result, lead, outcome.notes.join(" ")])?;
     }
-    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    file.finish()
 }
 
 impl Imports {

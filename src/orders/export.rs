@@ -1,10 +1,8 @@
 //! CSV export of fulfilled orders: one row per lead, sorted by the time of fulfillment.
 //!
-//! Invariants: no cell runs as a formula when a spreadsheet opens the file. A part fits into one response of
-//! a Lambda function, and its cursor says where the next part begins, also in the middle of a large order.
-//! Only the first part has a header row, so all parts joined are one file.
+//! Invariants: a part fits into one response of a Lambda function, and its cursor says where the next part begins, also in
+//! the middle of a large order.
 
-use csv::Writer;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::domain::{Order, OrderDetail, OrderStatus};
@@ -20,7 +18,7 @@ use crate::reservations::order_key;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditId, AuditKind};
 use crate::shared::exports::ExportCursor;
 use crate::store::{Cursor, CursorError, Select, StoreError, schema};
-use crate::web::csv::escape_formula;
+use crate::web::csv::CsvWriter;
 
 /// The columns of the file.
 pub const COLUMNS: [&str; 15] = [
@@ -228,7 +226,7 @@ impl Orders {
 
 /// Collects the rows of a part.
 struct PartWriter {
-    writer: Writer<Vec<u8>>,
+    rows: CsvWriter,
     bytes: usize,
     max_bytes: usize,
     orders: u32,
@@ -236,26 +234,22 @@ struct PartWriter {
 }
 
 impl PartWriter {
-    fn new(with_headers: bool, max_bytes: usize) -> Result<Self, OrderError> {
-        let writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-        let mut part = Self { writer, bytes: 0, max_bytes, orders: 0, leads: 0 };
-        if with_headers {
-            part.row(COLUMNS.map(str::to_owned))?;
-        }
-        Ok(part)
+    fn new(is_first: bool, max_bytes: usize) -> Result<Self, StoreError> {
+        let rows = CsvWriter::part(&COLUMNS, is_first)?;
+        Ok(Self { rows, bytes: 0, max_bytes, orders: 0, leads: 0 })
     }
 
-    fn write(&mut self, order: &Order, leads: &[Lead]) -> Result<(), OrderError> {
+    fn write(&mut self, order: &Order, leads: &[Lead]) -> Result<(), StoreError> {
         for lead in leads {
             self.leads += 1;
             self.row([
                 order.id.to_string(),
-                escape_formula(order.customer_name.as_str()),
-                escape_formula(order.customer_email.as_str()),
+                order.customer_name.to_string(),
+                order.customer_email.to_string(),
                 order.fulfilled_at.map(in_new_york).unwrap_or_default(),
                 lead.id.to_string(),
-                escape_formula(lead.name.as_str()),
-                escape_formula(lead.email.as_str()),
+                lead.name.to_string(),
+                lead.email.to_string(),
                 lead.state.map(|state| state.to_string()).unwrap_or_default(),
                 lead.lead_score.to_string(),
                 lead.status.to_string(),
@@ -269,9 +263,9 @@ impl PartWriter {
         Ok(())
     }
 
-    fn row(&mut self, cells: [String; COLUMNS.len()]) -> Result<(), OrderError> {
+    fn row(&mut self, cells: [String; COLUMNS.len()]) -> Result<(), StoreError> {
         self.bytes += cells.iter().map(|cell| cell.len() + 1).sum::<usize>();
-        self.writer.write_record(cells).map_err(|error| write_failed(&error))
+        Ok(self.rows.row(cells)?)
     }
 
     fn has_max_bytes(&self) -> bool {
@@ -283,20 +277,14 @@ impl PartWriter {
     }
 
     fn end(self, next: Option<Position>) -> Result<CsvPart, OrderError> {
-        let bytes = self.writer.into_inner().map_err(|error| write_failed(&error))?;
-        let csv = String::from_utf8_lossy(&bytes).into_owned();
+        let csv = self.rows.finish().map_err(StoreError::from)?;
         Ok(CsvPart { csv, next: next.map(Position::encode), orders: self.orders, leads: self.leads })
     }
 }
 
 /// Returns the text of an optional cell.
 fn optional(value: Option<&impl ToString>) -> String {
-    value.map(|value| escape_formula(&value.to_string())).unwrap_or_default()
-}
-
-/// Converts an error of the CSV writer. Writing to memory does not fail in practice.
-fn write_failed(error: &dyn std::fmt::Display) -> OrderError {
-    StoreError::Failed { operation: "export", cause: error.to_string() }.into()
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

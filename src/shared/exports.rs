@@ -1,4 +1,4 @@
-//! The audit entry of an export that is answered in parts.
+//! Exports that are answered in parts: the CSV of a part, and the audit entry of its export.
 //!
 //! Invariants: each part belongs to an entry of its reader. The cursor of a part names the entry of its export; a part
 //! whose cursor names none writes one, and so does a part whose entry is older than an hour, or is that of another
@@ -8,9 +8,41 @@ use jiff::SignedDuration;
 
 use crate::shared::audit_log::{AuditEntry, AuditId, key_of};
 use crate::store::{Dynamo, StoreError, from_item};
+use crate::web::csv::CsvWriter;
 
 /// How long the parts of an export may be read under its entry.
 const LASTS: SignedDuration = SignedDuration::from_hours(1);
+
+/// A page of an export.
+#[derive(Debug)]
+pub struct ExportPage {
+    /// The rows as CSV.
+    pub csv: String,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+/// Writes the rows of a page as CSV. Only the first page has headers, so that all pages together form one file.
+///
+/// # Errors
+/// None in practice: writing to memory does not fail.
+pub fn export_csv<const N: usize>(
+    headers: [&str; N],
+    is_first: bool,
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> Result<String, StoreError> {
+    let mut page = CsvWriter::part(&headers, is_first)?;
+    for row in rows {
+        page.row(row)?;
+    }
+    Ok(page.finish()?)
+}
+
+impl From<csv::Error> for StoreError {
+    fn from(error: csv::Error) -> Self {
+        Self::Failed { operation: "export", cause: error.to_string() }
+    }
+}
 
 /// The cursor of a part: the entry of the export, and where the part begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

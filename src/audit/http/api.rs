@@ -1,12 +1,14 @@
 //! The JSON API of the audit log, and its export.
 
+use jiff::civil::Date;
+
 use crate::audit::Audit;
-use crate::audit::export::ExportPage;
 use crate::audit::filter::AuditFilter;
 use crate::audit::read::AuditPage;
 use crate::shared::api::*;
 use crate::shared::audit_log::{AuditActor, AuditEntry};
-use crate::shared::exports::ExportCursor;
+use crate::shared::exports::{ExportCursor, ExportPage};
+use crate::web::query;
 use crate::web::respond::csv_part;
 
 pub(super) fn routes() -> Routes<Audit> {
@@ -65,16 +67,13 @@ async fn export(
 
 /// Returns the address of a list with this filter, after a cursor if there is one.
 pub(super) fn address(path: &str, filter: &AuditFilter, cursor: Option<&str>) -> String {
-    let pairs = [
-        ("person", filter.person.as_ref().map(|person| person.typed().to_owned())),
-        ("kind", filter.kind.map(|kind| kind.to_string())),
-        ("from", filter.from.map(|day| day.to_string())),
-        ("to", filter.to.map(|day| day.to_string())),
-        ("cursor", cursor.map(str::to_owned)),
+    let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    let parameters = [
+        ("person", filter.person.as_ref().map(|person| person.typed().to_owned()).unwrap_or_default()),
+        ("kind", filter.kind.map(|kind| kind.to_string()).unwrap_or_default()),
+        ("from", day(filter.from)),
+        ("to", day(filter.to)),
+        ("cursor", cursor.unwrap_or_default().to_owned()),
     ];
-    let pairs: Vec<_> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    match serde_urlencoded::to_string(&pairs) {
-        Ok(query) if !query.is_empty() => format!("{path}?{query}"),
-        _ => path.to_owned(),
-    }
+    query::address(path, parameters)
 }

@@ -1,9 +1,8 @@
 //! The file of rejected rows, which can be corrected and imported again.
 //!
-//! Invariants: no cell of the file runs as a formula when a spreadsheet opens it. Importing a cell restores
-//! its original text.
+//! Invariant: importing a cell restores its original text.
 
-use crate::web::csv::escape_formula;
+use crate::web::csv::CsvWriter;
 
 /// The columns that [`rejected_csv`] puts before the columns of the file.
 pub(super) const COLUMNS: [&str; 2] = ["Row", "Reason"];
@@ -14,11 +13,10 @@ pub(super) fn is_rejected_file(headers: &[String]) -> bool {
 }
 
 /// Writes rejected rows as CSV. The row number and the reason come first, so that both are visible without
-/// scrolling and an extra cell stays the last one. Every cell is [escaped](escape_formula).
+/// scrolling and an extra cell stays the last one.
 ///
-/// The file uses the delimiter of the uploaded file, and a byte order mark, without which Excel does not read
-/// UTF-8. After correction it can be imported as it is: its first two columns are ignored, and a second file
-/// of rejected rows does not repeat them.
+/// The file uses the delimiter of the uploaded file. After correction it can be imported as it is: its first two
+/// columns are ignored, and a second file of rejected rows does not repeat them.
 ///
 /// # Errors
 /// None in practice: writing to memory does not fail.
@@ -28,20 +26,14 @@ pub fn rejected_csv<'a>(
     rows: impl Iterator<Item = (u64, &'a str, &'a [String])>,
 ) -> Result<String, csv::Error> {
     let skip = if is_rejected_file(headers) { COLUMNS.len() } else { 0 };
-    let mut writer = csv::WriterBuilder::new()
-        .delimiter(delimiter)
-        .terminator(csv::Terminator::CRLF)
-        .flexible(true)
-        .from_writer("\u{feff}".as_bytes().to_vec());
-    let own = headers.iter().skip(skip).map(|header| escape_formula(header));
-    writer.write_record(COLUMNS.into_iter().map(str::to_owned).chain(own))?;
+    let own = headers.iter().skip(skip).map(String::as_str);
+    let mut file = CsvWriter::begin(delimiter, COLUMNS.into_iter().chain(own))?;
     for (number, reason, fields) in rows {
-        let cells = fields.iter().skip(skip).map(|field| escape_formula(field));
+        let number = number.to_string();
+        let cells = fields.iter().skip(skip).map(String::as_str);
         let missing = headers.len().saturating_sub(fields.len().max(skip));
-        let missing = std::iter::repeat_n(String::new(), missing);
-        let place = [number.to_string(), escape_formula(reason)];
-        writer.write_record(place.into_iter().chain(cells).chain(missing))?;
+        let missing = std::iter::repeat_n("", missing);
+        file.row([number.as_str(), reason].into_iter().chain(cells).chain(missing))?;
     }
-    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    file.finish()
 }

@@ -32,7 +32,7 @@ pub fn fold(text: &str) -> String {
 }
 
 /// Returns a cell without white space and invisible characters at its ends, and without the apostrophe that
-/// [`escape_formula`](crate::web::csv::escape_formula) adds.
+/// [`CsvWriter`](crate::web::csv::CsvWriter) adds.
 pub fn clean(cell: &str) -> &str {
     trim(unescape_formula(trim(cell)))
 }

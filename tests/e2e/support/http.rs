@@ -285,6 +285,12 @@ impl Response {
     }
 }
 
+/// The text of a CSV file without the byte order mark at its beginning, which Excel needs.
+#[track_caller]
+pub fn without_mark(csv: &str) -> &str {
+    csv.strip_prefix('\u{feff}').unwrap_or_else(|| panic!("there is no byte order mark: {csv}"))
+}
+
 /// A router behind a real socket, for browsers and other programs. It stops when it is dropped.
 pub struct Server {
     url: String,

@@ -6,10 +6,9 @@ use http::header;
 use super::address;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{Point, RaffleEntry, RaffleId, RaffleStatus, Ticket};
-use crate::raffles::export::ExportPage;
 use crate::shared::api::*;
 use crate::shared::audit_log::AuditActor;
-use crate::shared::exports::ExportCursor;
+use crate::shared::exports::{ExportCursor, ExportPage};
 use crate::web::respond::{csv_part, header_text};
 
 pub fn routes() -> Routes<Raffles> {

@@ -5,8 +5,7 @@ document.querySelectorAll("form[data-export]").forEach((form) => {
     if (form.ariaBusy === "true") return;
     setBusy(form, true);
     const progress = form.querySelector("[data-progress]");
-    // A byte order mark, because Excel does not read UTF-8 without it.
-    const parts = ["\ufeff"];
+    const parts = [];
     try {
       const days = [...new FormData(form)].filter(([, value]) => value !== "");
       for (let cursor = ""; cursor !== null; ) {
@@ -14,7 +13,7 @@ document.querySelectorAll("form[data-export]").forEach((form) => {
         const answer = await persist("GET", `${form.dataset.export}?${query}`);
         parts.push(await answer.blob());
         cursor = answer.headers.get("X-Next-Cursor");
-        const count = parts.length - 1;
+        const count = parts.length;
         if (cursor) progress.textContent = `${count} ${count === 1 ? "part" : "parts"} read…`;
       }
       const link = document.createElement("a");
