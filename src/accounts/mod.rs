@@ -44,6 +44,7 @@ mod second_step;
 pub mod security;
 mod service;
 mod session;
+pub mod session_view;
 pub mod sessions;
 mod sign_in;
 mod sign_in_audit;

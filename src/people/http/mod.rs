@@ -6,6 +6,7 @@ mod list;
 mod parts;
 mod person;
 mod person_page;
+mod profile;
 mod security;
 mod tokens_api;
 

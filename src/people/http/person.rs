@@ -1,26 +1,25 @@
 //! The page of one person or service, and the forms that change it.
 //!
 //! Invariants: every form sends the version that it shows. A person who loses a race sees the account as it is now, and
-//! sends the form again with one click.
+//! sends the form again with one click. A form that arrives twice makes one change, and both answers say that it is made.
 
 use http::HeaderMap;
 
 use super::parts::{NewLink, Place, Refusal, page_of};
-use super::person_page::{
-    Cursors, PersonPage, ProfileErrors, ProfileFields, gone, page_with, person_page, show_refusal,
-};
+use super::person_page::{Cursors, PersonPage, gone, page_with, person_page, show_refusal};
+use super::profile::{NotSaved, ProfileFields};
 use crate::accounts::AccountError;
-use crate::accounts::administer::AccountChanges;
+use crate::accounts::administer::{AccountChanges, WithLink};
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{AccountKind, AccountStatus, Token, TokenId};
+use crate::accounts::domain::{Account, AccountKind, AccountStatus, Token, TokenId};
 use crate::accounts::sessions::SessionId;
 use crate::accounts::token_view::{TOKEN_EXISTS, TokenErrors, TokenFields, token_exists};
 use crate::accounts::tokens::Made;
 use crate::base::identity::{AccountId, Role};
+use crate::base::values::Version;
 use crate::people::{People, PeopleError};
-use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::extract::PathPair;
 
 pub(super) fn routes() -> Routes<People> {
@@ -63,211 +62,264 @@ async fn show(
     html(StatusCode::OK, &page)
 }
 
-/// Redirects to the page after a change, with a message.
-fn done(context: &PageContext, id: AccountId, fragment: bool, words: &'static str) -> Response {
-    with_toast_there(see_other(context, &page_of(id), fragment), Tone::Success, words)
+/// Makes a change together with its idempotency record. A form that is sent again gets the account as it is now.
+async fn once(
+    people: &People,
+    id: AccountId,
+    idempotency: &Idempotency<'_, Account>,
+    change: impl Future<Output = Result<Account, AccountError>>,
+) -> Result<Account, AccountError> {
+    match Idempotency::run(Some(idempotency), &people.dynamo, change).await? {
+        Done::Now(account) => Ok(account),
+        Done::Replayed(_) => people.accounts.find(id).await,
+    }
+}
+
+/// Changes the account as a form says.
+async fn edit(
+    people: &People,
+    id: AccountId,
+    seen: Version,
+    changes: AccountChanges,
+    submission: &Submission,
+) -> Result<Account, AccountError> {
+    let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
+    let edit = people.accounts.edit(id, seen, changes, operator, Some(&idempotency));
+    once(people, id, &idempotency, edit).await
 }
 
 /// Saves the name, the address and the role.
 async fn save(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<AccountId>,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let (version, typed) = (form.version()?, ProfileFields::of_form(&form));
-    let changes = match typed.changes() {
-        Ok(changes) => changes,
-        Err(errors) => {
-            let page = person_page(&people, context, &who, id, None).await?;
-            return html(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &PersonPage { profile: typed, errors: *errors, ..page },
-            );
-        }
+    let (seen, typed) = (submission.version()?, ProfileFields::of_form(&submission.form));
+    let saved = match typed.changes() {
+        Ok(changes) => edit(&people, id, seen, changes, &submission).await.map_err(NotSaved::from),
+        Err(errors) => Err(NotSaved::Invalid(errors)),
     };
-    let operator = Operator::Administrator(&who);
-    match people.accounts.edit(id, version, changes, operator, None).await {
-        Ok(after) if after.id == who.id && after.role < Role::Administrator => {
+    match saved {
+        Ok(after) if after.id == submission.who.id && after.role < Role::Administrator => {
             // The page of people is not theirs any more.
-            Ok(with_toast_there(see_other(&context, "/", fragment), Tone::Success, "Your role was changed."))
+            Ok(target.done("/", "Your role was changed."))
         }
-        Ok(_) => Ok(done(&context, id, fragment, "Saved.")),
-        Err(AccountError::EmailTaken(_)) => {
-            let email = Some("Another account has this email.".to_owned());
-            let page = person_page(&people, context, &who, id, None).await?;
-            let errors = ProfileErrors { email, ..ProfileErrors::default() };
-            html(StatusCode::UNPROCESSABLE_ENTITY, &PersonPage { profile: typed, errors, ..page })
-        }
-        Err(error) => {
-            let refusal = Refusal::of(Place::Profile, error)?;
-            let fresh = refusal.fresh.clone().map(|fresh| *fresh);
-            let page = person_page(&people, context, &who, id, fresh).await?;
-            let conflict = match refusal.fresh {
-                Some(_) => typed.differences(&page.profile),
-                None => Vec::new(),
-            };
-            // The typed values stay in the form, which now sends the current version.
-            let status = refusal.status;
-            html(status, &PersonPage { profile: typed, conflict, refusal: Some(refusal), ..page })
-        }
+        Ok(_) => Ok(target.done(&page_of(id), "Saved.")),
+        Err(why) => show_typed(&people, target.context, &submission.who, id, typed, why).await,
     }
+}
+
+/// Shows the form of the profile again as it was typed, with its errors or with what changed.
+async fn show_typed(
+    people: &People,
+    context: PageContext,
+    who: &SignedIn,
+    id: AccountId,
+    profile: ProfileFields,
+    why: NotSaved,
+) -> PageAnswer {
+    let refusal = match why {
+        NotSaved::Invalid(errors) => {
+            let page = person_page(people, context, who, id, None).await?;
+            let page = PersonPage { profile, errors: *errors, ..page };
+            return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        }
+        NotSaved::Refused(error) => Refusal::of(Place::Profile, error)?,
+    };
+    let fresh = refusal.fresh.clone().map(|fresh| *fresh);
+    let page = person_page(people, context, who, id, fresh).await?;
+    let conflict = match refusal.fresh {
+        Some(_) => profile.differences(&page.profile),
+        None => Vec::new(),
+    };
+    // The typed values stay in the form, which now sends the current version.
+    html(refusal.status, &PersonPage { profile, conflict, refusal: Some(refusal), ..page })
 }
 
 /// Disables or enables the account.
 async fn switch(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<AccountId>,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let disabled = form.get("state") == Some(AccountStatus::Disabled.as_str());
+    let disabled = submission.form.get("state") == Some(AccountStatus::Disabled.as_str());
     let changes = AccountChanges { disabled: Some(disabled), ..AccountChanges::default() };
-    match people.accounts.edit(id, form.version()?, changes, Operator::Administrator(&who), None).await {
-        Ok(_) if disabled && id == who.id => Ok(see_other(&context, "/sign-in", fragment)),
-        Ok(account) if disabled && account.kind == AccountKind::Service => {
-            Ok(done(&context, id, fragment, "Service disabled. Its tokens don't work until you enable it."))
+    match edit(&people, id, submission.version()?, changes, &submission).await {
+        Ok(_) if disabled && id == submission.who.id => Ok(target.redirect("/sign-in")),
+        Ok(account) => Ok(target.done(&page_of(id), switched(account.kind, disabled))),
+        Err(error) => {
+            let refusal = Refusal::of(Place::State, error)?;
+            show_refusal(&people, target.context, &submission.who, id, refusal).await
         }
-        Ok(_) if disabled => Ok(done(
-            &context,
-            id,
-            fragment,
-            "Account disabled. Its sessions ended, and its tokens are revoked.",
-        )),
-        Ok(_) => Ok(done(&context, id, fragment, "Account enabled.")),
-        Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::State, error)?).await,
+    }
+}
+
+/// Returns what the page says after an account was disabled or enabled.
+fn switched(kind: AccountKind, disabled: bool) -> &'static str {
+    match kind {
+        _ if !disabled => "Account enabled.",
+        AccountKind::Service => "Service disabled. Its tokens don't work until you enable it.",
+        AccountKind::Person => "Account disabled. Its sessions ended, and its tokens are revoked.",
     }
 }
 
 /// Creates a new invitation, or a link that sets a new password.
 async fn renew_link(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     headers: HeaderMap,
     Path(id): Path<AccountId>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    match people.accounts.renew_link(id, form.version()?, Operator::Administrator(&who), None).await {
-        Ok(made) => {
-            let link = NewLink::of(&context, &headers, &made.account, &made.secret);
-            let page = person_page(&people, context, &who, id, Some(made.account)).await?;
-            html(StatusCode::CREATED, &page.with_link(link))
+    let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
+    let renew = people.accounts.renew_link(id, submission.version()?, operator, Some(&idempotency));
+    match Idempotency::run(Some(&idempotency), &people.dynamo, renew).await {
+        Ok(Done::Now(made)) => show_link(&people, target.context, &headers, &submission.who, made).await,
+        Ok(Done::Replayed(_)) => {
+            let words = "This link was already created, and it was shown then. If you didn't copy it, create another one.";
+            Ok(with_toast_there(target.redirect(&page_of(id)), Tone::Info, words))
         }
-        Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::Link, error)?).await,
+        Err(error) => {
+            let refusal = Refusal::of(Place::Link, error)?;
+            show_refusal(&people, target.context, &submission.who, id, refusal).await
+        }
     }
+}
+
+/// Shows the page with a new link.
+async fn show_link(
+    people: &People,
+    context: PageContext,
+    headers: &HeaderMap,
+    who: &SignedIn,
+    made: WithLink,
+) -> PageAnswer {
+    let link = NewLink::of(&context, headers, &made.account, &made.secret);
+    let page = person_page(people, context, who, made.account.id, Some(made.account)).await?;
+    html(StatusCode::CREATED, &page.with_link(link))
 }
 
 async fn withdraw_link(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<AccountId>,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    match people.accounts.withdraw_link(id, form.version()?, Operator::Administrator(&who), None).await {
-        Ok(_) => Ok(done(&context, id, fragment, "The link no longer works.")),
-        Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::Link, error)?).await,
+    let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
+    let withdraw = people.accounts.withdraw_link(id, submission.version()?, operator, Some(&idempotency));
+    match once(&people, id, &idempotency, withdraw).await {
+        Ok(_) => Ok(target.done(&page_of(id), "The link no longer works.")),
+        Err(error) => {
+            let refusal = Refusal::of(Place::Link, error)?;
+            show_refusal(&people, target.context, &submission.who, id, refusal).await
+        }
     }
 }
 
 /// Switches two-factor authentication off for a person who lost the app and the codes.
 async fn reset_two_factor(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<AccountId>,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    match people.accounts.reset_two_factor(id, form.version()?, Operator::Administrator(&who)).await {
-        Ok(_) if id == who.id => Ok(see_other(&context, "/sign-in", fragment)),
-        Ok(_) => {
-            Ok(done(&context, id, fragment, "Two-factor authentication is off, and all sessions ended."))
+    let operator = Operator::Administrator(&submission.who);
+    match people.accounts.reset_two_factor(id, submission.version()?, operator).await {
+        Ok(_) if id == submission.who.id => Ok(target.redirect("/sign-in")),
+        Ok(_) => Ok(target.done(&page_of(id), "Two-factor authentication is off, and all sessions ended.")),
+        Err(error) => {
+            let refusal = Refusal::of(Place::Link, error)?;
+            show_refusal(&people, target.context, &submission.who, id, refusal).await
         }
-        Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::Link, error)?).await,
     }
 }
 
 async fn end_sessions(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<AccountId>,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let (with_tokens, operator) = (form.get("revoke_tokens").is_some(), Operator::Administrator(&who));
-    match people.accounts.end_sessions(id, form.version()?, with_tokens, operator, None).await {
-        Ok(_) if id == who.id => Ok(see_other(&context, "/sign-in", fragment)),
-        Ok(_) if with_tokens => {
-            Ok(done(&context, id, fragment, "All sessions ended and all tokens revoked."))
+    let (version, with_tokens) = (submission.version()?, submission.form.get("revoke_tokens").is_some());
+    let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
+    let end = people.accounts.end_sessions(id, version, with_tokens, operator, Some(&idempotency));
+    match once(&people, id, &idempotency, end).await {
+        Ok(_) if id == submission.who.id => Ok(target.redirect("/sign-in")),
+        Ok(_) if with_tokens => Ok(target.done(&page_of(id), "All sessions ended and all tokens revoked.")),
+        Ok(_) => Ok(target.done(&page_of(id), "All sessions ended.")),
+        Err(error) => {
+            let refusal = Refusal::of(Place::Sessions, error)?;
+            show_refusal(&people, target.context, &submission.who, id, refusal).await
         }
-        Ok(_) => Ok(done(&context, id, fragment, "All sessions ended.")),
-        Err(error) => show_refusal(&people, context, &who, id, Refusal::of(Place::Sessions, error)?).await,
     }
 }
 
 async fn end_session(
     State(people): State<People>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
     PathPair(id, session): PathPair<AccountId, SessionId>,
-    WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     people.accounts.end_session_of(id, &session, Operator::Administrator(&who)).await?;
-    Ok(done(&context, id, fragment, "Session ended."))
+    Ok(target.done(&page_of(id), "Session ended."))
 }
 
 /// Creates a token of a service.
 async fn create_token(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<AccountId>,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let (typed, there) = (TokenFields::of(&form), page_of(id));
-    let answer = |_: &Token| token_exists(&there);
-    let request = form.request_by_key(&format!("{there}/tokens"), &who, people.clock.now());
-    let idempotency = request.map(|request| Idempotency { request, answer: &answer });
-    let errors = match typed.input() {
-        Ok(input) => match people.create_service_token(id, input, &who, idempotency.as_ref()).await {
-            Ok(Made::Now(token, secret)) => {
-                let page = person_page(&people, context, &who, id, None).await?;
-                let tokens = page.tokens.with_new(&token, &secret);
-                return html(StatusCode::CREATED, &PersonPage { tokens, ..page });
-            }
-            Ok(Made::Replayed(_)) => {
-                let there = see_other(&context, &there, fragment);
-                return Ok(with_toast_there(there, Tone::Info, TOKEN_EXISTS));
-            }
-            Err(PeopleError::Account(error)) => TokenErrors::of(error, "The service")?,
-            Err(error) => return Err(error.into()),
-        },
-        Err(errors) => *errors,
+    let (typed, page) = (TokenFields::of(&submission.form), page_of(id));
+    let answer = |_: &Token| token_exists(&page);
+    let idempotency = submission.request_by_key().map(|request| Idempotency { request, answer: &answer });
+    let input = match typed.input() {
+        Ok(input) => input,
+        Err(errors) => {
+            return show_token_form(&people, target.context, &submission.who, id, typed, *errors).await;
+        }
     };
-    let page = person_page(&people, context, &who, id, None).await?;
+    match people.create_service_token(id, input, &submission.who, idempotency.as_ref()).await {
+        Ok(Made::Now(token, secret)) => {
+            let page = person_page(&people, target.context, &submission.who, id, None).await?;
+            let tokens = page.tokens.with_new(&token, &secret);
+            html(StatusCode::CREATED, &PersonPage { tokens, ..page })
+        }
+        Ok(Made::Replayed(_)) => Ok(with_toast_there(target.redirect(&page), Tone::Info, TOKEN_EXISTS)),
+        Err(PeopleError::Account(error)) => {
+            let errors = TokenErrors::of(error, "The service")?;
+            show_token_form(&people, target.context, &submission.who, id, typed, errors).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Shows the form of a new token again as it was typed, with its errors.
+async fn show_token_form(
+    people: &People,
+    context: PageContext,
+    who: &SignedIn,
+    id: AccountId,
+    typed: TokenFields,
+    errors: TokenErrors,
+) -> PageAnswer {
+    let page = person_page(people, context, who, id, None).await?;
     let tokens = page.tokens.with_typed(typed, errors);
     html(StatusCode::UNPROCESSABLE_ENTITY, &PersonPage { tokens, ..page })
 }
 
 async fn revoke_token(
     State(people): State<People>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
     PathPair(id, token): PathPair<AccountId, TokenId>,
-    WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     match people.accounts.revoke_token(id, token, Operator::Administrator(&who), None).await {
         // The token was already revoked, for example on another page.
-        Ok(_) | Err(AccountError::NoSuchToken) => Ok(done(&context, id, fragment, "Token revoked.")),
+        Ok(_) | Err(AccountError::NoSuchToken) => Ok(target.done(&page_of(id), "Token revoked.")),
         Err(error) => Err(error.into()),
     }
 }

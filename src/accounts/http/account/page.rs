@@ -5,12 +5,14 @@ use http::HeaderMap;
 use super::super::parts::retry_after;
 use crate::accounts::domain::{Account, ListedSession, SessionId, TokenName};
 use crate::accounts::password::Password;
+use crate::accounts::session_view::SessionSection;
 use crate::accounts::token_view::{TokenForm, TokenSection};
 use crate::accounts::{AccountError, Accounts};
 use crate::base::calendar;
 use crate::base::values::Version;
 use crate::shared::pages::*;
 use crate::web::lists::Listed;
+use crate::web::query::address;
 
 /// The number of tokens, and of sessions, on one page.
 const ROWS: u16 = 50;
@@ -57,7 +59,9 @@ pub(super) async fn account_page_at(
     let key = accounts.rng.uuid().to_string();
     let this = accounts.session_of(headers).await.map(|cookie| SessionId::of(&cookie.secret));
     let sessions = sessions_with(accounts, &account, this.as_ref(), sessions).await?;
-    let row = |session| SessionRow::of(session, this.as_ref());
+    let (path, warning) = ("/account/sessions".to_owned(), "You must sign in again there.");
+    let more = |cursor| address("/account", [("sessions", cursor)]);
+    let sessions = SessionSection::new(path, sessions, this.as_ref(), warning, more);
     Ok(AccountPage {
         context,
         done: None,
@@ -67,8 +71,7 @@ pub(super) async fn account_page_at(
         password: PasswordErrors::default(),
         has_two_factor: account.two_factor.is_some(),
         time_zone: account.time_zone.as_ref().map(ToString::to_string).unwrap_or_default(),
-        sessions: sessions.items.into_iter().map(row).collect(),
-        more_sessions: sessions.next,
+        sessions,
         tokens: TokenSection { form: Some(TokenForm::new(account.role, key)), ..tokens },
     })
 }
@@ -114,9 +117,7 @@ pub(super) struct AccountPage {
     pub(super) has_two_factor: bool,
     /// The name of the chosen time zone, or empty.
     pub(super) time_zone: String,
-    pub(super) sessions: Vec<SessionRow>,
-    /// The cursor of further sessions.
-    pub(super) more_sessions: Option<String>,
+    pub(super) sessions: SessionSection,
     pub(super) tokens: TokenSection,
 }
 
@@ -160,28 +161,5 @@ pub(super) struct PasswordErrors {
 impl PasswordErrors {
     pub(super) fn any(&self) -> bool {
         self.current.is_some() || self.new.is_some() || self.again.is_some()
-    }
-}
-
-/// A session in the list.
-pub(super) struct SessionRow {
-    pub(super) id: String,
-    pub(super) device: String,
-    pub(super) address: Option<String>,
-    pub(super) created: DisplayTime,
-    pub(super) last_seen: DisplayTime,
-    pub(super) is_this: bool,
-}
-
-impl SessionRow {
-    pub(super) fn of(session: ListedSession, this: Option<&SessionId>) -> Self {
-        Self {
-            is_this: this == Some(&session.id),
-            id: session.id.to_string(),
-            device: session.device,
-            address: session.address.map(|address| address.to_string()),
-            created: session.created_at.into(),
-            last_seen: session.last_seen_at.into(),
-        }
     }
 }
