@@ -1,7 +1,6 @@
 //! The feature's struct, which holds its dependencies.
 
 use crate::accounts::Accounts;
-use crate::base::clock::Clock;
 use crate::base::rng::Rng;
 use crate::leads::Leads;
 use crate::shared::services::Services;
@@ -11,7 +10,6 @@ use crate::store::Dynamo;
 #[derive(Clone)]
 pub struct People {
     pub(super) dynamo: Dynamo,
-    pub(super) clock: Clock,
     pub(super) rng: Rng,
     pub(super) accounts: Accounts,
     pub(super) leads: Leads,
@@ -20,7 +18,7 @@ pub struct People {
 impl People {
     /// Creates the feature from its dependencies.
     pub fn new(services: &Services, accounts: Accounts, leads: Leads) -> Self {
-        let Services { dynamo, clock, rng, .. } = services.clone();
-        Self { dynamo, clock, rng, accounts, leads }
+        let Services { dynamo, rng, .. } = services.clone();
+        Self { dynamo, rng, accounts, leads }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! With JavaScript the page makes the steps automatically, otherwise each by a button.
 
-use super::parts::{PATH, Place, Refusal, page_of};
+use super::parts::{PATH, Refusal, page_of};
 use super::person_page::show_refusal;
 use crate::accounts::AccountError;
 use crate::accounts::agents::AccountReference;
@@ -23,51 +23,40 @@ pub(super) fn routes() -> Routes<People> {
 /// Begins the deletion. The page then makes the steps.
 async fn begin(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<AccountId>,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let choice = match form.get("leads_to").unwrap_or_default() {
-        "" => LeadsChoice::Clear,
-        agent => LeadsChoice::GiveTo(
-            agent.parse::<AccountReference>().map_err(|invalid| WebError::field("leads_to", &invalid))?,
-        ),
-    };
-    match people.begin_deletion(id, form.version()?, &choice, Operator::Administrator(&who)).await {
-        Ok(()) if id == who.id => delete_own_account(&people, context, &who, fragment).await,
-        Ok(()) => Ok(see_other(&context, &format!("{}/deletion", page_of(id)), fragment)),
-        Err(PeopleError::NoSuchAgent) => {
-            let words =
-                "This account is no longer an active agent. Choose another one for the leads.".to_owned();
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let refusal = Refusal { place: Place::Deletion, status, words, fresh: None };
-            show_refusal(&people, context, &who, id, refusal).await
+    let (choice, seen) = (choice_of(&submission.form)?, submission.version()?);
+    let who = &submission.who;
+    match people.begin_deletion(id, seen, &choice, Operator::Administrator(who)).await {
+        Ok(()) if id == who.id => delete_own_account(&people, &target, who).await,
+        Ok(()) => Ok(target.redirect(&format!("{}/deletion", page_of(id)))),
+        Err(error) => {
+            let refusal = Refusal::of_deletion(error)?;
+            show_refusal(&people, target.context, who, id, refusal).await
         }
-        Err(PeopleError::Account(error)) => {
-            show_refusal(&people, context, &who, id, Refusal::of(Place::Deletion, error)?).await
+    }
+}
+
+/// Reads what happens with the leads.
+fn choice_of(form: &RawForm) -> Result<LeadsChoice, WebError> {
+    match form.get("leads_to").unwrap_or_default() {
+        "" => Ok(LeadsChoice::Clear),
+        agent => {
+            let agent = agent.parse::<AccountReference>();
+            Ok(LeadsChoice::GiveTo(agent.map_err(|invalid| WebError::field("leads_to", &invalid))?))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
 /// Makes all steps that fit into this request, because the sender's sessions have just ended.
-async fn delete_own_account(
-    people: &People,
-    context: PageContext,
-    who: &SignedIn,
-    fragment: bool,
-) -> PageAnswer {
+async fn delete_own_account(people: &People, target: &RenderTarget, who: &SignedIn) -> PageAnswer {
     match people.continue_deletion(who.id, false, Operator::Administrator(who), None).await? {
-        DeletionProgress::Done(_) => {
-            let there = see_other(&context, "/sign-in", fragment);
-            Ok(with_toast_there(there, Tone::Success, "Your account was deleted."))
-        }
+        DeletionProgress::Done(_) => Ok(target.done("/sign-in", "Your account was deleted.")),
         DeletionProgress::Remaining(_) => {
-            let there = see_other(&context, "/sign-in", fragment);
             let words = "Your account is disabled. Another administrator can finish deleting it.";
-            Ok(with_toast_there(there, Tone::Info, words))
+            Ok(with_toast_there(target.redirect("/sign-in"), Tone::Info, words))
         }
     }
 }
@@ -88,40 +77,55 @@ async fn show(State(people): State<People>, context: PageContext, Path(id): Path
 /// Makes the next step. The fragment requests the step after it.
 async fn step(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<AccountId>,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let before: u64 = form.get("changed").and_then(|changed| changed.parse().ok()).unwrap_or_default();
-    let (anyway, operator) = (form.get("anyway").is_some(), Operator::Administrator(&who));
-    let step = match people.deletion_step(id, anyway, operator, None).await {
-        Ok(DeletionProgress::Remaining(step)) => step,
+    let Submission { form, who, .. } = &submission;
+    let operator = Operator::Administrator(who);
+    match people.deletion_step(id, form.get("anyway").is_some(), operator, None).await {
+        Ok(DeletionProgress::Remaining(step)) => {
+            let before: u64 =
+                form.get("changed").and_then(|changed| changed.parse().ok()).unwrap_or_default();
+            show_progress(&people, target, id, before, step).await
+        }
         // A repeated step finds that the account is deleted.
         Ok(DeletionProgress::Done(_)) | Err(PeopleError::Account(AccountError::NoSuchAccount)) => {
-            let there = see_other(&context, PATH, fragment);
-            return Ok(with_toast_there(there, Tone::Success, "Account deleted."));
+            Ok(target.done(PATH, "Account deleted."))
         }
-        Err(PeopleError::NotPending) => {
-            let there = see_other(&context, &page_of(id), fragment);
-            return Ok(with_toast_there(
-                there,
-                Tone::Info,
-                "The account was enabled, which canceled the deletion.",
-            ));
+        Err(error) => {
+            let (tone, words) = end_of(error)?;
+            Ok(with_toast_there(target.redirect(&page_of(id)), tone, words))
         }
-        Err(PeopleError::NoSuchAgent) => {
-            let there = see_other(&context, &page_of(id), fragment);
-            let words = "The chosen agent is no longer an agent. Choose another one.";
-            return Ok(with_toast_there(there, Tone::Error, words));
+    }
+}
+
+/// Returns what the page of the person says about a deletion that cannot continue.
+///
+/// # Errors
+/// The error itself, if another page answers it.
+fn end_of(error: PeopleError) -> Result<(Tone, &'static str), PeopleError> {
+    match error {
+        PeopleError::NotPending => Ok((Tone::Info, "The account was enabled, which canceled the deletion.")),
+        PeopleError::NoSuchAgent => {
+            Ok((Tone::Error, "The chosen agent is no longer an agent. Choose another one."))
         }
-        Err(error) => return Err(error.into()),
-    };
+        other => Err(other),
+    }
+}
+
+/// Shows the page, or its progress, after a step that was not the last one. `before` leads had another owner before it.
+async fn show_progress(
+    people: &People,
+    target: RenderTarget,
+    id: AccountId,
+    before: u64,
+    step: Remaining,
+) -> PageAnswer {
     let name = people.accounts.find(id).await?.name.to_string();
-    let goes_on = step.changed > 0;
-    let page = DeletionPage::new(context, id, name, before.saturating_add(step.changed), step, goes_on);
-    if fragment { html(StatusCode::OK, &page.as_progress()) } else { html(StatusCode::OK, &page) }
+    let (changed, goes_on) = (before.saturating_add(step.changed), step.changed > 0);
+    let page = DeletionPage::new(target.context, id, name, changed, step, goes_on);
+    if target.fragment { html(StatusCode::OK, &page.as_progress()) } else { html(StatusCode::OK, &page) }
 }
 
 /// The progress of a deletion.

@@ -14,8 +14,9 @@ use crate::shared::forms::{RawForm, checked};
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::shared::search::SearchQuery;
-use crate::store::idempotency::{Done, Idempotency};
+use crate::store::idempotency::{Answer, Done, Idempotency};
 use crate::web::lists::{Listed, parameter};
+use crate::web::query;
 use crate::web::respond::no_content;
 
 pub(super) fn routes() -> Routes<People> {
@@ -68,48 +69,56 @@ struct ListQuery {
 /// Invites a person or adds a service.
 async fn add(
     State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     headers: HeaderMap,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let typed = Typed::of(&form);
+    let typed = Typed::of(&submission.form);
     let draft = match typed.draft() {
         Ok(draft) => draft,
-        Err(errors) => return add_again(&people, context, typed, *errors).await,
+        Err(errors) => return add_again(&people, target.context, typed, *errors).await,
     };
-    // The address of the account, without its link: a repeated form does not show the secret again.
-    let answer = |(account, _): &(Account, Option<Secret>)| {
-        let location = Some(page_of(account.id));
-        crate::store::idempotency::Answer { location, ..no_content() }
-    };
-    let request = form.request_by_key(PATH, &who, people.clock.now());
-    let idempotency = request.map(|request| Idempotency { request, answer: &answer });
-    let invite = people.accounts.invite(draft, Operator::Administrator(&who), idempotency.as_ref());
+    let idempotency = submission.request_by_key().map(|request| Idempotency { request, answer: &added });
+    let operator = Operator::Administrator(&submission.who);
+    let invite = people.accounts.invite(draft, operator, idempotency.as_ref());
     match Idempotency::run(idempotency.as_ref(), &people.dynamo, invite).await {
-        Ok(Done::Now((account, Some(secret)))) => {
-            let link = NewLink::of(&context, &headers, &account, &secret);
-            let page = person_page(&people, context, &who, account.id, None).await?;
-            html(StatusCode::CREATED, &page.with_link(link))
-        }
-        Ok(Done::Now((account, None))) => {
-            let there = see_other(&context, &page_of(account.id), fragment);
-            Ok(with_toast_there(there, Tone::Success, "Service added. Create a token for it."))
-        }
-        Ok(Done::Replayed(answer)) => {
-            let there = see_other(&context, answer.location.as_deref().unwrap_or(PATH), fragment);
-            Ok(with_toast_there(
-                there,
-                Tone::Info,
-                "This account was already added, and its link was shown then.",
-            ))
-        }
+        Ok(done) => show_added(&people, target, &headers, &submission.who, done).await,
         Err(AccountError::EmailTaken(_)) => {
             let email = Some("Another account has this email.".to_owned());
-            add_again(&people, context, typed, AddErrors { email, ..AddErrors::default() }).await
+            add_again(&people, target.context, typed, AddErrors { email, ..AddErrors::default() }).await
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the stored answer: the address of the account, without its link. A repeated form does not show the secret
+/// again.
+fn added((account, _): &(Account, Option<Secret>)) -> Answer {
+    Answer { location: Some(page_of(account.id)), ..no_content() }
+}
+
+/// Shows the page of a new account, with its link if it has one.
+async fn show_added(
+    people: &People,
+    target: RenderTarget,
+    headers: &HeaderMap,
+    who: &SignedIn,
+    done: Done<(Account, Option<Secret>)>,
+) -> PageAnswer {
+    match done {
+        Done::Now((account, Some(secret))) => {
+            let link = NewLink::of(&target.context, headers, &account, &secret);
+            let page = person_page(people, target.context, who, account.id, None).await?;
+            html(StatusCode::CREATED, &page.with_link(link))
+        }
+        Done::Now((account, None)) => {
+            Ok(target.done(&page_of(account.id), "Service added. Create a token for it."))
+        }
+        Done::Replayed(answer) => {
+            let there = target.redirect(answer.location.as_deref().unwrap_or(PATH));
+            let words = "This account was already added, and its link was shown then.";
+            Ok(with_toast_there(there, Tone::Info, words))
+        }
     }
 }
 
@@ -181,12 +190,9 @@ impl Toolbar {
     /// Returns the path of the list with this filter, after a cursor if there is one.
     fn address(&self, cursor: Option<&str>) -> String {
         let cursor = cursor.unwrap_or_default();
-        let pairs = [("q", self.q.as_str()), ("role", self.role), ("state", self.state), ("cursor", cursor)];
-        let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        match serde_urlencoded::to_string(&pairs) {
-            Ok(query) if !query.is_empty() => format!("{PATH}?{query}"),
-            _ => PATH.to_owned(),
-        }
+        let parameters =
+            [("q", self.q.as_str()), ("role", self.role), ("state", self.state), ("cursor", cursor)];
+        query::address(PATH, parameters)
     }
 }
 

@@ -4,6 +4,7 @@ use http::{HeaderMap, header};
 
 use crate::accounts::domain::{Account, AccountStatus, LinkPurpose, Secret};
 use crate::accounts::{AccountError, link_path};
+use crate::people::PeopleError;
 use crate::shared::pages::*;
 
 /// The start page of people.
@@ -75,7 +76,7 @@ pub(super) enum Place {
 pub(super) struct Refusal {
     pub(super) place: Place,
     pub(super) status: StatusCode,
-    pub(super) words: String,
+    pub(super) words: &'static str,
     /// The account as it is now, if the person saw a former version.
     pub(super) fresh: Option<Box<Account>>,
 }
@@ -102,6 +103,22 @@ impl Refusal {
             }
             other => return Err(other),
         };
-        Ok(Self { place, status, words: words.to_owned(), fresh })
+        Ok(Self { place, status, words, fresh })
+    }
+
+    /// Returns the refusal of a deletion that the page shows.
+    ///
+    /// # Errors
+    /// The error itself, if another page answers it.
+    pub(super) fn of_deletion(error: PeopleError) -> Result<Self, PeopleError> {
+        let place = Place::Deletion;
+        match error {
+            PeopleError::NoSuchAgent => {
+                let words = "This account is no longer an active agent. Choose another one for the leads.";
+                Ok(Self { place, status: StatusCode::UNPROCESSABLE_ENTITY, words, fresh: None })
+            }
+            PeopleError::Account(error) => Ok(Self::of(place, error)?),
+            other => Err(other),
+        }
     }
 }

@@ -88,6 +88,18 @@ async fn edit(
     once(people, id, &idempotency, edit).await
 }
 
+/// Shows the page with the reason why a change was refused.
+async fn refused(
+    people: &People,
+    context: PageContext,
+    who: &SignedIn,
+    id: AccountId,
+    place: Place,
+    error: AccountError,
+) -> PageAnswer {
+    show_refusal(people, context, who, id, Refusal::of(place, error)?).await
+}
+
 /// Saves the name, the address and the role.
 async fn save(
     State(people): State<People>,
@@ -149,10 +161,7 @@ async fn switch(
     match edit(&people, id, submission.version()?, changes, &submission).await {
         Ok(_) if disabled && id == submission.who.id => Ok(target.redirect("/sign-in")),
         Ok(account) => Ok(target.done(&page_of(id), switched(account.kind, disabled))),
-        Err(error) => {
-            let refusal = Refusal::of(Place::State, error)?;
-            show_refusal(&people, target.context, &submission.who, id, refusal).await
-        }
+        Err(error) => refused(&people, target.context, &submission.who, id, Place::State, error).await,
     }
 }
 
@@ -181,10 +190,7 @@ async fn renew_link(
             let words = "This link was already created, and it was shown then. If you didn't copy it, create another one.";
             Ok(with_toast_there(target.redirect(&page_of(id)), Tone::Info, words))
         }
-        Err(error) => {
-            let refusal = Refusal::of(Place::Link, error)?;
-            show_refusal(&people, target.context, &submission.who, id, refusal).await
-        }
+        Err(error) => refused(&people, target.context, &submission.who, id, Place::Link, error).await,
     }
 }
 
@@ -211,10 +217,7 @@ async fn withdraw_link(
     let withdraw = people.accounts.withdraw_link(id, submission.version()?, operator, Some(&idempotency));
     match once(&people, id, &idempotency, withdraw).await {
         Ok(_) => Ok(target.done(&page_of(id), "The link no longer works.")),
-        Err(error) => {
-            let refusal = Refusal::of(Place::Link, error)?;
-            show_refusal(&people, target.context, &submission.who, id, refusal).await
-        }
+        Err(error) => refused(&people, target.context, &submission.who, id, Place::Link, error).await,
     }
 }
 
@@ -229,10 +232,7 @@ async fn reset_two_factor(
     match people.accounts.reset_two_factor(id, submission.version()?, operator).await {
         Ok(_) if id == submission.who.id => Ok(target.redirect("/sign-in")),
         Ok(_) => Ok(target.done(&page_of(id), "Two-factor authentication is off, and all sessions ended.")),
-        Err(error) => {
-            let refusal = Refusal::of(Place::Link, error)?;
-            show_refusal(&people, target.context, &submission.who, id, refusal).await
-        }
+        Err(error) => refused(&people, target.context, &submission.who, id, Place::Link, error).await,
     }
 }
 
@@ -249,10 +249,7 @@ async fn end_sessions(
         Ok(_) if id == submission.who.id => Ok(target.redirect("/sign-in")),
         Ok(_) if with_tokens => Ok(target.done(&page_of(id), "All sessions ended and all tokens revoked.")),
         Ok(_) => Ok(target.done(&page_of(id), "All sessions ended.")),
-        Err(error) => {
-            let refusal = Refusal::of(Place::Sessions, error)?;
-            show_refusal(&people, target.context, &submission.who, id, refusal).await
-        }
+        Err(error) => refused(&people, target.context, &submission.who, id, Place::Sessions, error).await,
     }
 }
 

@@ -201,8 +201,9 @@ impl PersonPage {
         Role::ALL.into_iter().rev()
     }
 
-    fn refused(&self, place: Place) -> Option<&str> {
-        self.refusal.as_ref().filter(|refusal| refusal.place == place).map(|refusal| refusal.words.as_str())
+    /// Returns the message about a refused change that this part of the page shows.
+    fn refused(&self, place: Place) -> Option<&'static str> {
+        self.refusal.as_ref().filter(|refusal| refusal.place == place).map(|refusal| refusal.words)
     }
 }
 

@@ -1,17 +1,17 @@
 //! The page where an administrator chooses the roles that need two-factor authentication.
 
-use std::collections::BTreeSet;
-
 use crate::accounts::AccountError;
 use crate::accounts::change::Operator;
 use crate::accounts::security::Security;
 use crate::base::identity::Role;
 use crate::base::values::Version;
 use crate::people::People;
-use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 
 const PATH: &str = "/people/security";
+
+/// The page after sessions ended.
+const ENDED: &str = "/people/security?saved=ended";
 
 /// The box that ends sessions.
 const END: &str = "end_sessions";
@@ -40,47 +40,42 @@ async fn show(
     html(StatusCode::OK, &SecurityPage { context, security, notice, error: None })
 }
 
-async fn save(
-    State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
-) -> PageAnswer {
+async fn save(State(people): State<People>, target: RenderTarget, submission: Submission) -> PageAnswer {
+    let form = &submission.form;
     let seen: Option<Version> =
         form.get("version").filter(|text| !text.is_empty()).and_then(|text| text.parse().ok());
-    let roles: BTreeSet<Role> =
-        Role::ALL.into_iter().filter(|role| form.get(role.as_str()).is_some()).collect();
-    let (end, operator) = (form.get(END).is_some(), Operator::Administrator(&who));
-    let (status, error) = match people.accounts.require_two_factor(seen, roles, end, operator).await {
+    let roles = Role::ALL.into_iter().filter(|role| form.get(role.as_str()).is_some()).collect();
+    let (end, operator) = (form.get(END).is_some(), Operator::Administrator(&submission.who));
+    match people.accounts.require_two_factor(seen, roles, end, operator).await {
         Ok(saved) if saved.ending.is_some() => {
             people.accounts.end_sessions_without_two_factor(operator).await?;
-            return Ok(see_other(&context, "/people/security?saved=ended", fragment));
+            Ok(target.redirect(ENDED))
         }
-        Ok(_) => return Ok(see_other(&context, "/people/security?saved=1", fragment)),
-        Err(AccountError::Changed) => {
-            let message = "Another administrator just changed this. Your change wasn't saved. The current settings are below.";
-            (StatusCode::CONFLICT, message)
+        Ok(_) => Ok(target.redirect("/people/security?saved=1")),
+        Err(error) => show_refusal(&people, target.context, error).await,
+    }
+}
+
+/// Shows the current settings with the reason why a change was refused.
+async fn show_refusal(people: &People, context: PageContext, error: AccountError) -> PageAnswer {
+    let (status, words) = match error {
+        AccountError::Changed => {
+            let words = "Another administrator just changed this. Your change wasn't saved. The current settings are below.";
+            (StatusCode::CONFLICT, words)
         }
-        Err(AccountError::NoDataKey) => {
-            let message = "Set HOLDFAST_DATA_KEY on the server first.";
-            (StatusCode::UNPROCESSABLE_ENTITY, message)
+        AccountError::NoDataKey => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "Set HOLDFAST_DATA_KEY on the server first.")
         }
-        Err(error) => return Err(error.into()),
+        other => return Err(other.into()),
     };
     let security = people.accounts.security().await?;
-    html(status, &SecurityPage { context, security, notice: None, error: Some(error) })
+    html(status, &SecurityPage { context, security, notice: None, error: Some(words) })
 }
 
 /// Continues to end sessions after an interruption.
-async fn end_sessions(
-    State(people): State<People>,
-    context: PageContext,
-    who: SignedIn,
-    WantsFragment(fragment): WantsFragment,
-) -> PageAnswer {
+async fn end_sessions(State(people): State<People>, target: RenderTarget, who: SignedIn) -> PageAnswer {
     people.accounts.end_sessions_without_two_factor(Operator::Administrator(&who)).await?;
-    Ok(see_other(&context, "/people/security?saved=ended", fragment))
+    Ok(target.redirect(ENDED))
 }
 
 #[derive(Deserialize)]
