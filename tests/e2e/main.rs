@@ -19,6 +19,7 @@ mod administrator_tokens;
 mod administrators;
 mod audit;
 mod audit_exports;
+mod audit_list;
 mod audit_sessions;
 mod automation;
 mod bad_input;
@@ -68,6 +69,7 @@ mod own_account;
 mod page_weight;
 mod pages;
 mod people;
+mod people_access;
 mod people_pages;
 mod policies;
 mod process;
@@ -121,6 +123,7 @@ modules![
     administrators,
     audit,
     audit_exports,
+    audit_list,
     audit_sessions,
     automation,
     bad_input,
@@ -170,6 +173,7 @@ modules![
     page_weight,
     pages,
     people,
+    people_access,
     people_pages,
     policies,
     process,

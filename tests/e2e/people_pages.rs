@@ -19,6 +19,7 @@ pub fn all() -> Vec<Case> {
         web: the_list_shows_people_with_their_state_and_invitation,
             an_invitation_is_shown_once_and_a_wrong_form_as_it_was_typed,
             a_stale_form_shows_the_current_values_and_keeps_the_typed_ones,
+            a_form_that_is_sent_twice_changes_a_person_once,
             the_page_says_why_the_last_administrator_stays,
             a_service_is_added_and_gets_a_token,
             sessions_and_tokens_of_a_person_are_ended,
@@ -137,6 +138,34 @@ async fn a_stale_form_shows_the_current_values_and_keeps_the_typed_ones(environm
     let disabled = admin.get(&page(&ann)).send().await.expect(200);
     assert!(disabled.text().contains("This account is disabled") && disabled.text().contains("Enable"));
     admin.post(&state).form(&[("state", "active")]).send().await.expect(428);
+}
+
+async fn a_form_that_is_sent_twice_changes_a_person_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = administrator(&workspace).await;
+    let ann = workspace.account(Role::Agent, "Ann Lee").await;
+    let send = async |path: &str, form: &[(&str, &str)]| {
+        admin.post(&format!("{}{path}", page(&ann))).form(&form).send().await
+    };
+    let save = [("version", "1"), ("name", "Ann Li"), ("email", ann.email.as_str()), ("role", "agent")];
+    let forms: [(&str, &[(&str, &str)], &str); 5] = [
+        ("", &save, "Saved."),
+        ("/link", &[("version", "2")], "This link was already created"),
+        ("/link/withdraw", &[("version", "3")], "The link no longer works."),
+        ("/sessions/end", &[("version", "4")], "All sessions ended."),
+        ("/state", &[("version", "5"), ("state", "disabled")], "Account disabled."),
+    ];
+    for (path, form, words) in forms {
+        // The answer to the first form shows the link.
+        send(path, form).await.expect(if path == "/link" { 201 } else { 303 });
+        // For example after a lost reply or a double click.
+        let again = send(path, form).await.expect(303);
+        assert_eq!(again.header("location"), page(&ann), "{path}");
+        let after = admin.get(&page(&ann)).send().await.expect(200);
+        assert!(after.text().contains(words) && after.text().contains("Ann Li"), "{path}: {}", after.text());
+    }
+    let now: Value = admin.get(&format!("/api/accounts/{}", ann.id)).send().await.expect(200).json();
+    assert_eq!(now["version"], 6, "each form made one change");
 }
 
 async fn the_page_says_why_the_last_administrator_stays(environment: TestEnvironment) {
