@@ -46,6 +46,12 @@ impl Period {
         *self == Self::default()
     }
 
+    /// Returns the first and the last day as texts. An open end is empty.
+    pub fn texts(&self) -> (String, String) {
+        let text = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
+        (text(self.from), text(self.to))
+    }
+
     /// Returns the first moment of the period and the moment after its end.
     pub fn bounds(&self) -> (Timestamp, Timestamp) {
         let from = self.from.map_or(Timestamp::UNIX_EPOCH, start_of).max(Timestamp::UNIX_EPOCH);

@@ -1,13 +1,12 @@
 //! The export page. Its script downloads all parts as one file; without JavaScript, people download part by
 //! part.
 
-use jiff::civil::Date;
-
 use super::api::export_address;
 use crate::orders::Orders;
 use crate::orders::period::Period;
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default().get("/orders/export", Access::Agent, show)
@@ -18,25 +17,23 @@ async fn show(
     context: PageContext,
     Query(query): Query<ExportQuery>,
 ) -> PageAnswer {
-    // The page asks for the days first. The form sends both, even if they are empty.
-    let asked = query.from.is_some() || query.to.is_some();
-    let period = Period::read(query.from, query.to)?;
     let cursor = query.cursor.filter(|text| !text.is_empty());
+    // The page asks for the days first. The form sends both, even if they are empty. The link to the next part leaves
+    // out empty days.
+    let asked = query.from.is_some() || query.to.is_some() || cursor.is_some();
+    let period = Period::read(query.from, query.to)?;
     let part = if asked { Some(view(&orders, &period, cursor.as_deref()).await?) } else { None };
-    html(StatusCode::OK, &ExportPage { context, from: text(period.from), to: text(period.to), part })
-}
-
-fn text(day: Option<Date>) -> String {
-    day.map(|day| day.to_string()).unwrap_or_default()
+    let (from, to) = period.texts();
+    html(StatusCode::OK, &ExportPage { context, from, to, part })
 }
 
 async fn view(orders: &Orders, period: &Period, cursor: Option<&str>) -> Result<PartView, Problem> {
     let part = orders.export_part(period, cursor).await?;
     let leads = counted(part.leads, "lead", "leads");
     let orders = counted(part.orders, "order", "orders");
-    let next = part.next.and_then(|cursor| {
-        let pairs = [("from", text(period.from)), ("to", text(period.to)), ("cursor", cursor)];
-        Some(format!("/orders/export?{}", serde_urlencoded::to_string(pairs).ok()?))
+    let next = part.next.map(|cursor| {
+        let (from, to) = period.texts();
+        address("/orders/export", [("from", from), ("to", to), ("cursor", cursor)])
     });
     Ok(PartView {
         words: format!("{leads} of {orders}"),

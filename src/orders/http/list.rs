@@ -1,7 +1,5 @@
 //! The list of orders.
 
-use jiff::civil::Date;
-
 use super::parts::OrderView;
 use crate::orders::Orders;
 use crate::orders::domain::{Order, OrderStatus};
@@ -10,6 +8,7 @@ use crate::orders::period::Period;
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::web::lists::{Listed, parameter};
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default().get("/orders", Access::Viewer, show)
@@ -73,31 +72,27 @@ struct Toolbar {
 impl Toolbar {
     fn of(request: &ListRequest) -> Self {
         let filter = &request.filter;
-        let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
+        let (from, to) = filter.created.texts();
         Self {
             customer: filter.customer.as_ref().map(|words| words.typed().to_owned()).unwrap_or_default(),
             status: filter.status.map_or("", |status| status.as_str()),
             state: filter.state.map_or("", |state| state.as_str()),
-            from: day(filter.created.from),
-            to: day(filter.created.to),
+            from,
+            to,
         }
     }
 
     /// Returns the URL of the list with this filter, after a cursor if there is one.
     fn address(&self, cursor: Option<&str>) -> String {
-        let pairs = [
+        let parameters = [
             ("customer", self.customer.as_str()),
             ("status", self.status),
             ("state", self.state),
-            ("from", &self.from),
-            ("to", &self.to),
+            ("from", self.from.as_str()),
+            ("to", self.to.as_str()),
             ("cursor", cursor.unwrap_or_default()),
         ];
-        let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        match serde_urlencoded::to_string(&pairs) {
-            Ok(query) if !query.is_empty() => format!("/orders?{query}"),
-            _ => "/orders".to_owned(),
-        }
+        address("/orders", parameters)
     }
 }
 

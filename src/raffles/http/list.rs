@@ -7,6 +7,7 @@ use crate::raffles::domain::RaffleState;
 use crate::shared::charts::Bar;
 use crate::shared::pages::*;
 use crate::web::lists::Listed;
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles", Access::SignedIn, list)
@@ -97,14 +98,10 @@ struct ListPage {
 impl ListPage {
     /// Creates the first page, without a greeting.
     fn new(raffles: &Raffles, context: PageContext, page: Listed<RaffleState>) -> Self {
-        let address = |cursor: String| {
-            let query = serde_urlencoded::to_string([("cursor", cursor)]).ok()?;
-            Some(format!("/raffles?{query}"))
-        };
         Self {
             context,
             cards: page.items.into_iter().map(Card::of).collect(),
-            next: page.next.and_then(address),
+            next: page.next.map(|cursor| address("/raffles", [("cursor", cursor)])),
             is_later: false,
             greeted: None,
             late: late_words(raffles.heartbeats.stream_age(raffles.clock.now())),

@@ -6,6 +6,7 @@ use crate::orders::period::Period;
 use crate::shared::api::*;
 use crate::shared::audit_log::AuditActor;
 use crate::shared::exports::ExportCursor;
+use crate::web::query;
 use crate::web::respond::csv_part;
 
 pub fn routes() -> Routes<Orders> {
@@ -37,11 +38,7 @@ async fn export(
 
 /// Returns the URL of a part.
 pub fn address(period: &Period, cursor: Option<&str>) -> String {
-    let days = [("from", period.from), ("to", period.to)];
-    let days = days.into_iter().filter_map(|(name, day)| Some((name, day?.to_string())));
-    let pairs: Vec<_> = days.chain(cursor.map(|cursor| ("cursor", cursor.to_owned()))).collect();
-    match serde_urlencoded::to_string(pairs) {
-        Ok(query) if !query.is_empty() => format!("/api/orders/export/csv?{query}"),
-        _ => "/api/orders/export/csv".to_owned(),
-    }
+    let (from, to) = period.texts();
+    let parameters = [("from", from.as_str()), ("to", to.as_str()), ("cursor", cursor.unwrap_or_default())];
+    query::address("/api/orders/export/csv", parameters)
 }
