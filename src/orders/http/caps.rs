@@ -1,17 +1,17 @@
 //! The page of all caps. Each row sets the cap of one state.
 
-use crate::base::identity::Actor;
 use jiff::Timestamp;
 
-use crate::base::values::{UsState, Version};
+use crate::base::identity::Actor;
+use crate::base::values::{Invalid, UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::{Cap, Caps, DefaultCap, StateCap};
 use crate::orders::error::OrderError;
 use crate::shared::charts::Bar;
-use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
 use crate::stats::Stats;
+use crate::store::idempotency::{Done, Idempotency};
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default()
@@ -31,61 +31,103 @@ async fn page(orders: &Orders, context: PageContext) -> Result<CapsPage, Problem
 
 async fn set_default(
     State(orders): State<Orders>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
-    FormData(form): FormData<RawForm>,
+    target: RenderTarget,
+    submission: Submission,
 ) -> PageAnswer {
-    let version = form.version()?;
-    let typed = form.text("cap");
-    let (status, error) = match typed.parse::<Cap>() {
-        Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, Some(invalid.to_string())),
-        Ok(cap) => match orders.set_default_cap(version, cap, &who, None).await {
-            Ok(_) => {
-                let there = see_other(&context, "/orders/caps", fragment);
-                return Ok(with_toast_there(there, Tone::Success, "Default cap saved."));
-            }
-            Err(OrderError::DefaultCapConflict(_)) => (StatusCode::CONFLICT, None),
-            Err(error) => return Err(error.into()),
-        },
+    let (version, typed) = (submission.version()?, submission.form.text("cap"));
+    let cap = match typed.parse::<Cap>() {
+        Ok(cap) => cap,
+        Err(invalid) => return default_refused(&orders, target.context, typed, Some(invalid)).await,
     };
-    let mut page = page(&orders, context).await?;
+    let idempotency = submission.idempotency();
+    let set = orders.set_default_cap(version, cap, &submission.who, Some(&idempotency));
+    match Idempotency::run(Some(&idempotency), &orders.dynamo, set).await {
+        Ok(Done::Now(_)) => Ok(target.done("/orders/caps", "Default cap saved.")),
+        Ok(Done::Replayed(_)) => Ok(target.done("/orders/caps", ALREADY_SAVED)),
+        Err(OrderError::DefaultCapConflict(_)) => default_refused(&orders, target.context, typed, None).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// For a form that was sent before, and whose reply was lost.
+const ALREADY_SAVED: &str = "This was already saved. Here are the current caps.";
+
+/// Shows the typed default cap again. Without an error, another person changed the default first.
+async fn default_refused(
+    orders: &Orders,
+    context: PageContext,
+    typed: String,
+    error: Option<Invalid>,
+) -> PageAnswer {
+    let status = status_of(error.as_ref());
+    let mut page = page(orders, context).await?;
     page.default.refuse(typed, error);
     html(status, &page)
 }
 
+/// Returns the status of the answer to a cap that is invalid, or that another person changed first.
+fn status_of(error: Option<&Invalid>) -> StatusCode {
+    if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::CONFLICT }
+}
+
 async fn set(
     State(orders): State<Orders>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(state): Path<UsState>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let version = form.version()?;
-    let typed = form.get("cap").unwrap_or_default().trim().to_owned();
+    let version = submission.version()?;
+    let typed = submission.form.get("cap").unwrap_or_default().trim().to_owned();
     // An empty field makes the state follow the default.
-    let (status, error) = match optional::<Cap>(&typed) {
-        Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, Some(invalid.to_string())),
-        Ok(cap) => match orders.set_cap(state, version, cap, &who, None).await {
-            Ok(cap) if fragment => {
-                let stats = orders.statistics.read().await?;
-                let row = CapRow { fresh: true, ..CapRow::of(&cap, &stats) };
-                let part = html(StatusCode::OK, &CapRowPart { context, row })?;
-                return Ok(with_toast(part, Tone::Success, "Saved."));
-            }
-            Ok(_) => {
-                let there = see_other(&context, "/orders/caps", false);
-                return Ok(with_toast_there(there, Tone::Success, "Cap saved."));
-            }
-            Err(OrderError::CapConflict(_)) => (StatusCode::CONFLICT, None),
-            Err(error) => return Err(error.into()),
-        },
+    let cap = match optional::<Cap>(&typed) {
+        Ok(cap) => cap,
+        Err(invalid) => return refused(&orders, target, state, typed, Some(invalid)).await,
     };
-    let mut page = page(&orders, context).await?;
+    let idempotency = submission.idempotency();
+    let set = orders.set_cap(state, version, cap, &submission.who, Some(&idempotency));
+    match Idempotency::run(Some(&idempotency), &orders.dynamo, set).await {
+        Ok(done) => saved(&orders, target, state, done).await,
+        Err(OrderError::CapConflict(_)) => refused(&orders, target, state, typed, None).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Shows the cap that was set now or before: its row, or the page of all caps.
+async fn saved(orders: &Orders, target: RenderTarget, state: UsState, done: Done<StateCap>) -> PageAnswer {
+    let is_replay = matches!(done, Done::Replayed(_));
+    if !target.fragment {
+        return Ok(target.done("/orders/caps", if is_replay { ALREADY_SAVED } else { "Cap saved." }));
+    }
+    let row = match done {
+        Done::Now(cap) => CapRow::of(&cap, &orders.statistics.read().await?),
+        Done::Replayed(_) => current_row(orders, state).await?,
+    };
+    let row = CapRow { fresh: true, ..row };
+    let part = html(StatusCode::OK, &CapRowPart { context: target.context, row })?;
+    let words = if is_replay { "This was already saved. Here's the current cap." } else { "Saved." };
+    Ok(with_toast(part, Tone::Success, words))
+}
+
+/// Returns the row of a state with its current cap. Every state has one.
+async fn current_row(orders: &Orders, state: UsState) -> Result<CapRow, Problem> {
+    let (caps, stats) = orders.caps_and_stats().await?;
+    let cap = caps.states.iter().find(|cap| cap.state == state).ok_or(WebError::NotFound)?;
+    Ok(CapRow::of(cap, &stats))
+}
+
+/// Shows the typed cap again: its row, or the page of all caps. Without an error, another person changed the cap first.
+async fn refused(
+    orders: &Orders,
+    target: RenderTarget,
+    state: UsState,
+    typed: String,
+    error: Option<Invalid>,
+) -> PageAnswer {
+    let status = status_of(error.as_ref());
+    let mut page = page(orders, target.context).await?;
     if let Some(row) = page.rows.iter_mut().find(|row| row.state == state) {
         row.field.refuse(typed, error);
-        if fragment {
+        if target.fragment {
             let row = row.clone();
             return html(status, &CapRowPart { context: page.context, row });
         }
@@ -114,11 +156,11 @@ impl CapField {
         Self { cap: cap.get(), version, value, error: None, overtaken: false, set_by: set_by.cloned() }
     }
 
-    /// Shows the typed text again. Without an error message, another person changed the cap first.
-    fn refuse(&mut self, typed: String, error: Option<String>) {
+    /// Shows the typed text again. Without an error, another person changed the cap first.
+    fn refuse(&mut self, typed: String, error: Option<Invalid>) {
         self.value = typed;
         self.overtaken = error.is_none();
-        self.error = error;
+        self.error = error.map(|invalid| invalid.to_string());
     }
 
     fn is_refused(&self) -> bool {

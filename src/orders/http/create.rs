@@ -13,7 +13,7 @@ use crate::shared::forms::{Field, RawForm};
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::stats::Stats;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::problem::OUTCOME_UNKNOWN;
 use crate::web::respond::answer;
 
@@ -113,18 +113,16 @@ impl Refusal {
 /// Shows which leads the order would get, as far as the fields are filled in. Writes nothing.
 async fn preview(
     State(orders): State<Orders>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    RenderTarget { context, fragment }: RenderTarget,
     FormData(form): FormData<RawForm>,
 ) -> PageAnswer {
-    let typed = OrderTexts::of(&form);
+    let (typed, key) = (OrderTexts::of(&form), key_of(&form, &orders));
     let mut wrong = OrderMessages::default();
     let preview = match typed.states_and_quantity(&mut wrong) {
         Some(asked) => preview_of(&orders, &typed, asked).await?,
         None if typed.states.is_empty() => PreviewView::hint(CHOOSE_STATES),
         None => PreviewView::hint(wrong.states.clone().or(wrong.quantity.clone()).unwrap_or_default()),
     };
-    let key = key_of(&form, &orders);
     if fragment {
         // The fields on the page stay as they are; only the preview changes.
         let form = OrderForm::new(key, &typed, OrderMessages::default(), None);
@@ -160,34 +158,30 @@ fn placeholder_failed(invalid: Invalid) -> WebError {
     WebError::Internal(format!("the placeholder customer of a preview is invalid: {invalid}"))
 }
 
-async fn create(
-    State(orders): State<Orders>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
-    FormData(form): FormData<RawForm>,
-) -> PageAnswer {
-    let typed = OrderTexts::of(&form);
-    let state = FormState { context: context.clone(), key: key_of(&form, &orders), typed };
+async fn create(State(orders): State<Orders>, target: RenderTarget, submission: Submission) -> PageAnswer {
+    let (form, who) = (&submission.form, &submission.who);
+    let (key, typed) = (key_of(form, &orders), OrderTexts::of(form));
+    let state = FormState { context: target.context.clone(), key, typed };
     let new = match state.typed.order() {
         Ok(new) => new,
         Err(wrong) => return refused(&orders, state, *wrong).await,
     };
-    let confirm = confirmed(&form)?;
-    let recorded = |detail: &OrderDetail| {
-        let path = format!("/orders/{}", detail.order.id);
-        answer(StatusCode::CREATED, &detail.order.id, detail.order.version.get(), Some(path))
-    };
-    let idempotency = state.typed.idempotent_request(&form.text("key"), &who, orders.clock.now())?;
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
+    let confirm = confirmed(form)?;
+    let request = state.typed.idempotent_request(&form.text("key"), who, orders.clock.now())?;
+    let idempotency = request.map(|request| Idempotency { request, answer: &recorded });
     match orders.create(&new, confirm.as_ref(), &who.actor().into(), idempotency.as_ref()).await {
         Ok(done) => {
             let path = done.answer(recorded).location.unwrap_or_else(|| "/orders".to_owned());
-            let there = see_other(&context, &path, fragment);
-            Ok(with_toast_there(there, Tone::Success, "Order created."))
+            Ok(target.done(&path, "Order created."))
         }
-        Err(error) => not_created(&orders, state, &form, error).await,
+        Err(error) => not_created(&orders, state, form, error).await,
     }
+}
+
+/// Returns the answer for the idempotency record, which leads to the order.
+fn recorded(detail: &OrderDetail) -> Answer {
+    let path = format!("/orders/{}", detail.order.id);
+    answer(StatusCode::CREATED, &detail.order.id, detail.order.version.get(), Some(path))
 }
 
 /// Shows the form again with the reason why there is no order, or returns the failure.

@@ -4,7 +4,7 @@ use futures_util::future::try_join;
 
 use super::order::{EntryView, Refusal, entries, refused};
 use super::parts::{LeadLine, OrderView};
-use crate::base::values::{Invalid, OrderId};
+use crate::base::values::{Invalid, OrderId, Version};
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::orders::Orders;
 use crate::orders::domain::{OrderDetail, OrderStatus, Release, ReleaseReason, Released};
@@ -12,8 +12,7 @@ use crate::orders::error::OrderError;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
-use crate::store::idempotency::{Done, Idempotency};
-use crate::web::respond::no_content;
+use crate::store::idempotency::Done;
 
 pub(super) fn routes() -> Routes<Orders> {
     let path = "/orders/{id}/release";
@@ -55,46 +54,63 @@ fn release_of(form: &RawForm) -> Result<Release, Box<ReleaseForm>> {
 
 async fn release(
     State(orders): State<Orders>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<OrderId>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let expected = form.version()?;
+    let (expected, form) = (submission.version()?, &submission.form);
     let lead: LeadId = form.text("lead").parse().map_err(|invalid| WebError::field("lead", &invalid))?;
-    let release = match release_of(&form) {
+    let release = match release_of(form) {
         Ok(release) => release,
-        Err(wrong) => {
-            let (detail, lead) = order_and_lead(&orders, id, lead).await?;
-            let page = ReleasePage::new(context, &detail, &lead, *wrong);
-            return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
-        }
+        Err(wrong) => return show_errors(&orders, target.context, id, lead, *wrong).await,
     };
-    let request = form.request(&format!("/orders/{id}/release"), &who, orders.clock.now());
-    let idempotency = Idempotency { request, answer: &|_: &Released| no_content() };
-    match orders.release(id, lead, expected, &release, &who.actor().into(), Some(&idempotency)).await {
-        Ok(done) => {
-            let words = match done {
-                Done::Now(Released { replacement: Some(_), .. }) => {
-                    "Lead released. The next oldest lead took its place."
-                }
-                Done::Now(_) => "Lead released. No other lead was available.",
-                Done::Replayed(_) => "This lead was already released. Here's the current order.",
-            };
-            let there = see_other(&context, &format!("/orders/{id}"), fragment);
-            Ok(with_toast_there(there, Tone::Success, words))
-        }
+    let by = submission.who.actor().into();
+    match orders.release(id, lead, expected, &release, &by, Some(&submission.idempotency())).await {
+        Ok(done) => Ok(target.done(&format!("/orders/{id}"), result_of(&done))),
         Err(OrderError::Conflict(detail)) if has_lead(&orders, &detail, lead).await? => {
-            let changes = EntryView::since(entries(&orders, id).await?, expected);
-            let typed = ReleaseForm { changes, ..ReleaseForm::of(&form) };
-            let lead = orders.leads.find(lead).await?;
-            html(StatusCode::CONFLICT, &ReleasePage::new(context, &detail, &lead, typed))
+            show_conflict(&orders, target.context, *detail, expected, lead, ReleaseForm::of(form)).await
         }
         Err(error) => {
-            let what = "The lead wasn't released.";
-            refused(&orders, context, id, expected, error, Refusal { what, ..Refusal::default() }).await
+            let refusal = Refusal { what: "The lead wasn't released.", ..Refusal::default() };
+            refused(&orders, target.context, id, expected, error, refusal).await
         }
+    }
+}
+
+/// Shows the form again with its errors.
+async fn show_errors(
+    orders: &Orders,
+    context: PageContext,
+    id: OrderId,
+    lead: LeadId,
+    wrong: ReleaseForm,
+) -> PageAnswer {
+    let (detail, lead) = order_and_lead(orders, id, lead).await?;
+    html(StatusCode::UNPROCESSABLE_ENTITY, &ReleasePage::new(context, &detail, &lead, wrong))
+}
+
+/// Shows the form again with the changes that other people made first. Sending it releases the lead anyway.
+async fn show_conflict(
+    orders: &Orders,
+    context: PageContext,
+    detail: OrderDetail,
+    expected: Version,
+    lead: LeadId,
+    typed: ReleaseForm,
+) -> PageAnswer {
+    let changes = EntryView::since(entries(orders, detail.order.id).await?, expected);
+    let lead = orders.leads.find(lead).await?;
+    html(StatusCode::CONFLICT, &ReleasePage::new(context, &detail, &lead, ReleaseForm { changes, ..typed }))
+}
+
+/// Says what a release did, for the order's page.
+fn result_of(done: &Done<Released>) -> &'static str {
+    match done {
+        Done::Now(Released { replacement: Some(_), .. }) => {
+            "Lead released. The next oldest lead took its place."
+        }
+        Done::Now(_) => "Lead released. No other lead was available.",
+        Done::Replayed(_) => "This lead was already released. Here's the current order.",
     }
 }
 
