@@ -3,18 +3,17 @@
 use futures_util::future::try_join3;
 use jiff::SignedDuration;
 
-use super::parts::Phase;
+use super::parts::{DRAWN, Phase};
 use crate::base::text::isolated;
-use crate::base::values::Version;
 use crate::raffles::Raffles;
-use crate::raffles::domain::{
-    Point, RaffleEntry, RaffleEvent, RaffleId, RaffleState, RaffleStatus, Ticket, TicketNumber,
-};
+use crate::raffles::domain::{Point, RaffleEntry, RaffleEvent, RaffleId, RaffleState, RaffleStatus, Ticket};
 use crate::raffles::error::RaffleError;
 use crate::shared::charts::{self, Chart, Series};
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
+use crate::store::idempotency::Done;
 use crate::web::lists::Listed;
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles/{id}/tickets", Access::Administrator, show).post(
@@ -67,64 +66,73 @@ async fn page(
     Ok(ManagePage::new(context, state, tickets, history, &sales, query.cursor))
 }
 
+/// Draws the winner. The form names no version: a raffle has one draw, so the same form can succeed only once.
 async fn draw(
     State(raffles): State<Raffles>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<RaffleId>,
+    submission: Submission,
 ) -> PageAnswer {
-    let words = match raffles.draw(id, &who, None).await {
-        Ok(_) => "The winner is drawn.",
+    let who = &submission.who;
+    let words = match raffles.draw(id, who, Some(&submission.idempotency())).await {
+        Ok(Done::Now(_)) => "The winner is drawn.",
         // Another administrator has just drawn the winner. There is one winner, so the result is the same.
-        Err(RaffleError::Drawn(_)) => "The winner was already drawn. Here's the result.",
+        Ok(Done::Replayed(_)) | Err(RaffleError::Drawn(_)) => {
+            "The winner was already drawn. Here's the result."
+        }
         Err(RaffleError::NothingSold) => {
-            let page = page(&raffles, context, id, &who, ManageQuery::default()).await?;
+            let page = page(&raffles, target.context, id, who, ManageQuery::default()).await?;
             return html(StatusCode::UNPROCESSABLE_ENTITY, &ManagePage { nothing_sold: true, ..page });
         }
         Err(error) => return Err(error.into()),
     };
-    let redirect = see_other(&context, &format!("/raffles/{id}"), fragment);
-    Ok(with_toast_there(redirect, Tone::Success, words))
+    Ok(target.done(&format!("/raffles/{id}"), words))
 }
 
-/// Cancels a ticket in the list, of any owner, at the version that the list shows.
-pub(super) async fn cancel(
+/// Shows the list after an administrator canceled one of its tickets, of any owner, at the version that the list shows.
+pub(super) async fn canceled(
     raffles: &Raffles,
-    context: PageContext,
-    fragment: bool,
+    target: RenderTarget,
     who: &SignedIn,
-    (id, number): (RaffleId, TicketNumber),
-    version: Option<Version>,
+    id: RaffleId,
     cursor: &str,
+    done: Result<Done<RaffleState>, RaffleError>,
 ) -> PageAnswer {
-    let (tone, words) = match raffles.cancel(id, number, version, who, None).await {
-        Ok(_) => (Tone::Success, "The ticket is back in the pool."),
-        Err(RaffleError::NoSuchTicket(_)) => (Tone::Info, "That ticket was already given back."),
-        Err(RaffleError::Drawn(_)) => {
-            (Tone::Info, "The winner is drawn. Tickets can no longer be given back.")
+    let (tone, words) = match done {
+        Ok(Done::Now(_)) => (Tone::Success, "The ticket is back in the pool."),
+        Ok(Done::Replayed(_)) | Err(RaffleError::NoSuchTicket(_)) => {
+            (Tone::Info, "That ticket was already given back.")
         }
+        Err(RaffleError::Drawn(_)) => (Tone::Info, DRAWN),
         Err(RaffleError::TicketConflict(fresh)) => {
-            let row = TicketRow { is_overtaken: true, ..TicketRow::of(&fresh) };
-            if fragment {
-                let part = TicketRowFragment { context, id, is_open: true, cursor: cursor.to_owned(), row };
-                return html(StatusCode::CONFLICT, &part);
-            }
-            let query = ManageQuery { cursor: cursor.to_owned(), ..ManageQuery::default() };
-            let mut page = page(raffles, context, id, who, query).await?;
-            if let Some(old) = page.rows.iter_mut().find(|old| old.number == row.number) {
-                *old = row;
-            }
-            return html(StatusCode::CONFLICT, &page);
+            return show_sold_again(raffles, target, who, id, cursor, &fresh).await;
         }
         Err(error) => return Err(error.into()),
     };
-    let query = serde_urlencoded::to_string([("cursor", cursor)]).unwrap_or_default();
-    let path = match cursor {
-        "" => format!("/raffles/{id}/tickets"),
-        _ => format!("/raffles/{id}/tickets?{query}"),
-    };
-    Ok(with_toast_there(see_other(&context, &path, fragment), tone, words))
+    let path = address(&format!("/raffles/{id}/tickets"), [("cursor", cursor)]);
+    Ok(with_toast_there(target.redirect(&path), tone, words))
+}
+
+/// Shows the row of a ticket that was canceled and sold again, or the page with this row.
+async fn show_sold_again(
+    raffles: &Raffles,
+    RenderTarget { context, fragment }: RenderTarget,
+    who: &SignedIn,
+    id: RaffleId,
+    cursor: &str,
+    ticket: &Ticket,
+) -> PageAnswer {
+    let (row, cursor) = (TicketRow { is_overtaken: true, ..TicketRow::of(ticket) }, cursor.to_owned());
+    if fragment {
+        let part = TicketRowFragment { context, id, is_open: true, cursor, row };
+        return html(StatusCode::CONFLICT, &part);
+    }
+    let query = ManageQuery { cursor, ..ManageQuery::default() };
+    let mut page = page(raffles, context, id, who, query).await?;
+    if let Some(old) = page.rows.iter_mut().find(|old| old.number == row.number) {
+        *old = row;
+    }
+    html(StatusCode::CONFLICT, &page)
 }
 
 /// A row of the ticket table.
@@ -234,10 +242,7 @@ impl ManagePage {
         cursor: String,
     ) -> Self {
         let id = state.id;
-        let address = |name: &str, cursor: String| {
-            let query = serde_urlencoded::to_string([(name, cursor)]).ok()?;
-            Some(format!("/raffles/{id}/tickets?{query}"))
-        };
+        let page_at = |name, cursor: String| address(&format!("/raffles/{id}/tickets"), [(name, cursor)]);
         Self {
             context,
             id,
@@ -245,9 +250,9 @@ impl ManagePage {
             is_open: state.status == RaffleStatus::Open,
             rows: tickets.items.iter().map(TicketRow::of).collect(),
             cursor,
-            next: tickets.next.and_then(|cursor| address("cursor", cursor)),
+            next: tickets.next.map(|cursor| page_at("cursor", cursor)),
             history: history.items.into_iter().map(EntryView::of).collect(),
-            older: history.next.and_then(|cursor| address("history", cursor)),
+            older: history.next.map(|cursor| page_at("history", cursor)),
             chart: sales_chart(sales, state.tickets),
             nothing_sold: false,
             state,

@@ -10,9 +10,9 @@ use crate::base::values::Invalid;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{Limit, NewRaffle, Prize, RaffleState, TicketCount, Title};
 use crate::raffles::error::RaffleError;
-use crate::shared::forms::{checked, keyed_request};
+use crate::shared::forms::{RawForm, checked, keyed_request};
 use crate::shared::pages::*;
-use crate::store::idempotency::{Idempotency, IdempotentRequest};
+use crate::store::idempotency::{Answer, Idempotency, IdempotentRequest};
 use crate::web::respond::answer;
 
 pub(super) fn routes() -> Routes<Raffles> {
@@ -32,46 +32,53 @@ async fn new(State(raffles): State<Raffles>, context: PageContext) -> PageAnswer
     html(StatusCode::OK, &NewPage::new(context, typed, RaffleMessages::default()))
 }
 
-async fn create(
-    State(raffles): State<Raffles>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
-    FormData(typed): FormData<RaffleTexts>,
-) -> PageAnswer {
-    let again =
-        |typed, wrong| html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage::new(context.clone(), typed, wrong));
+async fn create(State(raffles): State<Raffles>, target: RenderTarget, submission: Submission) -> PageAnswer {
+    let (typed, who) = (RaffleTexts::of(&submission.form), &submission.who);
     let new = match typed.raffle() {
         Ok(new) => new,
-        Err(wrong) => return again(typed, *wrong),
+        Err(wrong) => return show_again(target.context, typed, *wrong),
     };
-    let recorded = |raffle: &RaffleState| {
-        let path = format!("/raffles/{}", raffle.id);
-        answer(StatusCode::CREATED, &raffle.id, raffle.version, Some(path))
-    };
-    let idempotency = typed.idempotent_request(&who, raffles.clock.now())?;
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
-    let answer = match raffles.create(&new, &who, idempotency.as_ref()).await {
-        Ok(done) => done.answer(recorded),
-        Err(RaffleError::Validation { field: "closesAt", invalid }) => {
-            let closes_at = Some(invalid.to_string());
-            return again(typed, RaffleMessages { closes_at, ..RaffleMessages::default() });
+    let request = typed.idempotent_request(who, raffles.clock.now())?;
+    let idempotency = request.map(|request| Idempotency { request, answer: &recorded });
+    match raffles.create(&new, who, idempotency.as_ref()).await {
+        Ok(done) => {
+            let path = done.answer(recorded).location.unwrap_or_else(|| "/raffles".to_owned());
+            Ok(target.done(&path, "Raffle opened."))
         }
-        Err(RaffleError::KeyReused(_)) => {
+        Err(error) => not_opened(&raffles, target.context, typed, error),
+    }
+}
+
+/// Returns the answer for the idempotency record, which leads to the raffle.
+fn recorded(raffle: &RaffleState) -> Answer {
+    let path = format!("/raffles/{}", raffle.id);
+    answer(StatusCode::CREATED, &raffle.id, raffle.version, Some(path))
+}
+
+/// Shows the form again with the reason why there is no raffle, or returns the failure.
+fn not_opened(raffles: &Raffles, context: PageContext, typed: RaffleTexts, error: RaffleError) -> PageAnswer {
+    match error {
+        RaffleError::Validation { field: "closesAt", invalid } => {
+            let closes_at = Some(invalid.to_string());
+            show_again(context, typed, RaffleMessages { closes_at, ..RaffleMessages::default() })
+        }
+        RaffleError::KeyReused(_) => {
             // The form has opened a raffle with other values, for example before going back in the browser.
             let words = "This form already opened a raffle. Submit it again to open another one.";
             let wrong = RaffleMessages { form: Some(words.to_owned()), ..RaffleMessages::default() };
-            return again(fresh(&raffles, typed), wrong);
+            show_again(context, fresh(raffles, typed), wrong)
         }
-        Err(error) => return Err(error.into()),
-    };
-    let redirect = see_other(&context, answer.location.as_deref().unwrap_or("/raffles"), fragment);
-    Ok(with_toast_there(redirect, Tone::Success, "Raffle opened."))
+        error => Err(error.into()),
+    }
+}
+
+fn show_again(context: PageContext, typed: RaffleTexts, wrong: RaffleMessages) -> PageAnswer {
+    html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage::new(context, typed, wrong))
 }
 
 /// The fields of a new raffle as typed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct RaffleTexts {
     title: String,
     prize: String,
@@ -82,7 +89,7 @@ struct RaffleTexts {
     /// Which of two moments is meant, if the local time occurs twice: `first` or `second`.
     which: String,
     /// The idempotency key.
-    #[serde(skip_serializing)]
+    #[serde(skip)]
     key: String,
 }
 
@@ -112,6 +119,26 @@ struct RaffleMessages {
 }
 
 impl RaffleTexts {
+    /// Reads the fields. A missing field has its default text.
+    fn of(form: &RawForm) -> Self {
+        let mut typed = Self::default();
+        let fields = [
+            ("title", &mut typed.title),
+            ("prize", &mut typed.prize),
+            ("tickets", &mut typed.tickets),
+            ("limitPerPerson", &mut typed.limit_per_person),
+            ("closesAt", &mut typed.closes_at),
+            ("which", &mut typed.which),
+            ("key", &mut typed.key),
+        ];
+        for (name, field) in fields {
+            if let Some(text) = form.get(name) {
+                text.clone_into(field);
+            }
+        }
+        typed
+    }
+
     /// Parses the fields, or returns a message for each wrong field.
     fn raffle(&self) -> Result<NewRaffle, Box<RaffleMessages>> {
         let mut wrong = Box::<RaffleMessages>::default();

@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::manage;
-use super::parts::{Phase, named};
+use super::parts::{DRAWN, Phase, named};
 use crate::base::text::isolated;
-use crate::base::values::{Invalid, Version};
+use crate::base::values::Invalid;
 use crate::raffles::Raffles;
 use crate::raffles::buy::Purchase;
 use crate::raffles::domain::{Quantity, RaffleId, RaffleState, RaffleStatus, TicketNumber, WinnerState};
 use crate::raffles::error::RaffleError;
 use crate::shared::charts::Bar;
-use crate::shared::forms::keyed_request;
+use crate::shared::forms::{RawForm, keyed_request};
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::store::idempotency::{Answer, Done, Idempotency, IdempotentRequest};
@@ -52,14 +52,13 @@ async fn show(
 /// Returns the raffle if it has changed since the page's last poll, else 204.
 async fn live(
     State(raffles): State<Raffles>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    target: RenderTarget,
     who: SignedIn,
     Path(id): Path<RaffleId>,
     Query(form): Query<BuyForm>,
 ) -> PageAnswer {
-    if !fragment {
-        return Ok(see_other(&context, &format!("/raffles/{id}"), false));
+    if !target.fragment {
+        return Ok(target.redirect(&format!("/raffles/{id}")));
     }
     let Some(state) = raffles.read_changed(id, &who, &form.seen).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -67,122 +66,151 @@ async fn live(
     let key = form.key().unwrap_or_else(|| raffles.rng.uuid());
     let quantity = form.quantity().map_or(1, |quantity| quantity.get());
     let live = LiveView::new(state, key, quantity);
-    html(StatusCode::OK, &LiveFragment { context, live, notice: None })
+    html(StatusCode::OK, &LiveFragment { context: target.context, live, notice: None })
 }
 
 async fn buy(
     State(raffles): State<Raffles>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<RaffleId>,
-    FormData(form): FormData<BuyForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let page = Page { context, fragment };
+    let (form, who) = (BuyForm::of(&submission.form), &submission.who);
     let quantity = match form.quantity() {
         Ok(quantity) => quantity,
         Err(invalid) => {
-            let live = current(&raffles, id, &who).await?;
-            let notice = Notice::nothing_bought(&invalid.to_string());
-            return page.show(StatusCode::UNPROCESSABLE_ENTITY, live, notice);
+            let (live, notice) =
+                (current(&raffles, id, who).await?, Notice::nothing_bought(&invalid.to_string()));
+            return show_result(target, StatusCode::UNPROCESSABLE_ENTITY, live, notice);
         }
     };
-    let recorded =
-        |purchase: &Purchase| answer(StatusCode::CREATED, &purchase.numbers, purchase.raffle.version, None);
-    let idempotency = form.idempotent_request(id, quantity, &who, raffles.clock.now())?;
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
-    match raffles.buy(id, quantity, &who, idempotency.as_ref()).await {
-        Ok(Done::Now(Purchase { numbers, raffle })) => {
-            let notice = Notice::good(format!("You bought {}.", named(&numbers)), "Good luck.");
-            page.bought(fresh(&raffles, raffle), notice)
-        }
-        Ok(Done::Replayed(answer)) => {
-            let headline = format!("You bought {}.", named(&numbers(&answer)));
-            page.bought(current(&raffles, id, &who).await?, Notice::good(headline, FIRST_TRY))
-        }
-        Err(RaffleError::Denied { denial, fresh: state }) => {
-            page.show(StatusCode::CONFLICT, fresh(&raffles, *state), Notice::nothing_bought(&denial.words()))
-        }
-        Err(RaffleError::KeyReused(_)) => {
-            let notice = Notice::bad("No more tickets were bought.", FORM_REUSED);
-            page.show(StatusCode::CONFLICT, current(&raffles, id, &who).await?, notice)
-        }
-        Err(error) => Err(error.into()),
+    let request = form.idempotent_request(id, quantity, who, raffles.clock.now())?;
+    let idempotency = request.map(|request| Idempotency { request, answer: &recorded });
+    match raffles.buy(id, quantity, who, idempotency.as_ref()).await {
+        Ok(done) => bought(&raffles, target, id, who, done).await,
+        Err(error) => not_bought(&raffles, target, id, who, error).await,
     }
+}
+
+/// Returns the answer for the idempotency record of a purchase: its ticket numbers.
+fn recorded(purchase: &Purchase) -> Answer {
+    answer(StatusCode::CREATED, &purchase.numbers, purchase.raffle.version, None)
+}
+
+/// Shows the tickets that a purchase got, now or before.
+async fn bought(
+    raffles: &Raffles,
+    target: RenderTarget,
+    id: RaffleId,
+    who: &SignedIn,
+    done: Done<Purchase>,
+) -> PageAnswer {
+    let (numbers, detail, live) = match done {
+        Done::Now(Purchase { numbers, raffle }) => (numbers, "Good luck.", fresh(raffles, raffle)),
+        Done::Replayed(answer) => (numbers_of(&answer), FIRST_TRY, current(raffles, id, who).await?),
+    };
+    if !target.fragment {
+        return Ok(target.done(&format!("/raffles/{id}"), "Bought. Your tickets are below."));
+    }
+    let notice = Notice::good(format!("You bought {}.", named(&numbers)), detail);
+    show_result(target, StatusCode::OK, live, notice)
 }
 
 /// For a request that bought the tickets before, and whose reply was lost.
 const FIRST_TRY: &str = "Your earlier purchase went through. You didn't get extra tickets.";
+
+/// Parses the ticket numbers of a stored answer.
+fn numbers_of(answer: &Answer) -> Vec<TicketNumber> {
+    serde_json::from_str(&answer.body).unwrap_or_default()
+}
+
+/// Shows why no tickets were bought, or returns the failure.
+async fn not_bought(
+    raffles: &Raffles,
+    target: RenderTarget,
+    id: RaffleId,
+    who: &SignedIn,
+    error: RaffleError,
+) -> PageAnswer {
+    let (live, notice) = match error {
+        RaffleError::Denied { denial, fresh: state } => {
+            (fresh(raffles, *state), Notice::nothing_bought(&denial.words()))
+        }
+        RaffleError::KeyReused(_) => {
+            let notice = Notice::bad("No more tickets were bought.", FORM_REUSED);
+            (current(raffles, id, who).await?, notice)
+        }
+        error => return Err(error.into()),
+    };
+    show_result(target, StatusCode::CONFLICT, live, notice)
+}
+
 /// For a form that was used for another purchase before.
 const FORM_REUSED: &str =
     "Your earlier purchase went through. Check your tickets, and buy again if you want more.";
 
-/// Parses the ticket numbers of a stored answer.
-fn numbers(answer: &Answer) -> Vec<TicketNumber> {
-    serde_json::from_str(&answer.body).unwrap_or_default()
-}
-
-/// How to answer a submitted form: a page or a fragment.
-struct Page {
-    context: PageContext,
-    fragment: bool,
-}
-
-impl Page {
-    fn show(self, status: StatusCode, live: LiveView, notice: Notice) -> PageAnswer {
-        let (context, notice) = (self.context, Some(notice));
-        if self.fragment {
-            html(status, &LiveFragment { context, live, notice })
-        } else {
-            html(status, &RafflePage { context, live, notice })
-        }
-    }
-
-    fn bought(self, live: LiveView, notice: Notice) -> PageAnswer {
-        if self.fragment {
-            return self.show(StatusCode::OK, live, notice);
-        }
-        let redirect = see_other(&self.context, &format!("/raffles/{}", live.state.id), false);
-        Ok(with_toast_there(redirect, Tone::Success, "Bought. Your tickets are below."))
+/// Shows the raffle with the result of a form, as a page or a fragment.
+fn show_result(
+    RenderTarget { context, fragment }: RenderTarget,
+    status: StatusCode,
+    live: LiveView,
+    notice: Notice,
+) -> PageAnswer {
+    let notice = Some(notice);
+    if fragment {
+        html(status, &LiveFragment { context, live, notice })
+    } else {
+        html(status, &RafflePage { context, live, notice })
     }
 }
 
 async fn cancel(
     State(raffles): State<Raffles>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     PathPair(id, number): PathPair<RaffleId, TicketNumber>,
-    FormData(form): FormData<CancelForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    if let Some(cursor) = form.cursor.as_deref() {
-        return manage::cancel(&raffles, context, fragment, &who, (id, number), form.version()?, cursor)
-            .await;
+    let (form, who) = (&submission.form, &submission.who);
+    let version = form.get("version").map(|_| form.version()).transpose()?;
+    // Without a version, the same form may also cancel a later purchase of the same number, so it has no record.
+    let idempotency = version.map(|_| submission.idempotency());
+    let cancel = raffles.cancel(id, number, version, who, idempotency.as_ref());
+    let done = Idempotency::run(idempotency.as_ref(), &raffles.dynamo, cancel).await;
+    // An administrator cancels a ticket in the list, which sends its cursor.
+    match form.get("cursor") {
+        Some(cursor) => manage::canceled(&raffles, target, who, id, cursor, done).await,
+        None => canceled(&raffles, target, who, (id, number), done).await,
     }
-    let page = Page { context, fragment };
-    let (state, notice, toast) = match raffles.cancel(id, number, form.version()?, &who, None).await {
-        Ok(state) => {
+}
+
+/// Shows the raffle after a person canceled one of their tickets.
+async fn canceled(
+    raffles: &Raffles,
+    target: RenderTarget,
+    who: &SignedIn,
+    (id, number): (RaffleId, TicketNumber),
+    done: Result<Done<RaffleState>, RaffleError>,
+) -> PageAnswer {
+    let (state, notice, toast) = match done {
+        Ok(Done::Now(state)) => {
             let headline = format!("Ticket {number} is back in the pool.");
             (state, Notice::good(headline, ""), "Your ticket is back in the pool.")
         }
         Err(RaffleError::Drawn(state)) => (*state, Notice::bad("You still have this ticket.", DRAWN), DRAWN),
         // The ticket was canceled on another page or by an administrator. Show the current tickets.
-        Err(RaffleError::NoSuchTicket(_) | RaffleError::VersionMissing | RaffleError::TicketConflict(_)) => {
+        Ok(Done::Replayed(_))
+        | Err(RaffleError::NoSuchTicket(_) | RaffleError::VersionMissing | RaffleError::TicketConflict(_)) => {
             let headline = format!("Ticket {number} is no longer yours.");
             let notice = Notice::bad(headline, "It was already given back. Your tickets are below.");
-            (raffles.read(id, &who).await?, notice, "It was already given back.")
+            (raffles.read(id, who).await?, notice, "It was already given back.")
         }
         Err(error) => return Err(error.into()),
     };
-    if page.fragment {
-        return page.show(StatusCode::OK, fresh(&raffles, state), notice);
+    if target.fragment {
+        return show_result(target, StatusCode::OK, fresh(raffles, state), notice);
     }
-    let redirect = see_other(&page.context, &format!("/raffles/{id}"), false);
-    Ok(with_toast_there(redirect, Tone::Info, toast))
+    Ok(with_toast_there(target.redirect(&format!("/raffles/{id}")), Tone::Info, toast))
 }
-
-/// For a ticket that cannot be canceled because the winner is drawn.
-const DRAWN: &str = "The winner is drawn. Tickets can no longer be given back.";
 
 /// The purchase form. The page also sends it when it polls, and gets it back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -197,6 +225,10 @@ struct BuyForm {
 }
 
 impl BuyForm {
+    fn of(form: &RawForm) -> Self {
+        Self { key: form.text("key"), quantity: form.text("quantity"), seen: form.text("seen") }
+    }
+
     /// Returns the key if it is a UUID, as our pages make them.
     fn key(&self) -> Option<Uuid> {
         Uuid::try_parse(&self.key).ok()
@@ -220,23 +252,6 @@ impl BuyForm {
     ) -> Result<Option<IdempotentRequest>, WebError> {
         let (path, quantity) = (format!("/raffles/{id}/tickets"), quantity.to_string());
         keyed_request(&self.key, &[b"POST", path.as_bytes(), quantity.as_bytes()], who, now)
-    }
-}
-
-/// The form that cancels a ticket.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-struct CancelForm {
-    version: Option<String>,
-    /// The cursor of the page of tickets, if an administrator cancels a ticket in the list.
-    cursor: Option<String>,
-}
-
-impl CancelForm {
-    /// Returns the version of the ticket, if given.
-    fn version(&self) -> Result<Option<Version>, WebError> {
-        let read = |text: &String| text.parse().map_err(|invalid| WebError::field("version", &invalid));
-        self.version.as_ref().map(read).transpose()
     }
 }
 
