@@ -18,6 +18,7 @@ use super::draft::{OrderDraft, assigned};
 use super::error::OrderError;
 use super::items::{Progress, Shard, StoredOrder, entry_item, order_item, shard_item};
 use super::lease::Lease;
+use super::locks::Locked;
 use super::reconcile::Found;
 use super::write::{Transition, new_order, shard_lead, take_remaining, transition_lead};
 use crate::base::values::{OrderId, UsState};
@@ -36,9 +37,19 @@ impl Orders {
     /// [`OrderError::NothingToGive`] if no state gives a lead.
     pub async fn preview(&self, new: &NewOrder) -> Result<Preview, OrderError> {
         let stocks = self.read_stocks(new.requested_states.as_slice(), new.quantity_per_state).await?;
-        let plan = Plan::of(&stocks, new.quantity_per_state);
-        if plan.is_empty() { Err(OrderError::NothingToGive(plan.given)) } else { Ok(preview_of(plan)) }
+        checked(Plan::of(&stocks, new.quantity_per_state), None).map(preview_of)
     }
+}
+
+/// Returns the plan if it gives leads, and exactly those of the confirmed preview.
+fn checked(plan: Plan, confirmed: Option<&Fingerprint>) -> Result<Plan, OrderError> {
+    if plan.is_empty() {
+        return Err(OrderError::NothingToGive(plan.given));
+    }
+    if confirmed.is_some_and(|confirmed| *confirmed != plan.fingerprint()) {
+        return Err(OrderError::PreviewOutdated(Box::new(preview_of(plan))));
+    }
+    Ok(plan)
 }
 
 fn preview_of(mut plan: Plan) -> Preview {
@@ -80,10 +91,7 @@ impl Orders {
         lease: &mut Option<Lease>,
     ) -> Result<Done<OrderDetail>, OrderError> {
         let mut retries = self.dynamo.retries();
-        let _locked = match &self.state_locks {
-            Some(locks) => locks.lock(&self.dynamo, new).await,
-            None => None,
-        };
+        let _locked = self.lock_states(new).await;
         let states = new.requested_states.as_slice();
         let mut unfinished = UnfinishedOrders::default();
         loop {
@@ -95,14 +103,11 @@ impl Orders {
                 }
                 continue;
             }
-            // A repeated request may have taken the missing leads itself.
-            if plan.is_empty() {
-                return refuse(&self.dynamo, idempotency, OrderError::NothingToGive(plan.given)).await;
-            }
-            if confirmed.is_some_and(|confirmed| *confirmed != plan.fingerprint()) {
-                let error = OrderError::PreviewOutdated(Box::new(preview_of(plan)));
-                return refuse(&self.dynamo, idempotency, error).await;
-            }
+            let plan = match checked(plan, confirmed) {
+                Ok(plan) => plan,
+                // A repeated request may have taken the missing leads itself.
+                Err(error) => return refuse(&self.dynamo, idempotency, error).await,
+            };
             let (stamp, held) = (self.stamp(by), lease.as_ref());
             let (stocks, plan, stamp, confirmed) = (&stocks[..], &plan, &stamp, confirmed.is_some());
             let draft = OrderDraft { new, confirmed, stocks, plan, stamp, idempotency, lease: held };
@@ -114,11 +119,23 @@ impl Orders {
                 return Ok(done);
             }
             retries.backoff().await?;
-            let contended_state = plan.giving().map(|given| given.state).min();
-            if let (None, Some(state)) = (&lease, contended_state) {
-                *lease = Lease::acquire(self, state).await?;
+            if lease.is_none() {
+                *lease = self.acquire_lease(plan).await?;
             }
         }
+    }
+
+    /// Waits for the lease on the first state, by code, that gives leads. Returns `None` if it was not available in time.
+    async fn acquire_lease(&self, plan: &Plan) -> Result<Option<Lease>, StoreError> {
+        match plan.giving().map(|given| given.state).min() {
+            Some(state) => Lease::acquire(self, state).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Locks the states of a small order, if orders in this process wait for each other.
+    async fn lock_states(&self, new: &NewOrder) -> Option<Locked> {
+        self.state_locks.as_ref()?.lock(&self.dynamo, new).await
     }
 }
 

@@ -86,15 +86,7 @@ impl IntoProblem for OrderError {
                 "No order was created. `preview` shows what's available now; confirm its fingerprint.",
             )
             .with("preview", json!(preview)),
-            Self::RuleViolation(rule) => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
-                "rule-violation",
-                "A rule doesn't allow this change",
-                rule.words(),
-            )
-            .with("rule", rule.name().into())
-            .with("field", rule.field().into())
-            .with("errors", json!([{ "field": rule.field(), "message": rule.words() }])),
+            Self::RuleViolation(rule) => rule_violation(rule),
             Self::NothingToGive(given) => Problem::new(
                 S::UNPROCESSABLE_ENTITY,
                 "nothing-to-give",
@@ -113,4 +105,12 @@ impl IntoProblem for OrderError {
             Self::Store(error) => error.into_problem(),
         }
     }
+}
+
+fn rule_violation(rule: OrderRule) -> Problem {
+    let title = "A rule doesn't allow this change";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "rule-violation", title, rule.words())
+        .with("rule", rule.name().into())
+        .with("field", rule.field().into())
+        .with("errors", json!([{ "field": rule.field(), "message": rule.words() }]))
 }

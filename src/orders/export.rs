@@ -135,14 +135,8 @@ impl Orders {
     ) -> Result<CsvPart, OrderError> {
         let mut part = PartWriter::new(cursor.is_none(), max_bytes)?;
         let mut position = cursor.map(|text| Position::decode(text, period)).transpose()?;
-        if let Some(Position { sort, id, leads: Some(leads) }) = position.clone() {
-            // A fulfilled order does not change any more.
-            if let Some(order) = self.read_orders(&[id]).await?.remove(&id) {
-                part.orders += 1;
-                if let Some(leads) = self.export_further_leads(&mut part, &order, Some(leads)).await? {
-                    return part.end(Some(Position { sort, id, leads: Some(leads) }));
-                }
-            }
+        if let Some(rest) = self.export_started_order(&mut part, position.as_ref()).await? {
+            return part.end(Some(rest));
         }
         loop {
             let (keys, more) = self.export_keys(period, position.as_ref()).await?;
@@ -169,6 +163,23 @@ impl Orders {
                 return part.end(None);
             }
         }
+    }
+
+    /// Writes the remaining leads of an order if the last part ended within it. Returns the new position if the part is
+    /// full before the order ends.
+    async fn export_started_order(
+        &self,
+        part: &mut PartWriter,
+        position: Option<&Position>,
+    ) -> Result<Option<Position>, OrderError> {
+        let Some(position) = position else { return Ok(None) };
+        let Some(leads) = position.leads.clone() else { return Ok(None) };
+        // A fulfilled order does not change any more.
+        let order = self.read_orders(&[position.id]).await?.remove(&position.id);
+        let Some(order) = order else { return Ok(None) };
+        part.orders += 1;
+        let rest = self.export_further_leads(part, &order, Some(leads)).await?;
+        Ok(rest.map(|leads| Position { leads: Some(leads), ..position.clone() }))
     }
 
     /// Returns a fulfilled order with its leads, or `None` if it is gone.

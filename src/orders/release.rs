@@ -45,11 +45,7 @@ impl Orders {
             if order.status == OrderStatus::Fulfilled {
                 return Err(OrderError::violation(OrderRule::OnlyOpenReleases));
             }
-            let place = current.shards.iter().find_map(|shard| {
-                let index = shard.leads.iter().position(|one| one.id == lead)?;
-                Some((shard.clone(), index))
-            });
-            let Some((shard, index)) = place else {
+            let Some((shard, index)) = current.place_of(lead) else {
                 return Err(OrderError::violation(OrderRule::NotInOrder));
             };
             let Some(exchange) = Exchange::plan(self, &current, shard, index, self.stamp(by)).await? else {

@@ -54,14 +54,8 @@ impl Orders {
         let mut limit = asked + 3;
         let mut last_key: Option<String> = None;
         loop {
-            let mut select =
-                Select::partition(state_partition(state), i32::try_from(limit).unwrap_or(i32::MAX));
-            if let Some(sort) = &last_key {
-                select = select.after(sort, &Key::new(state_partition(state), sort));
-            }
-            let page = self.dynamo.select(&select).await?;
-            last_key = page.last.as_ref().and_then(sort_of).map(str::to_owned);
-            for item in page.items {
+            let select = Select::partition(state_partition(state), i32::try_from(limit).unwrap_or(i32::MAX));
+            for item in self.next_items(state, select, &mut last_key).await? {
                 add_item(&mut stock, item)?;
             }
             stock.complete = last_key.is_none();
@@ -80,13 +74,8 @@ impl Orders {
         let mut last_key: Option<String> = None;
         while leads.len() < number {
             let limit = i32::try_from(number - leads.len()).unwrap_or(i32::MAX);
-            let mut select = Select::partition(state_partition(state), limit).begins_with(FREE);
-            if let Some(sort) = &last_key {
-                select = select.after(sort, &Key::new(state_partition(state), sort));
-            }
-            let page = self.dynamo.select(&select).await?;
-            last_key = page.last.as_ref().and_then(sort_of).map(str::to_owned);
-            for item in page.items {
+            let select = Select::partition(state_partition(state), limit).begins_with(FREE);
+            for item in self.next_items(state, select, &mut last_key).await? {
                 leads.push(from_item::<Lead>(item)?);
             }
             if last_key.is_none() {
@@ -94,6 +83,22 @@ impl Orders {
             }
         }
         Ok(leads)
+    }
+
+    /// Reads the next items of a state's partition, after the last sort key that was read. Updates this key, to `None`
+    /// at the end.
+    async fn next_items(
+        &self,
+        state: UsState,
+        mut select: Select,
+        last_key: &mut Option<String>,
+    ) -> Result<Vec<Item>, StoreError> {
+        if let Some(sort) = last_key.as_deref() {
+            select = select.after(sort, &Key::new(state_partition(state), sort));
+        }
+        let page = self.dynamo.select(&select).await?;
+        *last_key = page.last.as_ref().and_then(sort_of).map(str::to_owned);
+        Ok(page.items)
     }
 }
 

@@ -24,6 +24,16 @@ pub(super) struct OrderWithShards {
     pub shards: Vec<Shard>,
 }
 
+impl OrderWithShards {
+    /// Returns the shard that contains a lead, and the lead's index in it.
+    pub fn place_of(&self, lead: LeadId) -> Option<(Shard, usize)> {
+        self.shards.iter().find_map(|shard| {
+            let index = shard.leads.iter().position(|one| one.id == lead)?;
+            Some((shard.clone(), index))
+        })
+    }
+}
+
 impl Orders {
     /// Reads an order that readers see, with its shards.
     pub(super) async fn read_with_shards(&self, id: OrderId) -> Result<OrderWithShards, OrderError> {

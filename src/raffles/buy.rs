@@ -49,29 +49,21 @@ impl Raffles {
                 retries.backoff().await?;
                 continue;
             }
-            let Stored { raffle, pool, .. } = &stored;
-            let may_buy =
-                |holding: &Holding| raffle.may_sell(quantity.get(), holding.count(), pool.remaining(), now);
-            if let Err(denial) = may_buy(&holding) {
+            if let Err(denial) = may_buy(&stored, &holding, quantity, now) {
                 // The blocks are not read at one instant. If two reads in a row find the same blocks, there was a
                 // moment between them when all blocks were in this state.
-                let changes = Some(pool.changes());
+                let changes = Some(stored.pool.changes());
                 if depends_on_many_items(denial) && last_changes != changes {
                     last_changes = changes;
                     continue;
                 }
-                // The holding was read concurrently with the blocks and may be older than they are. The answer must
-                // not show an older holding.
-                let holding = self.holding(id, who.id).await?;
-                if let Err(denial) = may_buy(&holding) {
-                    let fresh = Box::new(stored.state(&holding, who, now));
-                    return refuse(&self.dynamo, idempotency, RaffleError::Denied { denial, fresh }).await;
+                match self.confirm_denial(&stored, quantity, who, now).await? {
+                    Some(denied) => return refuse(&self.dynamo, idempotency, denied).await,
+                    None => continue,
                 }
-                continue;
             }
-            let Some(picks) = pool.pick(quantity.get(), self.random_start(), minute(raffle, now)) else {
-                continue;
-            };
+            let (start, minute) = (self.random_start(), minute(&stored.raffle, now));
+            let Some(picks) = stored.pool.pick(quantity.get(), start, minute) else { continue };
             let (write, purchase) = self.sale(&stored, &holding, &picks, who, now)?;
             let written = write_once::<_, RaffleError>(&self.dynamo, write, purchase, idempotency);
             if let Ok(done) = written.await? {
@@ -80,6 +72,30 @@ impl Raffles {
             retries.backoff().await?;
         }
     }
+
+    /// Returns the refusal of a purchase, or `None` if it is allowed with the current holding. The first holding was
+    /// read concurrently with the blocks and may be older than they are, and the answer must not show an older holding.
+    async fn confirm_denial(
+        &self,
+        stored: &Stored,
+        quantity: Quantity,
+        who: &SignedIn,
+        now: Timestamp,
+    ) -> Result<Option<RaffleError>, RaffleError> {
+        let holding = self.holding(stored.raffle.id, who.id).await?;
+        let denial = may_buy(stored, &holding, quantity, now).err();
+        let fresh = || Box::new(stored.state(&holding, who, now));
+        Ok(denial.map(|denial| RaffleError::Denied { denial, fresh: fresh() }))
+    }
+}
+
+fn may_buy(
+    Stored { raffle, pool, .. }: &Stored,
+    holding: &Holding,
+    quantity: Quantity,
+    now: Timestamp,
+) -> Result<(), PurchaseError> {
+    raffle.may_sell(quantity.get(), holding.count(), pool.remaining(), now)
 }
 
 /// Returns whether a draw is in progress, so that changes must wait.

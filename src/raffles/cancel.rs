@@ -33,10 +33,7 @@ impl Raffles {
     ) -> Result<RaffleState, RaffleError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let read = try_join(self.stored(id), self.holding(id, who.id));
-            let ((stored, mine), ticket) = try_join(read, self.ticket(id, number)).await?;
-            let ticket = ticket.filter(|ticket| ticket.holder == who.id || who.is_administrator());
-            let ticket = ticket.ok_or(RaffleError::NoSuchTicket(number))?;
+            let (stored, mine, ticket) = self.read_to_cancel(id, number, who).await?;
             let now = self.clock.now();
             if stored.raffle.status == RaffleStatus::Closed {
                 return Err(RaffleError::Drawn(Box::new(stored.state(&mine, who, now))));
@@ -78,6 +75,19 @@ fn check_version(ticket: &Ticket, version: Option<Version>, who: &SignedIn) -> R
 }
 
 impl Raffles {
+    /// Reads a raffle, the holding of `who`, and a ticket that `who` may cancel.
+    async fn read_to_cancel(
+        &self,
+        id: RaffleId,
+        number: TicketNumber,
+        who: &SignedIn,
+    ) -> Result<(Stored, Holding, Ticket), RaffleError> {
+        let read = try_join(self.stored(id), self.holding(id, who.id));
+        let ((stored, mine), ticket) = try_join(read, self.ticket(id, number)).await?;
+        let ticket = ticket.filter(|ticket| ticket.holder == who.id || who.is_administrator());
+        Ok((stored, mine, ticket.ok_or(RaffleError::NoSuchTicket(number))?))
+    }
+
     async fn ticket(&self, id: RaffleId, number: TicketNumber) -> Result<Option<Ticket>, RaffleError> {
         Ok(self.dynamo.get(&ticket_key(id, number)).await?.map(from_item).transpose()?)
     }

@@ -1,6 +1,7 @@
 //! Errors of raffle requests.
 
 use http::StatusCode;
+use serde::Serialize;
 use serde_json::json;
 
 use super::domain::{PurchaseError, RaffleId, RaffleState, Ticket, TicketNumber};
@@ -74,39 +75,26 @@ impl From<DeadlineExceeded> for RaffleError {
 
 impl IntoProblem for RaffleError {
     fn into_problem(self) -> Problem {
-        use StatusCode as S;
         match self {
             Self::NotFound(_) => not_found("Raffle not found", "It was deleted or never existed."),
-            Self::NoSuchTicket(_) => {
-                not_found("Ticket not found", "It was given back, or it isn't yours.")
+            Self::NoSuchTicket(_) => not_found("Ticket not found", "It was given back, or it isn't yours."),
+            Self::Denied { denial, fresh } => {
+                let detail = format!("{}. `fresh` is the current raffle.", denial.words());
+                conflict(denial.name(), "No tickets were sold to you", detail, &fresh)
             }
-            Self::Denied { denial, fresh } => Problem::new(
-                S::CONFLICT,
-                denial.name(),
-                "No tickets were sold to you",
-                format!("{}. `fresh` is the current raffle.", denial.words()),
-            )
-            .with("fresh", json!(fresh)),
-            Self::Drawn(fresh) => Problem::new(
-                S::CONFLICT,
-                "drawn",
-                "The winner was already drawn",
-                "Nothing was saved. `fresh` is the current raffle.",
-            )
-            .with("fresh", json!(fresh)),
+            Self::Drawn(fresh) => {
+                let detail = "Nothing was saved. `fresh` is the current raffle.";
+                conflict("drawn", "The winner was already drawn", detail, &fresh)
+            }
             Self::NothingSold => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
+                StatusCode::UNPROCESSABLE_ENTITY,
                 "nothing-sold",
                 "No tickets sold",
                 "Sell at least one ticket first.",
             ),
-            Self::TicketConflict(fresh) => Problem::new(
-                S::CONFLICT,
-                "conflict",
-                "This ticket has changed",
-                "It was given back and sold again. `fresh` is the current ticket; send its version to continue.",
-            )
-            .with("fresh", json!(fresh)),
+            Self::TicketConflict(fresh) => {
+                conflict("conflict", "This ticket has changed", SOLD_AGAIN, &fresh)
+            }
             Self::VersionMissing => WebError::VersionMissing.into_problem(),
             Self::Validation { field, invalid } => WebError::field(field, &invalid).into_problem(),
             Self::Contention => {
@@ -119,4 +107,17 @@ impl IntoProblem for RaffleError {
             Self::Store(error) => error.into_problem(),
         }
     }
+}
+
+const SOLD_AGAIN: &str =
+    "It was given back and sold again. `fresh` is the current ticket; send its version to continue.";
+
+/// Creates the problem of a request that lost to another one. It contains the current record.
+fn conflict(
+    name: &'static str,
+    title: &'static str,
+    detail: impl Into<String>,
+    fresh: &impl Serialize,
+) -> Problem {
+    Problem::new(StatusCode::CONFLICT, name, title, detail).with("fresh", json!(fresh))
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::identity::Actor;
-use crate::base::values::OrderId;
+use crate::base::values::{Invalid, OrderId, text_enum};
 use crate::store::{Dynamo, Item, Key, StoreError, from_item};
 
 /// The sort key of every order's own item.
@@ -19,34 +19,22 @@ pub const ORDER: &str = "ORDER";
 /// The attribute with an order's phase.
 pub const PHASE: &str = "stage";
 
-/// How far an order is written. Readers see only open and fulfilled orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Phase {
+text_enum! {
+    /// How far an order is written. Readers see only open and fulfilled orders.
+    pub enum Phase, "The phase must be PREPARING, ABORTED, OPEN, FULFILLED, or DELETED.";
     /// Its leads are being reserved.
-    Preparing,
+    Preparing = "PREPARING",
     /// The reservation was aborted. Its leads are being released.
-    Aborted,
+    Aborted = "ABORTED",
     /// The order is open, with all its leads.
-    Open,
+    Open = "OPEN",
     /// The order is fulfilled, with all its leads.
-    Fulfilled,
+    Fulfilled = "FULFILLED",
     /// The order was deleted, and its many leads are still being released.
-    Deleted,
+    Deleted = "DELETED",
 }
 
 impl Phase {
-    /// Returns the phase's name in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Preparing => "PREPARING",
-            Self::Aborted => "ABORTED",
-            Self::Open => "OPEN",
-            Self::Fulfilled => "FULFILLED",
-            Self::Deleted => "DELETED",
-        }
-    }
-
     /// Whether readers see an order in this phase.
     pub fn is_visible(self) -> bool {
         matches!(self, Self::Open | Self::Fulfilled)
