@@ -125,7 +125,8 @@ impl Orders {
         }
     }
 
-    /// Waits for the lease on the first state, by code, that gives leads. Returns `None` if it was not available in time.
+    /// Waits for the lease on the first state, by code, that gives leads. Returns `None` if it was not available in
+    /// time.
     async fn acquire_lease(&self, plan: &Plan) -> Result<Option<Lease>, StoreError> {
         match plan.giving().map(|given| given.state).min() {
             Some(state) => Lease::acquire(self, state).await,

@@ -3,7 +3,7 @@
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
-use crate::orders::stock;
+use crate::orders::{set_cap, stock};
 use crate::stats::process_stream;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{SHORT_PATIENCE, Workspace};
@@ -17,6 +17,7 @@ pub fn all() -> Vec<Case> {
             a_form_that_loses_every_race_comes_back_filled_and_says_so_first,
             a_changed_order_is_fulfilled_as_it_is_now_with_one_more_click,
             a_cap_that_another_person_changed_is_set_with_one_more_click,
+            a_cap_sent_twice_is_saved_once_and_shown_as_it_is_now,
             an_order_is_created_fulfilled_and_deleted_without_javascript,
             errors_in_an_order_are_shown_beside_their_fields,
             releasing_a_lead_for_another_reason_needs_a_note,
@@ -214,6 +215,29 @@ async fn a_cap_that_another_person_changed_is_set_with_one_more_click(environmen
     ann.post("/orders/caps").form(&form).send().await.expect(303);
     let stale = ann.post("/orders/caps").form(&[("version", "1"), ("cap", "8")]).send().await.expect(409);
     assert!(stale.text().contains("<bdi>Ann Lee</bdi> just set this to 9"), "{}", stale.text());
+}
+
+async fn a_cap_sent_twice_is_saved_once_and_shown_as_it_is_now(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = ann(&workspace).await;
+    let form = [("version", "1"), ("cap", "3")];
+    let set = async || ann.post("/orders/caps/NY").header("hx-request", "true").form(&form).send().await;
+    set().await.expect(200);
+    set_cap(&workspace, "NY", 7).await;
+    let again = set().await.expect(200);
+    assert!(again.text().contains("0 of 7") && !again.text().contains("<html"), "{}", again.text());
+    assert!(again.header("hx-trigger").contains("already saved"), "{}", again.header("hx-trigger"));
+    // Without JavaScript the answer is the page.
+    let plain = ann.post("/orders/caps/NY").form(&form).send().await.expect(303);
+    let page = ann.get(plain.header("location")).send().await.expect(200);
+    assert!(page.text().contains("This was already saved.") && page.text().contains("0 of 7"));
+    for words in ["Default cap saved.", "This was already saved."] {
+        let answer = ann.post("/orders/caps").form(&form).send().await.expect(303);
+        let page = ann.get(answer.header("location")).send().await.expect(200);
+        assert!(page.text().contains(words), "{words} in {}", page.text());
+    }
+    let caps: Value = ann.get("/api/leads/caps").send().await.expect(200).json();
+    assert_eq!((&caps["default"]["cap"], &caps["default"]["version"]), (&json!(3), &json!(2)));
 }
 
 async fn an_order_is_created_fulfilled_and_deleted_without_javascript(environment: TestEnvironment) {

@@ -15,7 +15,9 @@ pub fn all() -> Vec<Case> {
             a_form_sent_twice_buys_once,
             a_refused_purchase_shows_the_reason_and_the_current_raffle,
             an_administrator_cancels_only_the_ticket_on_the_page,
+            a_cancellation_sent_twice_leaves_the_next_sale_of_the_number,
             a_winner_is_drawn_once_and_every_page_shows_the_result,
+            a_draw_sent_twice_draws_one_winner,
             polling_keeps_the_key_and_quantity_of_a_running_purchase,
             a_raffle_is_opened_sold_and_drawn_without_javascript,
             returning_a_ticket_that_is_gone_is_not_an_error,
@@ -214,6 +216,24 @@ async fn an_administrator_cancels_only_the_ticket_on_the_page(environment: TestE
     }
 }
 
+async fn a_cancellation_sent_twice_leaves_the_next_sale_of_the_number(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 1, 1).await;
+    sold(&workspace, id, "Sam First", 1).await;
+    let root = root(&workspace).await;
+    let path = format!("/raffles/{id}/tickets");
+    let html = root.get(&path).send().await.expect(200).text().to_owned();
+    let form = [("version", field(&html, "version")), ("cursor", String::new())];
+    let cancel = async || root.post(&format!("{path}/1/cancel")).form(&form).send().await;
+    cancel().await.expect(303);
+    sold(&workspace, id, "Mia Second", 1).await;
+    let again = cancel().await.expect(303);
+    assert_eq!(again.header("location"), path);
+    let html = root.get(&path).send().await.expect(200).text().to_owned();
+    assert!(html.contains("That ticket was already given back."), "{html}");
+    assert!(html.contains("Mia Second") && html.contains("1 of 1 sold"), "{html}");
+}
+
 async fn a_winner_is_drawn_once_and_every_page_shows_the_result(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 10, 2).await;
@@ -242,6 +262,20 @@ async fn a_winner_is_drawn_once_and_every_page_shows_the_result(environment: Tes
     assert!(kept.text().contains("You still have this ticket."), "{}", kept.text());
     let html = page(&root, id).await;
     assert!(html.contains("Pat Doe, user-"), "an administrator learns who won: {html}");
+}
+
+async fn a_draw_sent_twice_draws_one_winner(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 10, 2).await;
+    sold(&workspace, id, "Sam", 2).await;
+    let root = root(&workspace).await;
+    for words in ["The winner is drawn.", "The winner was already drawn."] {
+        let answer = root.post(&format!("/raffles/{id}/draw")).form(NO_FIELDS).send().await.expect(303);
+        let html = root.get(answer.header("location")).send().await.expect(200).text().to_owned();
+        assert!(html.contains(words), "{words} in {html}");
+    }
+    let html = root.get(&format!("/raffles/{id}/tickets")).send().await.expect(200).text().to_owned();
+    assert_eq!(html.matches("Drawn: ticket").count(), 1, "{html}");
 }
 
 async fn polling_keeps_the_key_and_quantity_of_a_running_purchase(environment: TestEnvironment) {
