@@ -6,6 +6,7 @@ pub mod binary;
 mod commands;
 mod commands_over_http;
 mod durability;
+mod help;
 mod hosts;
 mod limits;
 mod logs;
@@ -16,6 +17,7 @@ mod raw;
 mod size;
 mod streams;
 mod takeover;
+mod tour;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -42,6 +44,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(commands::all());
     cases.extend(commands_over_http::all());
     cases.extend(durability::all());
+    cases.extend(help::all());
     cases.extend(hosts::all());
     cases.extend(limits::all());
     cases.extend(logs::all());
@@ -51,6 +54,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(size::all());
     cases.extend(streams::all());
     cases.extend(takeover::all());
+    cases.extend(tour::all());
     cases
 }
 
