@@ -1,128 +1,86 @@
-//! The documents: their links resolve, and every route, command, variable and alarm is in them.
+//! The documents: their links resolve, every route, page, command, variable, parameter and alarm is in them, and what
+//! they name exists.
+
+mod links;
+mod sources;
+mod template;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use holdfast::base::identity::Role;
+use holdfast::commands::specs::SPECS;
 use holdfast::web::access::Access;
 
 use crate::get_routes::{self, routes_of};
-use crate::process::binary::Data;
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
-        embedded: every_link_leads_somewhere,
-            every_route_of_the_api_is_documented_with_its_access,
+    let mut cases = cases![
+        embedded: every_route_of_the_api_is_documented_with_its_access,
             every_page_is_in_the_guide,
             no_template_counts_the_columns_of_a_table,
             every_role_is_explained_in_the_guide,
-            every_command_is_documented,
-            every_variable_is_documented,
-            every_alarm_has_an_action,
-            every_source_that_a_document_names_exists
-    ]
+            every_command_of_scripts_is_documented_with_its_parameters,
+            every_variable_is_documented
+    ];
+    cases.extend(links::all());
+    cases.extend(sources::all());
+    cases.extend(template::all());
+    cases
 }
-
-const FILES: [&str; 13] = [
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "infra/README.md",
-    "docs/access.md",
-    "docs/api.md",
-    "docs/architecture.md",
-    "docs/configuration.md",
-    "docs/engine.md",
-    "docs/guide.md",
-    "docs/operations.md",
-    "docs/page-weight.md",
-    "docs/raffle-proof.md",
-];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(file: impl AsRef<Path>) -> String {
+/// The text of a file of the repository.
+pub fn read(file: impl AsRef<Path>) -> String {
     let path = root().join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-async fn every_link_leads_somewhere(_: TestEnvironment) {
-    let mut broken = Vec::new();
-    let mut links = 0;
-    for file in FILES {
-        for target in links_in(&read(file)) {
-            links += 1;
-            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
-            let linked = match path {
-                "" => PathBuf::from(file),
-                path => normalized(&Path::new(file).parent().unwrap().join(path)),
-            };
-            let is_there = root().join(&linked).exists();
-            let is_document = linked.extension().is_some_and(|extension| extension == "md");
-            if !is_there || (is_document && !anchor.is_empty() && !anchors(&read(&linked)).contains(anchor)) {
-                broken.push(format!("{file}: {target}"));
+/// The paths of all Markdown files of the repository, without what tools build or install there.
+pub fn documents() -> Vec<String> {
+    let (mut found, mut left) = (Vec::new(), vec![root().to_owned()]);
+    while let Some(folder) = left.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && !name.starts_with('.') && name != "target" && name != "node_modules" {
+                left.push(path);
+            } else if name.ends_with(".md") {
+                let path = path.strip_prefix(root()).unwrap();
+                found.push(path.to_str().unwrap().to_owned());
             }
         }
     }
-    assert!(links > 100, "only {links} links were found");
-    assert!(broken.is_empty(), "these links lead nowhere:\n{}", broken.join("\n"));
+    found.sort();
+    assert!(found.len() > 10, "only {found:?}");
+    found
 }
 
-/// The targets of a document's links within the repository, in Markdown's `[text](target)`.
-fn links_in(text: &str) -> Vec<String> {
-    let mut links = Vec::new();
-    for paragraph in without_code(text) {
-        for part in paragraph.split("](").skip(1) {
-            let target = part.split(')').next().unwrap_or_default();
-            if !target.contains("://") && !target.starts_with("mailto:") {
-                links.push(target.to_owned());
-            }
-        }
-    }
-    links
+/// The text below a heading, to the next heading that is not below it.
+pub fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let (_, section) = text.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
+    let level = heading.chars().take_while(|c| *c == '#').count();
+    let ends = (2..=level).filter_map(|level| section.find(&format!("\n{} ", "#".repeat(level))));
+    &section[..ends.min().unwrap_or(section.len())]
 }
 
-/// The lines that are not in a block of code.
-fn without_code(text: &str) -> Vec<&str> {
-    let mut in_code = false;
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            in_code = !in_code;
-        } else if !in_code {
-            lines.push(line);
-        }
-    }
-    lines
+/// The inline code of a document.
+pub fn code_spans(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    prose.flat_map(|prose| prose.split('`').skip(1).step_by(2)).collect()
 }
 
-/// The anchors of a document's headings, as GitHub makes them.
-fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = without_code(text).into_iter().filter(|line| line.starts_with('#'));
-    let anchor = |heading: &str| -> String {
-        let title = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-    };
-    headings.map(anchor).collect()
-}
-
-fn normalized(path: &Path) -> PathBuf {
-    let mut parts = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(parts.pop()),
-            Component::CurDir => {}
-            part => parts.push(part),
-        }
-    }
-    parts
+/// The rows of the tables of a text, each as its cells.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let rows = text.lines().filter(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
 async fn every_route_of_the_api_is_documented_with_its_access(environment: TestEnvironment) {
@@ -186,20 +144,21 @@ async fn every_role_is_explained_in_the_guide(_: TestEnvironment) {
     }
 }
 
-async fn every_command_is_documented(_: TestEnvironment) {
-    let data = Data::new();
-    let help = data.holdfast(&["--help"]).succeeds().await;
-    let commands = help.split("Commands:").nth(1).unwrap().lines().skip(1);
-    let commands: Vec<&str> = commands
-        .take_while(|line| !line.trim().is_empty())
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|name| *name != "help")
-        .collect();
-    assert!(commands.len() > 10, "{help}");
-    let documents = FILES.map(read).concat();
-    for command in commands {
-        assert!(documents.contains(&format!("holdfast {command}")), "no document has `holdfast {command}`");
+async fn every_command_of_scripts_is_documented_with_its_parameters(_: TestEnvironment) {
+    let api = read("docs/api.md");
+    let rows = rows(section(&api, "### `POST /api/automation/execute`"));
+    let documented = |name: &str| rows.iter().find(|row| code_spans(row[0]) == [name]);
+    for spec in &SPECS {
+        let row = documented(spec.name).unwrap_or_else(|| panic!("docs/api.md has no command {}", spec.name));
+        // Values such as `fulfill_order` are in parentheses.
+        let parameters = row[1].split('(').map(|part| part.rsplit(')').next().unwrap_or_default());
+        let named: Vec<&str> = parameters.flat_map(code_spans).collect();
+        let expected: Vec<&str> = spec.parameters.iter().map(|parameter| parameter.name).collect();
+        assert_eq!(named, expected, "docs/api.md: {}", spec.name);
+    }
+    for name in rows.iter().flat_map(|row| code_spans(row[0])) {
+        let exists = name == "help" || SPECS.iter().any(|spec| spec.name == name);
+        assert!(exists, "docs/api.md has the command {name}");
     }
 }
 
@@ -207,7 +166,7 @@ async fn every_variable_is_documented(_: TestEnvironment) {
     // What tests set for themselves, and the beginning of names.
     let of_tests = ["HOLDFAST_CHILD", "HOLDFAST_TRACED", "HOLDFAST_DICTIONARY", "HOLDFAST_DICTIONARY_DATA"];
     let mut names = BTreeSet::new();
-    sources(&root().join("src"), &mut |text| {
+    read_sources(&root().join("src"), &mut |text| {
         for (at, _) in text.match_indices("HOLDFAST_") {
             let is_of_name = |c: &char| c.is_ascii_uppercase() || *c == '_';
             let name: String = text[at..].chars().take_while(is_of_name).collect();
@@ -224,44 +183,13 @@ async fn every_variable_is_documented(_: TestEnvironment) {
     }
 }
 
-fn sources(folder: &Path, read: &mut impl FnMut(&str)) {
+fn read_sources(folder: &Path, read: &mut impl FnMut(&str)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, read);
+            read_sources(&path, read);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             read(&fs::read_to_string(&path).unwrap());
         }
     }
-}
-
-async fn every_alarm_has_an_action(_: TestEnvironment) {
-    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&read("template.yaml")).unwrap();
-    let operations = read("docs/operations.md");
-    let mut alarms = 0;
-    for (name, resource) in template["Resources"].as_mapping().unwrap() {
-        if resource["Type"].as_str() == Some("AWS::CloudWatch::Alarm") {
-            let name = name.as_str().unwrap();
-            alarms += 1;
-            assert!(operations.contains(&format!("`{name}`")), "docs/operations.md does not name {name}");
-        }
-    }
-    assert!(alarms > 10, "only {alarms} alarms were found");
-}
-
-async fn every_source_that_a_document_names_exists(_: TestEnvironment) {
-    let mut named = 0;
-    for file in FILES.into_iter().filter(|file| *file != "CHANGELOG.md") {
-        for path in read(file).split('`').skip(1).step_by(2).filter(|text| is_source(text)) {
-            named += 1;
-            assert!(root().join(path).exists(), "{file} names {path}, which does not exist");
-        }
-    }
-    assert!(named > 20, "only {named} sources are named");
-}
-
-fn is_source(text: &str) -> bool {
-    let is_path = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-'));
-    let starts = ["src/", "tests/", "infra/", "templates/", "docs/", "benches/", ".ci/"];
-    is_path && starts.iter().any(|start| text.starts_with(start))
 }

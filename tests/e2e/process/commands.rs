@@ -1,6 +1,5 @@
-//! The commands of `holdfast`, with and without a running server, and their help.
+//! The commands of `holdfast`, with and without a running server.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
@@ -23,7 +22,6 @@ pub fn all() -> Vec<Case> {
             an_import_without_any_lead_is_a_failure,
             an_unusable_import_file_is_refused_with_a_reason,
             the_statistics_are_recounted_with_and_without_a_running_server,
-            the_help_of_every_command_names_every_flag,
             flags_decide_who_may_sign_up_and_an_invalid_code_is_not_shown,
             an_invalid_configuration_of_the_function_names_every_error
     ]
@@ -268,101 +266,6 @@ async fn the_statistics_are_recounted_with_and_without_a_running_server(_: TestE
     server.stop().await;
     let alone = data.holdfast(&["recount"]).succeeds().await;
     assert!(alone.contains(counted) && alone.contains("No record was counted wrongly."), "{alone}");
-}
-
-/// The flags of each command. `--help` and `--version` exist everywhere.
-fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    const TABLE: [&str; 4] = ["--data-dir", "--table", "--region", "--help"];
-    let table = |more: &[&'static str]| TABLE.iter().chain(more).copied().collect();
-    let serve = ["--port", "--sign-up", "--invitation-code", "--data-dir", "--table", "--region"];
-    let limits = ["--max-requests", "--max-connections", "--trusted-proxies", "--create-table"];
-    let serve = [&serve[..], &limits, &["--listen", "--no-workers", "--host", "--help"]].concat();
-    let of_each: BTreeMap<_, BTreeSet<_>> = BTreeMap::from([
-        ("", serve.iter().chain(&["--version"]).copied().collect()),
-        ("serve", serve.iter().copied().collect()),
-        ("account", ["--help"].into()),
-        ("account add", table(&["--name", "--role", "--password-stdin", "--json"])),
-        ("account list", table(&["--role", "--state", "--search", "--json"])),
-        ("account invite", table(&["--role", "--json"])),
-        ("account disable", table(&["--json"])),
-        ("account enable", table(&["--json"])),
-        ("account role", table(&["--json"])),
-        ("account link", table(&["--json"])),
-        ("account reset", table(&["--json", "--two-factor"])),
-        ("account delete", table(&["--leads-to", "--clear-leads", "--json"])),
-        ("session", ["--help"].into()),
-        ("session list", table(&["--json"])),
-        ("session end", table(&["--all", "--tokens", "--json"])),
-        ("token", ["--help"].into()),
-        ("token list", table(&["--json"])),
-        ("token create", table(&["--role", "--expires-in-days", "--no-expiry", "--json"])),
-        ("token revoke", table(&["--json"])),
-        ("import", ["--help"].into()),
-        (
-            "import leads",
-            table(&[
-                "--map",
-                "--map-value",
-                "--known",
-                "--no-header",
-                "--dry-run",
-                "--report",
-                "--allow-rejects",
-                "--rejected",
-            ]),
-        ),
-        ("export", ["--help"].into()),
-        ("export orders", table(&["--from", "--to", "--output"])),
-        ("export tickets", table(&["--output"])),
-        ("raffle", ["--help"].into()),
-        ("raffle verify", ["--help"].into()),
-        ("run", table(&[])),
-        ("upgrade", table(&["--finish"])),
-        ("recount", table(&[])),
-        ("consume", table(&["--brokers", "--group", "--topic", "--set"])),
-        ("replay", table(&["--dry-run", "--format"])),
-        ("check", table(&[])),
-        ("backup", ["--data-dir", "--help"].into()),
-        ("restore", ["--data-dir", "--help"].into()),
-    ]);
-    // Every command may describe `--log`.
-    of_each.into_iter().map(|(command, own)| (command, own.into_iter().chain(["--log"]).collect())).collect()
-}
-
-async fn the_help_of_every_command_names_every_flag(_: TestEnvironment) {
-    let data = Data::new();
-    let expected = flags();
-    let mut left = vec![String::new()];
-    let mut seen = BTreeSet::new();
-    while let Some(command) = left.pop() {
-        let words: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
-        let help = data.holdfast(&words).succeeds().await;
-        let section = |name: &str| {
-            let (_, rest) = help.split_once(&format!("\n{name}:\n")).unwrap_or_default();
-            // A section ends at the first line without indentation.
-            rest.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).collect::<Vec<_>>()
-        };
-        let options = section("Options");
-        let named: BTreeSet<_> = options
-            .iter()
-            .map(|line| line.trim_start())
-            .filter(|line| line.starts_with('-'))
-            .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")))
-            .collect();
-        assert_eq!(Some(&named), expected.get(command.as_str()), "{command}: {help}");
-        // Each flag has an explanation, and the first line says what the command is for.
-        let explained = options.iter().filter(|line| line.starts_with("          ")).count();
-        let beside = options.iter().filter(|line| line.trim_start().split("  ").count() > 1).count();
-        assert!(explained + beside >= named.len(), "{command}: {help}");
-        assert!(help.lines().next().is_some_and(|line| !line.starts_with("Usage")), "{command}: {help}");
-        // Deeper indentation continues a description.
-        let commands = section("Commands").into_iter().filter(|line| !line.starts_with("   "));
-        let names = commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
-        left.extend(names.map(|name| format!("{command} {name}").trim().to_owned()));
-        assert!(seen.insert(command));
-    }
-    assert_eq!(seen.len(), expected.len(), "{seen:?}");
-    assert!(!data.path().exists(), "nothing was touched");
 }
 
 async fn flags_decide_who_may_sign_up_and_an_invalid_code_is_not_shown(_: TestEnvironment) {

@@ -105,15 +105,16 @@ impl Documented {
         for line in section(&configuration, "## Command line").lines() {
             if let Some(title) = line.strip_prefix("### ") {
                 heading = title;
-                title.clone_into(&mut command);
-            } else if let Some(row) = line.strip_prefix("| ") {
-                let cells: Vec<&str> = row.split(" | ").collect();
+                command.clear();
+            } else if line.starts_with('|') {
+                let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
                 documented.add(heading, &mut command, &cells);
             }
         }
         documented
     }
 
+    /// Adds a row. A row without a command continues the row above.
     fn add(&mut self, heading: &str, command: &mut String, cells: &[&str]) {
         let [first, second, ..] = cells else { return };
         let flags = [first, second].into_iter().flat_map(|cell| flags_in(cell));
@@ -122,11 +123,14 @@ impl Documented {
             self.shared.extend(flags.map(|flag| (flag, commands.to_owned())));
             return;
         }
-        // The heading of several commands names only the last word of each, so a column names them.
-        if let (true, Some(name)) = (heading.contains(','), code_spans(first).first()) {
-            (*name).clone_into(command);
+        // The heading of several commands has only their last words, so their table names them.
+        let named = if heading.contains(',') { code_spans(first).first().copied() } else { Some(heading) };
+        if let Some(name) = named {
+            name.clone_into(command);
         }
-        self.own.entry(command.clone()).or_default().extend(flags);
+        if !command.is_empty() {
+            self.own.entry(command.clone()).or_default().extend(flags);
+        }
     }
 
     /// The flags that a command has.
@@ -167,7 +171,7 @@ async fn every_command_is_documented_with_its_flags(_: TestEnvironment) {
         // A group has no work of its own, and so no section.
         let is_documented = command.is_empty() || help.is_group() || documented.own.contains_key(command);
         assert!(is_documented, "docs/configuration.md has no `{command}`");
-        let group = ["--help", "--log"].map(str::to_owned).into();
+        let group: BTreeSet<String> = ["--help", "--log"].map(str::to_owned).into();
         let mut expected =
             if help.is_group() && !command.is_empty() { group } else { documented.of(command) };
         expected.retain(|flag| !HIDDEN.contains(&flag.as_str()));
@@ -220,9 +224,7 @@ fn check(commands: &Commands, words: &[String]) -> Result<(), String> {
     }
     let help = commands.get(&command).ok_or_else(|| format!("no command {command}"))?;
     for flag in rest.filter(|word| word.starts_with("--")).map(|word| flag_of(word)) {
-        let is_known = help.flags.contains(&flag) || HIDDEN.contains(&flag.as_str());
-        // `COMMAND --help` and `…` are about every command.
-        if !is_known && words.iter().all(|word| word != "…" && word != "COMMAND") {
+        if !help.flags.contains(&flag) && !HIDDEN.contains(&flag.as_str()) {
             return Err(format!("no flag {flag}"));
         }
     }
