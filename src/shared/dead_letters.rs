@@ -3,20 +3,17 @@
 pub mod requests;
 pub mod table;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use super::values::{single_line, text_type};
-use crate::base::values::{Invalid, text_enum};
+use crate::base::values::{Invalid, text_enum, uuid_id};
 
-/// The id of a dead letter. It is derived from what failed, so that a repeated delivery has one dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DeadLetterId(Uuid);
+uuid_id!(
+    /// The id of a dead letter. It is derived from what failed, so that a repeated delivery has one dead letter.
+    DeadLetterId,
+    "a dead letter"
+);
 
 impl From<Sha256> for DeadLetterId {
     /// Returns the id of what was hashed.
@@ -25,21 +22,6 @@ impl From<Sha256> for DeadLetterId {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash[..16]);
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
-    }
-}
-
-impl FromStr for DeadLetterId {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = "The ID of a dead letter is a UUID, for example 019f0000-0000-7000-8000-000000000000.";
-        Uuid::try_parse(text).map(Self).map_err(|_| Invalid::new(invalid))
-    }
-}
-
-impl fmt::Display for DeadLetterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

@@ -33,35 +33,39 @@ macro_rules! text_type {
 }
 pub(crate) use text_type;
 
-/// Defines a whole-number type with a smallest and a largest value. `$words` is the error message.
+/// Defines a whole-number type with a smallest and a largest value. `$words` is the error message. The numbers are
+/// `u32`, or `u64` if the name is followed by `: u64`.
 macro_rules! number_type {
-    ($(#[$doc:meta])* $type:ident, $least:literal..=$most:literal, $words:literal) => {
+    ($(#[$doc:meta])* $type:ident: u64, $($rest:tt)+) => {
+        $crate::shared::values::number_type!(@of u64 "u64", $(#[$doc])* $type, $($rest)+);
+    };
+    (@of $number:ident $name:tt, $(#[$doc:meta])* $type:ident, $least:literal..=$most:literal, $words:literal) => {
         $(#[$doc])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
         )]
-        #[serde(try_from = "u32", into = "u32")]
-        pub struct $type(u32);
+        #[serde(try_from = $name, into = $name)]
+        pub struct $type($number);
 
         impl $type {
             /// The largest value.
-            pub const MAX: u32 = $most;
+            pub const MAX: $number = $most;
 
             /// Returns the number.
-            pub fn get(self) -> u32 {
+            pub fn get(self) -> $number {
                 self.0
             }
         }
 
-        impl TryFrom<u32> for $type {
+        impl TryFrom<$number> for $type {
             type Error = Invalid;
 
-            fn try_from(number: u32) -> Result<Self, Invalid> {
+            fn try_from(number: $number) -> Result<Self, Invalid> {
                 if ($least..=$most).contains(&number) { Ok(Self(number)) } else { Err(Invalid::new($words)) }
             }
         }
 
-        impl From<$type> for u32 {
+        impl From<$type> for $number {
             fn from(value: $type) -> Self {
                 value.0
             }
@@ -71,7 +75,7 @@ macro_rules! number_type {
             type Err = Invalid;
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
-                text.trim().parse::<u32>().map_err(|_| Invalid::new($words)).and_then(Self::try_from)
+                text.trim().parse::<$number>().map_err(|_| Invalid::new($words)).and_then(Self::try_from)
             }
         }
 
@@ -80,6 +84,9 @@ macro_rules! number_type {
                 self.0.fmt(f)
             }
         }
+    };
+    ($($rest:tt)+) => {
+        $crate::shared::values::number_type!(@of u32 "u32", $($rest)+);
     };
 }
 pub(crate) use number_type;

@@ -74,9 +74,8 @@ macro_rules! text_enum {
 }
 pub(crate) use text_enum;
 
-/// Defines the id type of a record: a UUIDv7, so ids sort by creation time. `$what` names the record in error
-/// messages, for example "an order".
-macro_rules! time_ordered_id {
+/// Defines the id type of a record: a UUID. `$what` names the record in error messages, for example "an order".
+macro_rules! uuid_id {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         $(#[$doc])*
         #[derive(
@@ -84,14 +83,6 @@ macro_rules! time_ordered_id {
         )]
         #[serde(transparent)]
         pub struct $type(uuid::Uuid);
-
-        impl $type {
-            /// Creates an id from the time `now` and ten random bytes.
-            pub fn new(now: jiff::Timestamp, random: &[u8; 10]) -> Self {
-                let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
-                Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
-            }
-        }
 
         impl std::str::FromStr for $type {
             type Err = $crate::base::values::Invalid;
@@ -109,6 +100,22 @@ macro_rules! time_ordered_id {
         impl std::fmt::Display for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.fmt(f)
+            }
+        }
+    };
+}
+pub(crate) use uuid_id;
+
+/// Defines the id type of a record: a UUIDv7, so ids sort by creation time. `$what` names the record as in [`uuid_id`].
+macro_rules! time_ordered_id {
+    ($(#[$doc:meta])* $type:ident, $what:literal) => {
+        $crate::base::values::macros::uuid_id!($(#[$doc])* $type, $what);
+
+        impl $type {
+            /// Creates an id from the time `now` and ten random bytes.
+            pub fn new(now: jiff::Timestamp, random: &[u8; 10]) -> Self {
+                let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
             }
         }
     };

@@ -1,12 +1,7 @@
 //! Value types of products and messages.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
 use crate::base::values::Invalid;
-use crate::shared::values::{single_line, text_type};
+use crate::shared::values::{number_type, single_line, text_type};
 
 fn visible(text: &str, most: usize) -> Option<String> {
     let fits = (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -52,64 +47,18 @@ text_type!(
     "A reference must be one line of 1 to 120 characters."
 );
 
-/// Defines a whole-number type from 0 to a maximum.
-macro_rules! number {
-    ($(#[$doc:meta])* $type:ident, $max:literal, $words:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "u64", into = "u64")]
-        pub struct $type(u64);
-
-        impl $type {
-            /// The largest value.
-            pub const MAX: u64 = $max;
-
-            /// Returns the number.
-            pub fn get(self) -> u64 {
-                self.0
-            }
-        }
-
-        impl TryFrom<u64> for $type {
-            type Error = Invalid;
-
-            fn try_from(number: u64) -> Result<Self, Invalid> {
-                if number <= Self::MAX { Ok(Self(number)) } else { Err(Invalid::new($words)) }
-            }
-        }
-
-        impl From<$type> for u64 {
-            fn from(value: $type) -> Self {
-                value.0
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                text.trim().parse::<u64>().map_err(|_| Invalid::new($words)).and_then(Self::try_from)
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
-
-number!(
+number_type!(
     /// A number of pieces, in a stock or a change.
-    Units,
-    1_000_000_000,
+    #[derive(Default)]
+    Units: u64,
+    0..=1_000_000_000,
     "A quantity must be a whole number from 0 to 1,000,000,000."
 );
-number!(
+number_type!(
     /// The low-stock mark: a stock at or below it is low. With 0, a stock is low only if nothing is left.
-    LowMark,
-    1_000_000_000,
+    #[derive(Default)]
+    LowMark: u64,
+    0..=1_000_000_000,
     "A low-stock threshold must be a whole number from 0 to 1,000,000,000."
 );
 
