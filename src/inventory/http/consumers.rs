@@ -1,9 +1,9 @@
 //! The list of consumers.
 
-use super::parts::address;
 use crate::inventory::Inventory;
 use crate::inventory::health::Progress;
 use crate::shared::pages::*;
+use crate::web::query::address;
 
 /// The partitions of one page.
 const LIMIT: u16 = 50;
@@ -24,7 +24,7 @@ async fn consumers(
 ) -> PageAnswer {
     let cursor = asked.cursor.as_deref().filter(|text| !text.is_empty());
     let page = inventory.list_progress(LIMIT, cursor).await?;
-    let next = page.next.and_then(|cursor| address("/inventory/consumers", &[("cursor", cursor.as_str())]));
+    let next = page.next.map(|cursor| address("/inventory/consumers", [("cursor", cursor)]));
     let view = |progress: Progress| ConsumerView { at: progress.at.into(), progress };
     let consumers = page.items.into_iter().map(view).collect();
     html(StatusCode::OK, &ConsumersPage { context, consumers, next })

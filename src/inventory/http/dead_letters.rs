@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::parts::{address, typed};
+use super::parts::typed;
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
 use crate::inventory::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, ReasonName};
@@ -13,7 +13,9 @@ use crate::shared::forms::RawForm;
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::lists::parameter;
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default()
@@ -32,8 +34,7 @@ struct ListQuery {
 
 async fn list(
     State(inventory): State<Inventory>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    RenderTarget { context, fragment }: RenderTarget,
     Query(query): Query<ListQuery>,
 ) -> PageAnswer {
     let status = parameter("status", query.status, str::parse)?.unwrap_or(DeadLetterStatus::Open);
@@ -63,8 +64,7 @@ async fn list_page(
 async fn decide(
     State(inventory): State<Inventory>,
     context: PageContext,
-    who: SignedIn,
-    FormData(form): FormData<RawForm>,
+    Submission { form, who, .. }: Submission,
 ) -> PageAnswer {
     let typed = GroupView::typed(&form);
     let (status, group) = match typed.read() {
@@ -94,39 +94,37 @@ async fn show(
 /// The context of an action on a dead letter.
 struct DeadLetterAction {
     inventory: Inventory,
-    context: PageContext,
-    fragment: bool,
+    target: RenderTarget,
     id: DeadLetterId,
 }
 
 impl DeadLetterAction {
     /// Shows the dead letter as a fragment in its list, or on its page.
     async fn shown(self, status: StatusCode, result: ActionResult) -> PageAnswer {
-        let (dead_letter, raw) = self.inventory.find_dead_letter(self.id).await?;
-        if self.fragment {
-            let raw = self.inventory.short_bodies(std::slice::from_ref(&dead_letter)).await?.pop().flatten();
+        let Self { inventory, target: RenderTarget { context, fragment }, id } = self;
+        let (dead_letter, raw) = inventory.find_dead_letter(id).await?;
+        if fragment {
+            let raw = inventory.short_bodies(std::slice::from_ref(&dead_letter)).await?.pop().flatten();
             let one = DeadLetterView { result, ..DeadLetterView::of(dead_letter, raw) };
-            return html(status, &DeadLetterFragment { context: self.context, one });
+            return html(status, &DeadLetterFragment { context, one });
         }
         let one = DeadLetterView { result, ..DeadLetterView::of(dead_letter, Some(raw)) };
-        html(status, &SingleDeadLetterPage { context: self.context, one })
+        html(status, &SingleDeadLetterPage { context, one })
     }
 
+    /// Shows what was done, or why nothing was. A form that was sent before shows what it did then.
     async fn answer(
         self,
-        done: Result<DeadLetter, InventoryError>,
+        done: Result<Done<DeadLetter>, InventoryError>,
         words: &'static str,
         typed: ActionResult,
     ) -> PageAnswer {
         match done {
-            Ok(_) if self.fragment => {
+            Ok(_) if self.target.fragment => {
                 let result = ActionResult { done: true, ..ActionResult::default() };
                 Ok(with_toast(self.shown(StatusCode::OK, result).await?, Tone::Success, words))
             }
-            Ok(_) => {
-                let redirect = see_other(&self.context, &format!("/inventory/parked/{}", self.id), false);
-                Ok(with_toast_there(redirect, Tone::Success, words))
-            }
+            Ok(_) => Ok(self.target.done(&format!("/inventory/parked/{}", self.id), words)),
             Err(InventoryError::StillRefused(reason)) => {
                 let result = ActionResult { error: Some(reason.words), ..typed };
                 self.shown(StatusCode::UNPROCESSABLE_ENTITY, result).await
@@ -141,38 +139,37 @@ impl DeadLetterAction {
 
 async fn retry(
     State(inventory): State<Inventory>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<DeadLetterId>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let done = inventory.retry(id, form.version()?, &who.actor(), None).await;
-    let action = DeadLetterAction { inventory, context, fragment, id };
+    let (by, idempotency) = (submission.who.actor(), Some(submission.idempotency()));
+    let retry = inventory.retry(id, submission.version()?, &by, idempotency.as_ref());
+    let done = Idempotency::run(idempotency.as_ref(), &inventory.dynamo, retry).await;
+    let action = DeadLetterAction { inventory, target, id };
     action.answer(done, "Message applied.", ActionResult::default()).await
 }
 
 async fn dismiss(
     State(inventory): State<Inventory>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<DeadLetterId>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let version = form.version()?;
-    let typed = ActionResult { note: typed(&form, "note"), ..ActionResult::default() };
-    let action = DeadLetterAction { inventory, context, fragment, id };
-    match optional(&typed.note) {
+    let version = submission.version()?;
+    let typed = ActionResult { note: typed(&submission.form, "note"), ..ActionResult::default() };
+    let note = match optional(&typed.note) {
+        Ok(note) => note,
         Err(invalid) => {
             let result = ActionResult { note_error: Some(invalid.to_string()), ..typed };
-            action.shown(StatusCode::UNPROCESSABLE_ENTITY, result).await
+            let action = DeadLetterAction { inventory, target, id };
+            return action.shown(StatusCode::UNPROCESSABLE_ENTITY, result).await;
         }
-        Ok(note) => {
-            let done = action.inventory.dismiss(id, version, note, &who.actor(), None).await;
-            action.answer(done, "Message dismissed.", typed).await
-        }
-    }
+    };
+    let (by, idempotency) = (submission.who.actor(), Some(submission.idempotency()));
+    let dismiss = inventory.dismiss(id, version, note, &by, idempotency.as_ref());
+    let done = Idempotency::run(idempotency.as_ref(), &inventory.dynamo, dismiss).await;
+    DeadLetterAction { inventory, target, id }.answer(done, "Message dismissed.", typed).await
 }
 
 /// The form for a group of dead letters as typed, with its result.
@@ -300,9 +297,9 @@ impl DeadLetterListPage {
     /// Returns the tabs: label, address, and whether it is the current one.
     fn tabs(&self) -> [(&'static str, String, bool); 3] {
         DeadLetterStatus::ALL.map(|status| {
-            let is_default = status == DeadLetterStatus::Open;
-            let query = if is_default { String::new() } else { format!("?status={status}") };
-            (status.label(), format!("/inventory/parked{query}"), status == self.status)
+            // The list of open dead letters is the default.
+            let filter = if status == DeadLetterStatus::Open { "" } else { status.as_str() };
+            (status.label(), address("/inventory/parked", [("status", filter)]), status == self.status)
         })
     }
 
@@ -312,7 +309,7 @@ impl DeadLetterListPage {
 
     fn more(&self) -> Option<String> {
         let cursor = self.next.as_deref()?;
-        address("/inventory/parked", &[("status", self.status.as_str()), ("cursor", cursor)])
+        Some(address("/inventory/parked", [("status", self.status.as_str()), ("cursor", cursor)]))
     }
 }
 

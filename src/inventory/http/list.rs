@@ -11,6 +11,7 @@ use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::shared::search::SearchQuery;
 use crate::web::lists::{Listed, parameter};
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default().get("/inventory", Access::Viewer, list)
@@ -24,8 +25,7 @@ struct ListQuery {
 
 async fn list(
     State(inventory): State<Inventory>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    RenderTarget { context, fragment }: RenderTarget,
     Query(asked): Query<ListQuery>,
     headers: HeaderMap,
 ) -> PageAnswer {
@@ -80,7 +80,9 @@ impl ProductListPage {
     ) -> Self {
         let q = query.map(|query| query.typed().to_owned()).unwrap_or_default();
         let full = page.items.len() >= usize::from(Self::LIMIT);
-        let next = page.next.as_deref().map(|cursor| address(&q, cursor));
+        let page_after = |cursor: &str| address("/inventory", [("q", q.as_str()), ("cursor", cursor)]);
+        let first = cursor.map(|_| page_after(""));
+        let next = page.next.as_deref().map(page_after);
         let (next, further) = if full || q.is_empty() { (next, None) } else { (None, next) };
         let count_text = match page.items.len() {
             0 if !q.is_empty() => "No matching products.".to_owned(),
@@ -89,7 +91,7 @@ impl ProductListPage {
         };
         Self {
             context,
-            first: cursor.map(|_| address(&q, "")),
+            first,
             products: page.items.iter().map(|product| ProductView::of(product, today)).collect(),
             q,
             count_text,
@@ -101,15 +103,6 @@ impl ProductListPage {
     /// Returns whether there are no products at all.
     fn is_welcome(&self) -> bool {
         self.products.is_empty() && self.first.is_none() && self.q.is_empty()
-    }
-}
-
-fn address(q: &str, cursor: &str) -> String {
-    let pairs = [("q", q), ("cursor", cursor)];
-    let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    match serde_urlencoded::to_string(&pairs) {
-        Ok(query) if !query.is_empty() => format!("/inventory?{query}"),
-        _ => "/inventory".to_owned(),
     }
 }
 

@@ -11,11 +11,6 @@ use crate::shared::charts::Sparkline;
 use crate::shared::forms::RawForm;
 use crate::web::pages::DisplayTime;
 
-/// Returns the address of a page with these parameters.
-pub(super) fn address(path: &str, parameters: &[(&str, &str)]) -> Option<String> {
-    Some(format!("{path}?{}", serde_urlencoded::to_string(parameters).ok()?))
-}
-
 /// Returns a field of a form as typed, without white space around it.
 pub(super) fn typed(form: &RawForm, name: &str) -> String {
     form.get(name).unwrap_or_default().trim().to_owned()

@@ -4,7 +4,7 @@ use futures_util::future::try_join;
 use jiff::civil::Date;
 
 use super::form::adjustment_id;
-use super::parts::{ProductView, address, typed};
+use super::parts::{ProductView, typed};
 use super::trend;
 use crate::base::calendar;
 use crate::base::values::Invalid;
@@ -16,7 +16,9 @@ use crate::shared::charts::Chart;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
+use crate::store::idempotency::Idempotency;
 use crate::web::lists::Listed;
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default()
@@ -32,8 +34,7 @@ struct ShowQuery {
 
 async fn show(
     State(inventory): State<Inventory>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    RenderTarget { context, fragment }: RenderTarget,
     Path(sku): Path<Sku>,
     Query(query): Query<ShowQuery>,
 ) -> PageAnswer {
@@ -74,71 +75,73 @@ async fn adjust_again(
 
 async fn adjust(
     State(inventory): State<Inventory>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-    who: SignedIn,
+    target: RenderTarget,
     Path(sku): Path<Sku>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let version = form.version()?;
-    let typed = AdjustTexts { stock: typed(&form, "stock"), reason: typed(&form, "reason") };
-    let (stock, reason) = match (typed.stock.parse::<Units>(), optional::<Reference>(&typed.reason)) {
-        (Ok(stock), Ok(reason)) => (stock, reason),
-        (stock, reason) => {
-            let (stock_error, reason_error) = (message(stock.err()), message(reason.err()));
+    let version = submission.version()?;
+    let typed = AdjustTexts::sent(&submission.form);
+    let (stock, reason) = match typed.read() {
+        Ok(read) => read,
+        Err([stock, reason]) => {
+            let (stock_error, reason_error) = (message(stock), message(reason));
             let form = AdjustForm { typed, stock_error, reason_error, ..AdjustForm::default() };
-            return adjust_again(&inventory, context, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await;
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return adjust_again(&inventory, target.context, &sku, status, form).await;
         }
     };
-    let message_id = adjustment_id(&inventory, &who, form.get("key"))?;
+    let message_id = adjustment_id(&inventory, &submission.who, submission.form.get("key"))?;
     let adjustment = Adjustment { version, stock, reason, message_id };
-    match inventory.adjust(&sku, adjustment, &who.actor()).await {
-        Ok(_) => {
-            let redirect = see_other(&context, &format!("/inventory/{sku}"), fragment);
-            Ok(with_toast_there(redirect, Tone::Success, "Stock set."))
+    match inventory.adjust(&sku, adjustment, &submission.who.actor()).await {
+        Ok(_) => Ok(target.done(&format!("/inventory/{sku}"), "Stock set.")),
+        Err(error) => {
+            let (status, form) = AdjustForm::refused(typed, error)?;
+            adjust_again(&inventory, target.context, &sku, status, form).await
         }
-        Err(InventoryError::Conflict(_)) => {
-            let form = AdjustForm { typed, overtaken: true, ..AdjustForm::default() };
-            adjust_again(&inventory, context, &sku, StatusCode::CONFLICT, form).await
-        }
-        Err(InventoryError::KeyReused(_)) => {
-            let error = Some("This form already set the stock. Submit it again to set it once more.");
-            let form = AdjustForm { typed, error, ..AdjustForm::default() };
-            adjust_again(&inventory, context, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await
-        }
-        Err(error) => Err(error.into()),
     }
+}
+
+/// Shows the page with the details form as typed.
+async fn details_again(
+    inventory: &Inventory,
+    context: PageContext,
+    sku: &Sku,
+    status: StatusCode,
+    details: DetailsForm,
+) -> PageAnswer {
+    let page = page(inventory, context, sku, None).await?;
+    html(status, &ProductPage { details, ..page })
 }
 
 async fn details(
     State(inventory): State<Inventory>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    target: RenderTarget,
     Path(sku): Path<Sku>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let version = form.version()?;
-    let typed = DetailsTexts::sent(&form);
+    let version = submission.version()?;
+    let typed = DetailsTexts::sent(&submission.form);
     let change = match typed.change() {
         Ok(change) => change,
         Err([name, mark]) => {
-            let page = page(&inventory, context, &sku, None).await?;
             let (name_error, mark_error) = (message(name), message(mark));
-            let details = DetailsForm { typed, name_error, mark_error, overtaken: false };
-            return html(StatusCode::UNPROCESSABLE_ENTITY, &ProductPage { details, ..page });
+            let form = DetailsForm { typed, name_error, mark_error, overtaken: false };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return details_again(&inventory, target.context, &sku, status, form).await;
         }
     };
-    let redirect = || see_other(&context, &format!("/inventory/{sku}"), fragment);
+    let path = format!("/inventory/{sku}");
     if change.name.is_none() && change.low_mark.is_none() {
-        return Ok(with_toast_there(redirect(), Tone::Info, "No changes to save."));
+        return Ok(with_toast_there(target.redirect(&path), Tone::Info, "No changes to save."));
     }
-    match inventory.change_details(&sku, version, &change, None).await {
-        Ok(_) => Ok(with_toast_there(redirect(), Tone::Success, "Saved.")),
+    let idempotency = Some(submission.idempotency());
+    let save = inventory.change_details(&sku, version, &change, idempotency.as_ref());
+    match Idempotency::run(idempotency.as_ref(), &inventory.dynamo, save).await {
+        Ok(_) => Ok(target.done(&path, "Saved.")),
         Err(InventoryError::Conflict(fresh)) => {
-            let page = page(&inventory, context, &sku, None).await?;
-            let details =
-                DetailsForm { typed: typed.merged_with(&fresh), overtaken: true, ..DetailsForm::default() };
-            html(StatusCode::CONFLICT, &ProductPage { details, ..page })
+            let typed = typed.merged_with(&fresh);
+            let form = DetailsForm { typed, overtaken: true, ..DetailsForm::default() };
+            details_again(&inventory, target.context, &sku, StatusCode::CONFLICT, form).await
         }
         Err(error) => Err(error.into()),
     }
@@ -153,6 +156,20 @@ fn message(invalid: Option<Invalid>) -> Option<String> {
 struct AdjustTexts {
     stock: String,
     reason: String,
+}
+
+impl AdjustTexts {
+    fn sent(form: &RawForm) -> Self {
+        Self { stock: typed(form, "stock"), reason: typed(form, "reason") }
+    }
+
+    /// Returns the stock and the reason, or the errors of both.
+    fn read(&self) -> Result<(Units, Option<Reference>), [Option<Invalid>; 2]> {
+        match (self.stock.parse::<Units>(), optional::<Reference>(&self.reason)) {
+            (Ok(stock), Ok(reason)) => Ok((stock, reason)),
+            (stock, reason) => Err([stock.err(), reason.err()]),
+        }
+    }
 }
 
 /// The name and low-stock mark as typed, with the values that the form showed.
@@ -212,6 +229,22 @@ struct AdjustForm {
     error: Option<&'static str>,
     /// Whether the stock has moved since the person counted it.
     overtaken: bool,
+}
+
+impl AdjustForm {
+    /// Returns the form after a refusal, and the status of the answer.
+    fn refused(typed: AdjustTexts, error: InventoryError) -> Result<(StatusCode, Self), InventoryError> {
+        match error {
+            InventoryError::Conflict(_) => {
+                Ok((StatusCode::CONFLICT, Self { typed, overtaken: true, ..Self::default() }))
+            }
+            InventoryError::KeyReused(_) => {
+                let error = Some("This form already set the stock. Submit it again to set it once more.");
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, Self { typed, error, ..Self::default() }))
+            }
+            error => Err(error),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -285,15 +318,13 @@ impl ProductPage {
         today: Date,
         key: String,
     ) -> Self {
-        let more = |cursor: String| {
-            address(&format!("/inventory/{}", product.sku), &[("movements", cursor.as_str())])
-        };
+        let more = |cursor| address(&format!("/inventory/{}", product.sku), [("movements", cursor)]);
         Self {
             context,
             product: ProductView::of(product, today),
             chart: trend::chart(&product.last_days(today)),
             movements: page.items.into_iter().map(MovementView::of).collect(),
-            more: page.next.and_then(more),
+            more: page.next.map(more),
             adjust: AdjustForm { key, ..AdjustForm::default() },
             details: DetailsForm { typed: DetailsTexts::of(product), ..DetailsForm::default() },
         }
