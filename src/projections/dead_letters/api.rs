@@ -66,8 +66,9 @@ async fn retry_one(
 async fn dismiss(
     State(projections): State<Projections>,
     change: Change<DeadLetterId, Dismissal>,
-) -> Result<StatusCode, Problem> {
-    let Change { id, version, body: Dismissal { note }, who, .. } = change;
-    projections.dismiss_dead_letter(id, version, note, &who.actor()).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Answer, Problem> {
+    let (by, idempotency) = (change.who.actor(), change.idempotency(&|_: &DeadLetter| no_content()));
+    let Change { id, version, body: Dismissal { note }, .. } = change;
+    let done = projections.dismiss_dead_letter(id, version, note, &by, idempotency.as_ref()).await?;
+    Ok(done.answer(|_| no_content()))
 }

@@ -5,10 +5,10 @@ use super::domain::DeadLetter;
 use crate::base::text::isolated;
 use crate::projections::Projections;
 use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus};
-use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
 use crate::web::lists::{Listed, parameter};
+use crate::web::query::address;
 
 /// The address of the list.
 const PATH: &str = "/automation/dead-letters";
@@ -43,16 +43,16 @@ async fn show(
     html(status, &DeadLettersPage::new(context, listed, page, notice))
 }
 
-/// Returns the response to a form for one dead letter.
+/// Shows what a form for one dead letter did, or why it did nothing.
 async fn respond(
     projections: &Projections,
-    context: PageContext,
+    target: RenderTarget,
     id: DeadLetterId,
     typed: String,
     done: Result<&'static str, DeadLetterError>,
 ) -> PageAnswer {
     let (status, words) = match done {
-        Ok(words) => return Ok(with_toast_there(see_other(&context, PATH, false), Tone::Success, words)),
+        Ok(words) => return Ok(target.done(PATH, words)),
         Err(DeadLetterError::StillRefused(reason)) => {
             (StatusCode::UNPROCESSABLE_ENTITY, format!("It still can't be applied. {}", reason.words))
         }
@@ -64,40 +64,40 @@ async fn respond(
         }
         Err(error) => return Err(error.into()),
     };
-    show(projections, context, ListQuery::default(), status, Some(Notice { id, words, typed })).await
+    let notice = Some(Notice { id, words, typed });
+    show(projections, target.context, ListQuery::default(), status, notice).await
 }
 
 async fn retry_one(
     State(projections): State<Projections>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<DeadLetterId>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let done = projections.retry_dead_letter(id, form.version()?, &who.actor(), None).await;
-    respond(&projections, context, id, String::new(), done.map(|_| "Record applied.")).await
+    let (version, by) = (submission.version()?, submission.who.actor());
+    let done = projections.retry_dead_letter(id, version, &by, Some(&submission.idempotency())).await;
+    respond(&projections, target, id, String::new(), done.map(|_| "Record applied.")).await
 }
 
 async fn dismiss(
     State(projections): State<Projections>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<DeadLetterId>,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let version = form.version()?;
-    let typed = form.get("note").unwrap_or_default().trim().to_owned();
-    match optional(&typed) {
+    let (version, by) = (submission.version()?, submission.who.actor());
+    let typed = submission.form.text("note").trim().to_owned();
+    let note = match optional(&typed) {
+        Ok(note) => note,
         Err(invalid) => {
-            let notice = Notice { id, words: invalid.to_string(), typed };
-            show(&projections, context, ListQuery::default(), StatusCode::UNPROCESSABLE_ENTITY, Some(notice))
-                .await
+            let notice = Some(Notice { id, words: invalid.to_string(), typed });
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return show(&projections, target.context, ListQuery::default(), status, notice).await;
         }
-        Ok(note) => {
-            let done = projections.dismiss_dead_letter(id, version, note, &who.actor()).await;
-            respond(&projections, context, id, typed, done.map(|()| "Dead letter dismissed.")).await
-        }
-    }
+    };
+    let idempotency = Some(submission.idempotency());
+    let done = projections.dismiss_dead_letter(id, version, note, &by, idempotency.as_ref()).await;
+    respond(&projections, target, id, typed, done.map(|_| "Dead letter dismissed.")).await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -179,19 +179,15 @@ impl DeadLettersPage {
         page: Listed<DeadLetter>,
         notice: Option<Notice>,
     ) -> Self {
-        let address = |cursor: String| {
-            let pairs = [("status", status.as_str()), ("cursor", &cursor)];
-            Some(format!("/automation/dead-letters?{}", serde_urlencoded::to_string(pairs).ok()?))
-        };
+        let more = |cursor: String| address(PATH, [("status", status.as_str()), ("cursor", cursor.as_str())]);
         let rows = page.items.into_iter().map(Row::of).collect();
-        Self { context, status, rows, next: page.next.and_then(address), notice }
+        Self { context, status, rows, next: page.next.map(more), notice }
     }
 
     /// Returns the tabs, each with its name, address and whether it is selected.
     fn tabs(&self) -> [(&'static str, String, bool); 3] {
         DeadLetterStatus::ALL.map(|status| {
-            let address = format!("/automation/dead-letters?status={status}");
-            (status.label(), address, status == self.status)
+            (status.label(), address(PATH, [("status", status.as_str())]), status == self.status)
         })
     }
 

@@ -11,7 +11,7 @@ use crate::base::values::Version;
 use crate::projections::Projections;
 use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus, Note, Reason};
 use crate::shared::idempotency::{replayed_answer, write_once};
-use crate::store::idempotency::{Done, Idempotency};
+use crate::store::idempotency::{Answer, Done, Idempotency};
 use crate::store::stream::readable;
 
 /// Checks that a dead letter is open and has this version.
@@ -36,13 +36,21 @@ impl Projections {
         by: &Actor,
         idempotency: Option<&Idempotency<'_, DeadLetter>>,
     ) -> Result<Done<DeadLetter>, DeadLetterError> {
-        if let Some(answer) = replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+        if let Some(answer) = self.answer_of_repeated(idempotency).await? {
             return Ok(Done::Replayed(answer));
         }
         let before = expect_open(self.find_dead_letter(id).await?, version)?;
         self.apply_record(&before).await?;
         let after = before.letter.closed(DeadLetterStatus::Applied, by, None, self.clock.now());
         self.close(&before.letter, after, idempotency).await
+    }
+
+    /// Returns the stored answer if the same request succeeded before.
+    async fn answer_of_repeated(
+        &self,
+        idempotency: Option<&Idempotency<'_, DeadLetter>>,
+    ) -> Result<Option<Answer>, DeadLetterError> {
+        Ok(replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)?)
     }
 
     /// Writes a closed dead letter, without its record.
@@ -92,9 +100,13 @@ impl Projections {
         version: Version,
         note: Option<Note>,
         by: &Actor,
-    ) -> Result<(), DeadLetterError> {
+        idempotency: Option<&Idempotency<'_, DeadLetter>>,
+    ) -> Result<Done<DeadLetter>, DeadLetterError> {
+        if let Some(answer) = self.answer_of_repeated(idempotency).await? {
+            return Ok(Done::Replayed(answer));
+        }
         let before = expect_open(self.find_dead_letter(id).await?, version)?.letter;
         let after = before.closed(DeadLetterStatus::Dismissed, by, note, self.clock.now());
-        self.close(&before, after, None).await.map(drop)
+        self.close(&before, after, idempotency).await
     }
 }
