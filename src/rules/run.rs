@@ -32,7 +32,7 @@ text_enum! {
     /// It failed and will be retried soon.
     Failed = "FAILED",
     /// It failed too often and waits for a person.
-    Parked = "PARKED",
+    DeadLetter = "PARKED",
     /// It was not tried, because too many rules in a row led to it.
     Stopped = "STOPPED",
 }
@@ -43,7 +43,7 @@ impl RunState {
         match self {
             Self::Done => "Done",
             Self::Failed => "Failed, will retry",
-            Self::Parked => "Needs attention",
+            Self::DeadLetter => "Needs attention",
             Self::Stopped => "Stopped",
         }
     }

@@ -153,7 +153,7 @@ impl Rules {
         let (state, result) = match result {
             Ok(words) => (RunState::Done, words),
             Err(words) if attempts < MAX_ATTEMPTS => (RunState::Failed, words),
-            Err(words) => (RunState::Parked, words),
+            Err(words) => (RunState::DeadLetter, words),
         };
         let due = next_attempt(state, attempts, now);
         let command = command.unwrap_or_else(|| before.command.clone());
@@ -253,7 +253,7 @@ impl Rules {
     fn dead_letter(&self, before: &Run, gone: bool) -> Run {
         let why = if gone { "The rule was deleted" } else { "The rule is off" };
         Run {
-            state: RunState::Parked,
+            state: RunState::DeadLetter,
             result: format!("{why}, so this run wasn't retried. Last result: {}", before.result),
             version: before.version.next(),
             updated_at: self.clock.now(),

@@ -114,7 +114,7 @@ impl Rules {
         limit: u16,
         cursor: Option<&str>,
     ) -> Result<Overview, RuleError> {
-        let waiting = RunFilter { rule: None, state: Some(RunState::Parked) };
+        let waiting = RunFilter { rule: None, state: Some(RunState::DeadLetter) };
         let ((dead_letters, _), (listed, next)) =
             try_join(self.run_ids(waiting, limit, None), self.run_ids(filter, limit, cursor)).await?;
         let mut keys: Vec<Key> = dead_letters.iter().chain(&listed).map(|id| run_key(*id)).collect();

@@ -4,16 +4,15 @@
 //! typed, in a form that they can send again.
 
 use super::form::{FIELDS, Messages, Typed};
-use super::parts::{PATH, done};
+use super::parts::PATH;
+use crate::base::values::Version;
 use crate::commands::specs::SPECS;
 use crate::rules::domain::{Rule, RuleId};
 use crate::rules::events::EventKind;
 use crate::rules::{RuleError, Rules};
 use crate::shared::audit_log::AuditActor;
-use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
-use crate::store::idempotency::{Answer, Idempotency};
-use crate::web::respond::answer;
+use crate::store::idempotency::Idempotency;
 
 /// Returns the routes of the page.
 pub(super) fn routes() -> Routes<Rules> {
@@ -45,62 +44,73 @@ async fn edit(State(rules): State<Rules>, context: PageContext, Path(id): Path<R
     html(StatusCode::OK, &form(&rules, context, Some(&rule), Typed::of_rule(&rule)))
 }
 
-async fn create(
-    State(rules): State<Rules>,
-    context: PageContext,
-    who: SignedIn,
-    FormData(raw): FormData<RawForm>,
-) -> PageAnswer {
-    let typed = Typed::of_form(&raw, "");
+async fn create(State(rules): State<Rules>, target: RenderTarget, submission: Submission) -> PageAnswer {
+    let typed = Typed::of_form(&submission.form, "");
     let settings = match typed.settings() {
         Ok(settings) => settings,
         Err(wrong) => {
-            let page = RulePage { wrong, ..form(&rules, context, None, typed) };
+            let page = RulePage { wrong, ..form(&rules, target.context, None, typed) };
             return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
     };
-    let answer = |rule: &Rule| -> Answer { answer(StatusCode::CREATED, rule, rule.version.get(), None) };
-    let request = raw.request_by_key(PATH, &who, rules.clock.now());
-    let idempotency = request.map(|request| Idempotency { request, answer: &answer });
-    rules.create(settings, &AuditActor::from(&who), idempotency.as_ref()).await?;
-    Ok(done(&context, "Rule created."))
+    let idempotency = submission.request_by_key().map(|_| submission.idempotency());
+    rules.create(settings, &AuditActor::from(&submission.who), idempotency.as_ref()).await?;
+    Ok(target.done(PATH, "Rule created."))
 }
 
 async fn save(
     State(rules): State<Rules>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<RuleId>,
-    FormData(raw): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let version = raw.version()?;
-    let (typed, base) = (Typed::of_form(&raw, ""), Typed::of_form(&raw, "base."));
-    let page_with = |wrong| RulePage {
-        rule: Some((id.to_string(), version.get())),
-        base: base.clone(),
-        wrong,
-        ..form(&rules, context.clone(), None, typed.clone())
-    };
-    let change = match typed.change(&base) {
+    let edit = Edit::sent(id, &submission)?;
+    let change = match edit.typed.change(&edit.base) {
+        Ok(change) if change.is_empty() => return Ok(target.done(PATH, "No changes to save.")),
         Ok(change) => change,
-        Err(wrong) => return html(StatusCode::UNPROCESSABLE_ENTITY, &page_with(wrong)),
+        Err(wrong) => return edit.show_errors(&rules, target.context, wrong),
     };
-    if change.is_empty() {
-        return Ok(done(&context, "No changes to save."));
-    }
-    match rules.update(id, version, &change, &AuditActor::from(&who), None).await {
-        Ok(_) => Ok(done(&context, "Rule saved.")),
+    let (by, idempotency) = (AuditActor::from(&submission.who), Some(submission.idempotency()));
+    let update = rules.update(id, edit.version, &change, &by, idempotency.as_ref());
+    match Idempotency::run(idempotency.as_ref(), &rules.dynamo, update).await {
+        Ok(_) => Ok(target.done(PATH, "Rule saved.")),
         Err(RuleError::Validation { field, invalid }) => {
-            let wrong = Messages::from([(field, invalid.to_string())]);
-            html(StatusCode::UNPROCESSABLE_ENTITY, &page_with(wrong))
+            edit.show_errors(&rules, target.context, Messages::from([(field, invalid.to_string())]))
         }
-        Err(RuleError::Conflict(fresh)) => {
-            let merged = typed.merge(&base, &Typed::of_rule(&fresh));
-            let conflict = Some(ConflictView::of(&fresh, &base, &typed));
-            let page = RulePage { conflict, ..form(&rules, context, Some(&fresh), merged) };
-            html(StatusCode::CONFLICT, &page)
-        }
+        Err(RuleError::Conflict(fresh)) => edit.show_conflict(&rules, target.context, &fresh),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// An edit of a rule, as sent.
+struct Edit {
+    id: RuleId,
+    /// The version that the person saw.
+    version: Version,
+    typed: Typed,
+    /// The fields as the person saw them.
+    base: Typed,
+}
+
+impl Edit {
+    fn sent(id: RuleId, Submission { form, .. }: &Submission) -> Result<Self, WebError> {
+        let (typed, base) = (Typed::of_form(form, ""), Typed::of_form(form, "base."));
+        Ok(Self { id, version: form.version()?, typed, base })
+    }
+
+    /// Shows the form as it was sent, with its errors.
+    fn show_errors(self, rules: &Rules, context: PageContext, wrong: Messages) -> PageAnswer {
+        let rule = Some((self.id.to_string(), self.version.get()));
+        let page = RulePage { rule, base: self.base, wrong, ..form(rules, context, None, self.typed) };
+        html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+    }
+
+    /// Shows the edits on top of the current rule, after another person changed it.
+    fn show_conflict(self, rules: &Rules, context: PageContext, fresh: &Rule) -> PageAnswer {
+        let conflict = Some(ConflictView::of(fresh, &self.base, &self.typed));
+        let merged = self.typed.merge(&self.base, &Typed::of_rule(fresh));
+        let page = RulePage { conflict, ..form(rules, context, Some(fresh), merged) };
+        html(StatusCode::CONFLICT, &page)
     }
 }
 

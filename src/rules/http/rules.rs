@@ -6,17 +6,17 @@
 use std::collections::HashMap;
 
 use super::form::{FIELDS, Typed};
-use super::parts::{PATH, done};
+use super::parts::PATH;
 use crate::rules::domain::{RepeatPolicy, Rule, RuleChange, RuleId, Trigger};
 use crate::rules::last::LastRun;
 use crate::rules::run::{Run, RunFilter, RunId, RunState};
 use crate::rules::runs::Overview;
 use crate::rules::{RuleError, Rules};
 use crate::shared::audit_log::AuditActor;
-use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
-use crate::store::idempotency::Done;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::lists::{Listed, parameter};
+use crate::web::query::address;
 
 /// The number of runs on a page.
 const RUNS: u16 = 25;
@@ -52,7 +52,7 @@ async fn page(
     let Overview { dead_letters, page, last } =
         rules.runs_overview(&ids, filter, RUNS, cursor.as_deref()).await?;
     let Listed { items: runs, next } = page;
-    let of = rule.map(|id| format!("rule={id}&")).unwrap_or_default();
+    let of = rule.map(|id| id.to_string()).unwrap_or_default();
     Ok(RulesPage {
         refusal,
         of_rule: rule
@@ -61,7 +61,7 @@ async fn page(
         rules: RuleView::all(all, last),
         dead_letters: dead_letters.into_iter().map(RunView::from).collect(),
         runs: runs.into_iter().map(RunView::from).collect(),
-        next: next.map(|cursor| format!("{PATH}?{of}cursor={cursor}#runs")),
+        next: next.map(|cursor| format!("{}#runs", address(PATH, [("rule", of), ("cursor", cursor)]))),
         context,
     })
 }
@@ -71,8 +71,12 @@ async fn show_refusal(rules: &Rules, context: PageContext, words: String) -> Pag
     html(StatusCode::CONFLICT, &page(rules, context, ListQuery::default(), Some(words)).await?)
 }
 
-/// Shows the list after a conflict.
-async fn show_conflict(rules: &Rules, context: PageContext, fresh: &Rule, not_done: &str) -> PageAnswer {
+/// Shows the list after a conflict. Other errors are returned.
+async fn show_conflict(rules: &Rules, context: PageContext, error: RuleError, not_done: &str) -> PageAnswer {
+    let fresh = match error {
+        RuleError::Conflict(fresh) => fresh,
+        error => return Err(error.into()),
+    };
     let (name, by) = (&fresh.settings.name, &fresh.updated_by);
     let words = format!(
         "“{name}” was changed by {by} while this page was open. {not_done} Here's the current version."
@@ -82,57 +86,60 @@ async fn show_conflict(rules: &Rules, context: PageContext, fresh: &Rule, not_do
 
 async fn switch(
     State(rules): State<Rules>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<RuleId>,
-    FormData(raw): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    let enabled = raw.get("enabled") == Some("on");
+    let enabled = submission.form.get("enabled") == Some("on");
     let change = RuleChange { enabled: Some(enabled), ..RuleChange::default() };
-    match rules.update(id, raw.version()?, &change, &AuditActor::from(&who), None).await {
-        Ok(_) if enabled => Ok(done(&context, "Rule turned on.")),
-        Ok(_) => Ok(done(&context, "Rule turned off.")),
-        Err(RuleError::Conflict(fresh)) => show_conflict(&rules, context, &fresh, "It wasn't changed.").await,
-        Err(error) => Err(error.into()),
+    let (by, idempotency) = (AuditActor::from(&submission.who), Some(submission.idempotency()));
+    let update = rules.update(id, submission.version()?, &change, &by, idempotency.as_ref());
+    match Idempotency::run(idempotency.as_ref(), &rules.dynamo, update).await {
+        Ok(_) if enabled => Ok(target.done(PATH, "Rule turned on.")),
+        Ok(_) => Ok(target.done(PATH, "Rule turned off.")),
+        Err(error) => show_conflict(&rules, target.context, error, "It wasn't changed.").await,
     }
 }
 
 async fn delete(
     State(rules): State<Rules>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     Path(id): Path<RuleId>,
-    FormData(raw): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    match rules.delete(id, raw.version()?, &AuditActor::from(&who), None).await {
-        Ok(()) => Ok(done(&context, "Rule deleted.")),
-        Err(RuleError::Conflict(fresh)) => show_conflict(&rules, context, &fresh, "It wasn't deleted.").await,
-        Err(error) => Err(error.into()),
+    let (by, idempotency) = (AuditActor::from(&submission.who), Some(submission.idempotency()));
+    let delete = rules.delete(id, submission.version()?, &by, idempotency.as_ref());
+    match Idempotency::run(idempotency.as_ref(), &rules.dynamo, delete).await {
+        Ok(_) => Ok(target.done(PATH, "Rule deleted.")),
+        Err(error) => show_conflict(&rules, target.context, error, "It wasn't deleted.").await,
     }
 }
 
 async fn retry(
     State(rules): State<Rules>,
-    context: PageContext,
+    target: RenderTarget,
     Path(id): Path<RunId>,
-    FormData(raw): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    match rules.retry(id, raw.version()?, None).await {
-        Ok(Done::Now(Run { state: RunState::Done, .. })) => Ok(done(&context, "The run is done.")),
-        Ok(_) => {
-            let words = "The run failed again. See the reason below.";
-            Ok(with_toast_there(see_other(&context, PATH, false), Tone::Error, words))
-        }
+    let words = match rules.retry(id, submission.version()?, Some(&submission.idempotency())).await {
+        Ok(Done::Now(run)) => return Ok(after_retry(&target, run.state)),
+        // The same form was sent before.
+        Ok(Done::Replayed(_)) => return Ok(after_retry(&target, rules.find_run(id).await?.state)),
         Err(RuleError::RunConflict(_) | RuleError::NotToRepeat) => {
-            let words = "This run has changed. Here's its current state.";
-            show_refusal(&rules, context, words.to_owned()).await
+            "This run has changed. Here's its current state."
         }
-        Err(RuleError::NotFound(_)) => {
-            let words = "The rule of this run was deleted.";
-            show_refusal(&rules, context, words.to_owned()).await
-        }
-        Err(error) => Err(error.into()),
+        Err(RuleError::NotFound(_)) => "The rule of this run was deleted.",
+        Err(error) => return Err(error.into()),
+    };
+    show_refusal(&rules, target.context, words.to_owned()).await
+}
+
+/// Returns to the list with the result of a retry.
+fn after_retry(target: &RenderTarget, state: RunState) -> Response {
+    if state == RunState::Done {
+        return target.done(PATH, "The run is done.");
     }
+    with_toast_there(target.redirect(PATH), Tone::Error, "The run failed again. See the reason below.")
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -249,12 +256,12 @@ impl RunView {
     fn tone(&self) -> &'static str {
         match self.state {
             RunState::Done => "good",
-            RunState::Failed | RunState::Parked => "bad",
+            RunState::Failed | RunState::DeadLetter => "bad",
             RunState::Stopped => "warn",
         }
     }
 
     fn can_run_again(&self) -> bool {
-        matches!(self.state, RunState::Failed | RunState::Parked)
+        matches!(self.state, RunState::Failed | RunState::DeadLetter)
     }
 }
