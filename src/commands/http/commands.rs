@@ -4,15 +4,15 @@
 //! typed text is kept; the page works without JavaScript.
 
 use crate::commands::Commands;
-use crate::commands::grammar::{self, LineError};
+use crate::commands::grammar::{self, Line, LineError};
 use crate::commands::help::GRAMMAR;
 use crate::commands::script::LineResult;
 use crate::commands::specs::SPECS;
 use crate::commands::store::{Run, RunId};
 use crate::shared::audit::Author;
-use crate::shared::forms::RawForm;
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
+use crate::web::query::address;
 
 /// The address of the page.
 const PATH: &str = "/automation";
@@ -24,9 +24,8 @@ pub(super) fn routes() -> Routes<Commands> {
 
 async fn show(
     State(commands): State<Commands>,
-    context: PageContext,
+    RenderTarget { context, fragment }: RenderTarget,
     who: SignedIn,
-    WantsFragment(fragment): WantsFragment,
     Query(query): Query<ShowQuery>,
 ) -> PageAnswer {
     let runs = commands.recent_runs(who.id).await?;
@@ -48,40 +47,48 @@ fn render(status: StatusCode, page: &CommandsPage, fragment: bool) -> PageAnswer
 
 async fn run(
     State(commands): State<Commands>,
-    context: PageContext,
-    who: SignedIn,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    RenderTarget { context, fragment }: RenderTarget,
+    submission: Submission,
 ) -> PageAnswer {
-    let text = form.text("commands");
+    let text = submission.form.text("commands");
     let lines = match grammar::read(&text) {
         Ok(lines) => lines,
         Err(errors) => {
             let mistakes = MistakeView::all(&text, &errors);
-            let runs = commands.recent_runs(who.id).await?;
+            let runs = commands.recent_runs(submission.who.id).await?;
             let page = CommandsPage { mistakes, ..page(&commands, context, text, runs) };
             return render(StatusCode::UNPROCESSABLE_ENTITY, &page, fragment);
         }
     };
-    let now = commands.clock.now();
-    let mut id = RunId::new(now, &commands.rng.bytes());
-    let idempotency = form.request_by_key(PATH, &who, now);
+    let run = run_lines(&commands, &submission, text, &lines).await?;
+    let failed = run.results.iter().any(|result| !result.is_ok());
+    if !fragment {
+        let again = if failed { run.id.to_string() } else { String::new() };
+        return Ok(see_other(&context, &address(PATH, [("ran", "1"), ("again", again.as_str())]), false));
+    }
+    let text = if failed { run.text } else { String::new() };
+    let page = page(&commands, context, text, commands.recent_runs(submission.who.id).await?);
+    render(StatusCode::OK, &CommandsPage { just_run: true, ..page }, true)
+}
+
+/// Runs the lines of a text, and saves the run. The same form sent twice is one run.
+async fn run_lines(
+    commands: &Commands,
+    submission: &Submission,
+    text: String,
+    lines: &[Line],
+) -> Result<Run, Problem> {
+    let (who, at) = (&submission.who, commands.clock.now());
+    let mut id = RunId::new(at, &commands.rng.bytes());
+    let idempotency = submission.request_by_key();
     if let Some(idempotency) = &idempotency {
-        // The same form sent twice is one run.
         id = commands.claim(idempotency, &id.to_string()).await?.parse().unwrap_or(id);
     }
     let until = commands.deadline();
-    let results = commands.run(&lines, &Author::from(&who), idempotency.as_ref(), Some(until)).await;
-    let failed = results.iter().any(|result| !result.is_ok());
-    let run = Run { id, at: now, text, results };
+    let results = commands.run(lines, &Author::from(who), idempotency.as_ref(), Some(until)).await;
+    let run = Run { id, at, text, results };
     commands.keep_run(who.id, &run).await?;
-    if !fragment {
-        let again = if failed { format!("&again={id}") } else { String::new() };
-        return Ok(see_other(&context, &format!("{PATH}?ran=1{again}"), false));
-    }
-    let text = if failed { run.text } else { String::new() };
-    let page = page(&commands, context, text, commands.recent_runs(who.id).await?);
-    render(StatusCode::OK, &CommandsPage { just_run: true, ..page }, true)
+    Ok(run)
 }
 
 /// The query of the page.
