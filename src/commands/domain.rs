@@ -11,6 +11,7 @@ use crate::inventory::domain::Note;
 use crate::inventory::groups::Group;
 pub use crate::leads::domain::StatusOrStock;
 use crate::orders::domain::{NewOrder, OrderStatus};
+use crate::shared::values::text_type;
 
 /// A valid command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,27 +189,16 @@ impl FromStr for Limit {
     }
 }
 
-/// The cursor of a list, as the previous page returned it: at most 2,000 visible ASCII characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CursorText(String);
-
-impl CursorText {
-    /// Returns the cursor as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for CursorText {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+text_type!(
+    /// The cursor of a list, as the previous page returned it: at most 2,000 visible ASCII characters.
+    CursorText,
+    |text| {
         let text = text.trim();
         let fits = (1..=2_000).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        let cursor = fits.then(|| Self(text.to_owned()));
-        cursor.ok_or_else(|| Invalid::new("Use the next value of the previous page as cursor."))
-    }
-}
+        fits.then(|| text.to_owned())
+    },
+    "Use the next value of the previous page as cursor."
+);
 
 /// A one-time action on an order: a rule that runs it has its effect once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -17,7 +17,9 @@ use crate::leads::domain::Lead;
 use crate::leads::list::{LeadPage, ListRequest};
 use crate::leads::{Filter, LeadError};
 use crate::orders::OrderError;
-use crate::orders::domain::{CustomerName, Order, OrderDetail, OrderStatus, Quantity, RequestedStates};
+use crate::orders::domain::{
+    CustomerName, NewOrder, Order, OrderDetail, OrderStatus, Quantity, RequestedStates,
+};
 use crate::orders::list::{self, OrderFilter};
 use crate::shared::audit::Author;
 use crate::shared::idempotency::replayed_answer;
@@ -170,13 +172,7 @@ impl Commands {
         idempotency: Option<IdempotentRequest>,
     ) -> Result<Outcome, AutomationError> {
         match command {
-            Command::CreateOrder(new) => {
-                let outcome = |detail: &OrderDetail| Outcome::CreateOrder(OrderResult::of(detail));
-                let answer = |detail: &OrderDetail| outcome(detail).answer();
-                let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
-                let done = self.orders.create(new, None, by, idempotency.as_ref()).await?;
-                Outcome::of(self.reload_omitted(done).await?, outcome)
-            }
+            Command::CreateOrder(new) => self.create(new, by, idempotency).await,
             Command::FulfillOrder { order_id } => {
                 let outcome = |detail: &OrderDetail| Outcome::FulfillOrder(OrderResult::of(detail));
                 self.fulfill(*order_id, by, idempotency, outcome).await
@@ -202,15 +198,22 @@ impl Commands {
                 self.save_outcome(idempotency, Outcome::DismissDeadLetters(decided)).await
             }
             Command::OneTimeRule { order_id, action } => {
-                // The rule has its own idempotency record. The caller's key is checked before, and saved after.
-                if let Some(idempotency) = &idempotency
-                    && let Some(saved) = self.saved_outcome(idempotency).await?
-                {
-                    return Ok(saved);
-                }
-                self.save_outcome(idempotency, self.one_time(*order_id, *action, by).await?).await
+                self.one_time_or_saved(*order_id, *action, by, idempotency).await
             }
         }
+    }
+
+    async fn create(
+        &self,
+        new: &NewOrder,
+        by: &Author,
+        idempotency: Option<IdempotentRequest>,
+    ) -> Result<Outcome, AutomationError> {
+        let outcome = |detail: &OrderDetail| Outcome::CreateOrder(OrderResult::of(detail));
+        let answer = |detail: &OrderDetail| outcome(detail).answer();
+        let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
+        let done = self.orders.create(new, None, by, idempotency.as_ref()).await?;
+        Outcome::of(self.reload_omitted(done).await?, outcome)
     }
 
     /// Reads the order again if the stored answer was too long to be saved.
@@ -260,6 +263,23 @@ impl Commands {
         let answer = |order: &Order| outcome(order).answer();
         let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
         Outcome::of(self.orders.delete(id, None, by, idempotency.as_ref()).await?, &outcome)
+    }
+
+    /// Runs a one-time rule, or returns the saved outcome of the same request. The rule has its own idempotency record.
+    /// The caller's key is checked before, and saved after.
+    async fn one_time_or_saved(
+        &self,
+        order_id: OrderId,
+        action: OneTimeAction,
+        by: &Author,
+        idempotency: Option<IdempotentRequest>,
+    ) -> Result<Outcome, AutomationError> {
+        if let Some(idempotency) = &idempotency
+            && let Some(saved) = self.saved_outcome(idempotency).await?
+        {
+            return Ok(saved);
+        }
+        self.save_outcome(idempotency, self.one_time(order_id, action, by).await?).await
     }
 
     /// Returns the first outcome of this action on this order, and creates it if there is none.

@@ -90,35 +90,31 @@ impl Commands {
     ) -> Vec<LineResult> {
         let mut results = Vec::with_capacity(lines.len());
         let mut by = by.clone();
-        for (at, line) in lines.iter().enumerate() {
-            let name = line.instruction.name();
-            let done = match &line.instruction {
+        for (at, Line { number, instruction }) in lines.iter().enumerate() {
+            let (line, name) = (*number, instruction.name());
+            let result = match instruction {
                 Instruction::Help(of) => {
-                    let (text, rows) = (name.to_owned(), help::lines(*of));
-                    results.push(LineResult { line: line.number, status: 200, text, rows });
-                    continue;
+                    LineResult { line, status: 200, text: name.to_owned(), rows: help::lines(*of) }
                 }
                 Instruction::Run(_) if until.is_some_and(|until| self.clock.now() > until) => {
-                    let text = format!("{name}: {NOT_RUN}");
-                    results.push(LineResult { line: line.number, status: 503, text, rows: Vec::new() });
-                    continue;
+                    LineResult { line, status: 503, text: format!("{name}: {NOT_RUN}"), rows: Vec::new() }
                 }
                 Instruction::Run(command) => {
-                    let part = idempotency.map(|idempotency| idempotency.part(line.number));
                     if by.audited != Audited::Covered {
                         by = by.audited(audited(&lines[at..]));
                     }
-                    let done = self.execute(command, &by, part).await;
+                    let done =
+                        self.execute(command, &by, idempotency.map(|request| request.part(line))).await;
                     if done.is_ok() && deleted_by(command).is_some() && by.audited != Audited::Each {
                         by = by.audited(Audited::Covered);
                     }
-                    done
+                    match done {
+                        Ok(outcome) => succeeded(line, name, &outcome),
+                        Err(error) => failed(line, name, error),
+                    }
                 }
             };
-            results.push(match done {
-                Ok(outcome) => succeeded(line.number, name, &outcome),
-                Err(error) => failed(line.number, name, error),
-            });
+            results.push(result);
         }
         results
     }
@@ -187,8 +183,8 @@ fn words(outcome: &Outcome) -> (String, Vec<String>) {
         }
         Outcome::GetOrders(orders) => (count_words("orders", orders), orders_table(&orders.items)),
         Outcome::GetLeads(leads) => (count_words("leads", leads), leads_table(&leads.items)),
-        Outcome::RetryDeadLetters(decided) => (decided_words("applied", decided), still_parked(decided)),
-        Outcome::DismissDeadLetters(decided) => (decided_words("dismissed", decided), still_parked(decided)),
+        Outcome::RetryDeadLetters(decided) => (decided_words("applied", decided), refused_table(decided)),
+        Outcome::DismissDeadLetters(decided) => (decided_words("dismissed", decided), refused_table(decided)),
     }
 }
 
@@ -212,7 +208,7 @@ fn decided_words(what: &str, decided: &Decided) -> String {
     format!("{what}={} refused={} {next}", decided.done, decided.refused.len())
 }
 
-fn still_parked(decided: &Decided) -> Vec<String> {
+fn refused_table(decided: &Decided) -> Vec<String> {
     let row = |one: &RefusedRetry| [one.id.to_string(), one.reason.name.clone(), one.reason.words.clone()];
     table(["ID", "REASON", "WHY"], decided.refused.iter().map(row))
 }
