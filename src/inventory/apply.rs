@@ -150,19 +150,14 @@ impl Inventory {
             };
             match self.dynamo.write(write).await {
                 Ok(()) => {
-                    let outcomes = outcomes(planned);
-                    let is_dead_letter = |one: &&Outcome| matches!(one, Outcome::DeadLetter(_));
-                    metrics::parked(outcomes.iter().filter(is_dead_letter).count());
-                    return Ok(outcomes);
+                    metrics::message_dead_letters(count_dead_letters(&planned));
+                    return Ok(outcomes(planned));
                 }
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 Err(WriteError::Refused(refusal)) => {
                     let is_new = known.add(&refusal)?;
                     if refusal.of("product") {
-                        product = match refusal.item("product") {
-                            Some(item) => Some(from_item(item.clone())?),
-                            None => self.read(&sku).await?,
-                        };
+                        product = self.product_of(&refusal, &sku).await?;
                         retries.backoff().await?;
                     } else if !is_new {
                         // A movement exists for a version that the product does not have yet. Planning again would
@@ -178,6 +173,10 @@ impl Inventory {
 
 fn outcomes(plan: Plan<'_>) -> Vec<Outcome> {
     plan.steps.into_iter().map(|step| step.outcome).collect()
+}
+
+fn count_dead_letters(plan: &Plan<'_>) -> usize {
+    plan.steps.iter().filter(|step| matches!(step.outcome, Outcome::DeadLetter(_))).count()
 }
 
 impl Inventory {
@@ -305,7 +304,7 @@ impl Inventory {
         let dead_letter = DeadLetter::new(source, raw, error.into(), self.clock.now());
         match self.dynamo.write(put_dead_letter(self.dynamo.guarded_write(), &dead_letter, raw)?).await {
             Ok(()) => {
-                metrics::parked(1);
+                metrics::message_dead_letters(1);
                 Ok(dead_letter)
             }
             Err(WriteError::Refused(refusal)) => match refusal.item("dead letter") {
@@ -313,6 +312,14 @@ impl Inventory {
                 None => Ok(dead_letter),
             },
             Err(WriteError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Returns the product that a refused write found, or reads it.
+    async fn product_of(&self, refusal: &Refusal, sku: &Sku) -> Result<Option<Product>, StoreError> {
+        match refusal.item("product") {
+            Some(item) => Ok(Some(from_item(item.clone())?)),
+            None => self.read(sku).await,
         }
     }
 

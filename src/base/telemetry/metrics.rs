@@ -97,7 +97,7 @@ pub(crate) fn rule_violation() {
 }
 
 /// Counts messages that became dead letters.
-pub(crate) fn parked(messages: usize) {
+pub(crate) fn message_dead_letters(messages: usize) {
     count(|counts| counts.parked += u32::try_from(messages).unwrap_or(u32::MAX));
 }
 
@@ -156,7 +156,7 @@ mod tests {
             other
                 .over(async {
                     call(1);
-                    parked(2);
+                    message_dead_letters(2);
                 })
                 .await;
             written(&[used(6.0)]);
