@@ -26,7 +26,8 @@ pub fn all() -> Vec<Case> {
         app: a_failing_rule_does_not_block_other_rules_on_the_same_event,
             a_failing_rule_does_not_block_other_scheduled_rules,
             a_change_becomes_a_dead_letter_when_retries_of_its_rule_do_not_help;
-        web: dead_letters_are_listed_retried_and_dismissed_on_their_page
+        web: dead_letters_are_listed_retried_and_dismissed_on_their_page,
+            a_request_that_is_sent_twice_closes_a_dead_letter_once
     ]
 }
 
@@ -303,4 +304,36 @@ async fn dead_letters_are_listed_retried_and_dismissed_on_their_page(environment
     let closed =
         admin.get("/automation/dead-letters?status=DISMISSED").send().await.expect(200).text().to_owned();
     assert!(closed.contains("not needed") && closed.contains(&ids[0]) && !closed.contains(&ids[1]));
+}
+
+async fn a_request_that_is_sent_twice_closes_a_dead_letter_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.session(Role::Administrator, "Ann").await.always("origin", "http://holdfast.test");
+    let mut leads = Vec::new();
+    for number in 0..3 {
+        let lead = create(&admin, &new_lead("Lead", &format!("lead{number}@example.com"))).await;
+        spoil(&environment, &partition(&lead), "COUNTED", "shape", AttributeValue::N("1".to_owned())).await;
+        leads.push(partition(&lead));
+    }
+    let changes = new_records(&environment, &workspace).await;
+    workspace.app.projections().consume(&changes).await.unwrap();
+    for lead in &leads {
+        drop_item(&environment, lead, "COUNTED").await;
+    }
+    let letters = listed(&admin, "").await;
+    let ids: Vec<&str> = letters.iter().map(|letter| letter["id"].as_str().unwrap()).collect();
+    let [retried, dismissed, dismissed_by_program] = ids[..] else { panic!("{letters:#?}") };
+    for (id, action) in [(retried, "retry"), (dismissed, "dismiss")] {
+        for _ in 0..2 {
+            let post = admin.post(&format!("/automation/dead-letters/{id}/{action}"));
+            let done = post.form(&[("version", "1")]).send().await.expect(303);
+            assert_eq!(done.header("location"), "/automation/dead-letters");
+        }
+    }
+    let address = format!("{PATH}/{dismissed_by_program}?version=1");
+    for _ in 0..2 {
+        admin.delete(&address).header("idempotency-key", "k").send().await.expect(204);
+    }
+    admin.delete(&address).send().await.expect(409);
+    assert_eq!(total(&workspace).await, 1, "only one record was applied");
 }

@@ -15,7 +15,9 @@ pub fn all() -> Vec<Case> {
     cases![
         web: a_stock_that_moved_is_shown_beside_the_typed_value_and_set_with_one_click,
             a_new_name_is_saved_on_top_of_another_persons_low_stock_mark,
+            details_that_are_sent_twice_are_saved_once,
             a_dead_letter_is_retried_and_dismissed_in_the_list,
+            a_form_that_is_sent_twice_closes_a_dead_letter_once,
             an_empty_inventory_explains_how_to_send_a_first_message,
             products_are_listed_low_stock_first_and_can_be_searched,
             errors_in_a_form_are_shown_beside_their_fields,
@@ -172,6 +174,22 @@ async fn a_new_name_is_saved_on_top_of_another_persons_low_stock_mark(environmen
     assert_eq!((&now["name"], &now["lowMark"], &now["stock"]), (&json!("Lantern"), &json!(9), &json!(7)));
 }
 
+async fn details_that_are_sent_twice_are_saved_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    send(&agent, &event("open", "A1", "COUNT", 5)).await;
+    let form = [("version", "1"), ("name", "Lantern"), ("lowMark", "2")];
+    for _ in 0..2 {
+        let saved = ann.post("/inventory/A1/details").form(&form).send().await.expect(303);
+        assert_eq!(saved.header("location"), "/inventory/A1");
+    }
+    let now = product(&agent, "A1").await;
+    assert_eq!((&now["name"], &now["detailsVersion"]), (&json!("Lantern"), &json!(2)));
+    // The same version with other values is a conflict.
+    let other = [("version", "1"), ("name", "Lamp"), ("lowMark", "2")];
+    ann.post("/inventory/A1/details").form(&other).send().await.expect(409);
+}
+
 async fn errors_in_a_form_are_shown_beside_their_fields(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
@@ -260,6 +278,28 @@ async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnv
         &["big", "aria-current=\"page\">Applied"],
     );
     assert_eq!(product(&agent, "A1").await["stock"], 7);
+}
+
+async fn a_form_that_is_sent_twice_closes_a_dead_letter_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    send(&agent, &json!([event("big", "A1", "SALE", 5), event("lost", "B1", "SALE", 1)])).await;
+    send(&agent, &event("more", "A1", "RECEIPT", 10)).await;
+    let open = dead_letters(&agent, "OPEN").await;
+    for (name, what, words) in
+        [("big", "retry", "Applied by Ann Lee"), ("lost", "dismiss", "Dismissed by Ann Lee")]
+    {
+        let one = open.iter().find(|one| one["messageId"] == name).unwrap();
+        let path = format!("/inventory/parked/{}", one["id"].as_str().unwrap());
+        let post = || ann.post(&format!("{path}/{what}")).form(&[("version", "1")]);
+        for _ in 0..2 {
+            assert_eq!(post().send().await.expect(303).header("location"), path);
+            let fragment = post().header("hx-request", "true").send().await.expect(200);
+            assert_shows(fragment.text(), &[words]);
+        }
+    }
+    let now = product(&agent, "A1").await;
+    assert_eq!((&now["stock"], &now["version"]), (&json!(5), &json!(2)));
 }
 
 async fn dead_letters_are_shown_escaped_and_complete(environment: TestEnvironment) {

@@ -23,6 +23,7 @@ pub fn all() -> Vec<Case> {
         api: rules_are_created_once_and_changed_by_version;
         web: an_invalid_rule_is_refused_and_its_field_is_named,
             only_administrators_change_rules_and_participants_see_none,
+            a_form_of_a_rule_that_is_sent_twice_takes_effect_once,
             the_loser_of_a_race_for_a_rule_keeps_the_typed_values;
         store: a_rule_creates_one_order_although_two_readers_see_its_event_five_times,
             a_scheduled_rule_runs_once_per_slot_with_two_sweepers;
@@ -467,10 +468,15 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
     assert!(failed.text().contains(alert), "{}", failed.text());
     stock(&workspace, "CA", 1).await;
     let version = runs(&ann, "state=PARKED").await[0]["version"].to_string();
-    ann.post(&path).form(&[("version", &version)]).send().await.expect(303);
-    assert_eq!(orders(&workspace).await, 1);
-    let again = ann.post(&path).form(&[("version", &version)]).send().await.expect(409);
-    assert!(again.text().contains("This run has changed"));
+    for _ in 0..2 {
+        ann.post(&path).form(&[("version", &version)]).send().await.expect(303);
+        let done = ann.get("/automation/rules").send().await.expect(200);
+        assert!(done.text().contains("The run is done."), "{}", done.text());
+    }
+    assert_eq!(orders(&workspace).await, 1, "a form that is sent twice runs once");
+    let zoe = workspace.session(Role::Administrator, "Zoe").await.always("sec-fetch-site", "same-origin");
+    let late = zoe.post(&path).form(&[("version", &version)]).send().await.expect(409);
+    assert!(late.text().contains("This run has changed"));
     assert!(!ann.get("/automation/rules").send().await.expect(200).text().contains("Needs attention"));
 }
 
@@ -506,4 +512,26 @@ async fn the_loser_of_a_race_for_a_rule_keeps_the_typed_values(environment: Test
     assert!(wrong.text().contains("There&#39;s no command sing"));
     ann.post(&format!("{path}/delete")).form(&[("version", "3")]).send().await.expect(303);
     ann.get(&path).send().await.expect(404);
+}
+
+async fn a_form_of_a_rule_that_is_sent_twice_takes_effect_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    ann.post("/automation/rules").form(&form(&[])).send().await.expect(303);
+    let rules = async || -> Value { ann.get(RULES).send().await.expect(200).json() };
+    let path = format!("/automation/rules/{}", rules().await["items"][0]["id"].as_str().unwrap());
+    let save = form(&[("name", "Named"), ("version", "1"), ("base.name", "Serve California")]);
+    let switch = vec![("version", "2"), ("enabled", "")];
+    for (action, fields, version) in [("", save, 2), ("/switch", switch, 3)] {
+        for _ in 0..2 {
+            let done = ann.post(&format!("{path}{action}")).form(&fields).send().await.expect(303);
+            assert_eq!(done.header("location"), "/automation/rules");
+        }
+        let now = rules().await["items"][0].clone();
+        assert_eq!((&now["name"], &now["version"]), (&json!("Named"), &json!(version)));
+    }
+    for _ in 0..2 {
+        ann.post(&format!("{path}/delete")).form(&[("version", "3")]).send().await.expect(303);
+    }
+    assert_eq!(rules().await["items"], json!([]));
 }
