@@ -1,8 +1,6 @@
 //! The pages of dead letters: list, view, retry and dismiss.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
+use super::content::Content;
 use super::parts::typed;
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
@@ -249,10 +247,10 @@ struct DeadLetterView {
 
 impl DeadLetterView {
     fn of(letter: DeadLetter, raw: Option<Vec<u8>>) -> Self {
-        let (content, encoded) = match raw.map(String::from_utf8) {
+        let (content, encoded) = match raw.map(Content::from) {
             None => (None, false),
-            Some(Ok(text)) => (Some(text), false),
-            Some(Err(bytes)) => (Some(STANDARD.encode(bytes.as_bytes())), true),
+            Some(Content::Text(text)) => (Some(text), false),
+            Some(Content::Base64(text)) => (Some(text), true),
         };
         let (stored, updated) = (letter.created_at.into(), letter.updated_at.into());
         Self { letter, stored, updated, content, encoded, result: ActionResult::default() }

@@ -1,7 +1,5 @@
 //! Dead letters in the API: list, read, retry and dismiss.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::base::fields::{Fields, FromFields, text};
@@ -9,6 +7,7 @@ use crate::base::values::Invalid;
 use crate::inventory::Inventory;
 use crate::inventory::domain::{DeadLetter, DeadLetterId, Note};
 use crate::inventory::groups::{Decided, Decision, Group};
+use crate::inventory::http::content::Content;
 use crate::shared::api::*;
 use crate::shared::dead_letters::requests::{Dismissal, ListParameters};
 
@@ -30,7 +29,7 @@ async fn list(
     Ok(Json(inventory.list_dead_letters(status, limit, cursor.as_deref()).await?))
 }
 
-/// A dead letter with the received message: as text if it is UTF-8, else in base64.
+/// A dead letter with the received message.
 #[derive(Debug, Serialize)]
 struct DeadLetterWithContent<'a> {
     #[serde(flatten)]
@@ -39,20 +38,9 @@ struct DeadLetterWithContent<'a> {
     content: Content,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Content {
-    Text(String),
-    Base64(String),
-}
-
 async fn read(State(inventory): State<Inventory>, Path(id): Path<DeadLetterId>) -> Result<Answer, Problem> {
     let (dead_letter, raw) = inventory.find_dead_letter(id).await?;
-    let content = match String::from_utf8(raw) {
-        Ok(text) => Content::Text(text),
-        Err(bytes) => Content::Base64(STANDARD.encode(bytes.as_bytes())),
-    };
-    let version = dead_letter.version.get();
+    let (content, version) = (Content::from(raw), dead_letter.version.get());
     Ok(answer(StatusCode::OK, &DeadLetterWithContent { dead_letter: &dead_letter, content }, version, None))
 }
 
