@@ -161,15 +161,15 @@ impl Projections {
     /// Counts all changes. Those that cannot be counted become dead letters.
     async fn count_all(&self, changes: &[Change]) -> Result<(), ConsumeError> {
         let mut rest = changes;
-        while let Err(uncounted) = self.statistics.count(rest).await {
-            if !uncounted.is_unreadable {
-                return self.count_each(rest, uncounted).await;
+        while let Err(error) = self.statistics.count(rest).await {
+            if !error.is_unreadable {
+                return self.count_each(rest, error).await;
             }
             // The changes before this one are counted; those after it are not.
-            let Some(place) = rest.iter().position(|change| change.sequence == uncounted.sequence) else {
-                return Err(ConsumeError { sequence: uncounted.sequence, cause: uncounted.cause });
+            let Some(place) = rest.iter().position(|change| change.sequence == error.sequence) else {
+                return Err(ConsumeError { sequence: error.sequence, cause: error.cause });
             };
-            self.dead_letter_or_fail(&rest[place], uncounted.cause).await?;
+            self.dead_letter_or_fail(&rest[place], error.cause).await?;
             rest = &rest[place + 1..];
         }
         Ok(())
@@ -211,8 +211,8 @@ impl Projections {
             return Err(ConsumeError { sequence: batch_error.sequence, cause: batch_error.cause });
         }
         for change in changes {
-            if let Err(uncounted) = self.statistics.count(std::slice::from_ref(change)).await {
-                self.dead_letter_or_fail(change, uncounted.cause).await?;
+            if let Err(error) = self.statistics.count(std::slice::from_ref(change)).await {
+                self.dead_letter_or_fail(change, error.cause).await?;
             }
         }
         Ok(())
@@ -232,10 +232,10 @@ impl Projections {
     async fn events_by_record<'a>(
         &self,
         changes: &'a [Change],
-        uncounted: Option<&ConsumeError>,
+        error: Option<&ConsumeError>,
     ) -> Result<Vec<RecordEvents<'a>>, ConsumeError> {
         let mut records: BTreeMap<&str, RecordEvents<'a>> = BTreeMap::new();
-        let counted = |change: &&Change| uncounted.is_none_or(|first| change.sequence < first.sequence);
+        let counted = |change: &&Change| error.is_none_or(|error| change.sequence < error.sequence);
         for change in changes.iter().filter(counted) {
             match events_of(change) {
                 Ok(events) => {
