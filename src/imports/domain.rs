@@ -252,6 +252,11 @@ impl Import {
         })
     }
 
+    /// Returns the path of the import's page.
+    pub fn path(&self) -> String {
+        format!("/leads/imports/{}", self.id)
+    }
+
     /// Returns whether this person may see the import.
     pub fn is_open_to(&self, who: &SignedIn) -> bool {
         self.owner == who.id || who.is_administrator()

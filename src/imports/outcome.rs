@@ -162,9 +162,15 @@ impl Files {
 
     /// Returns the last row of the file that begins with this row.
     pub fn end_of(&self, first: u64) -> u64 {
-        let next = self.later.iter().find(|begins| **begins > first);
-        next.map_or(u64::MAX, |begins| begins.saturating_sub(1))
+        end_of_file(&self.later, first)
     }
+}
+
+/// Returns the last row of the file that begins with `first`. `later` has the first row of the second and of each later
+/// file.
+pub fn end_of_file(later: &[u64], first: u64) -> u64 {
+    let next = later.iter().find(|begins| **begins > first);
+    next.map_or(u64::MAX, |begins| begins.saturating_sub(1))
 }
 
 #[cfg(test)]

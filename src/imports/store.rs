@@ -227,7 +227,7 @@ impl Imports {
     ) -> AuditEntry {
         let now = self.clock.now();
         let entry = AuditEntry::new(&self.rng, now, by, kind, import.file_name.as_str(), detail);
-        entry.at_path(format!("/leads/imports/{}", import.id))
+        entry.at_path(import.path())
     }
 
     /// Stores the result of a step. If another process stored the same step first, its result is kept,

@@ -1,16 +1,9 @@
 //! The list of known headers, and a sample file.
 
-use askama::Template;
-use axum::response::IntoResponse;
-use http::{StatusCode, header};
-
-use super::parts::Answer;
 use crate::imports::Imports;
 use crate::imports::mapping::{Field, Role, header_words, known_headers};
-use crate::web::access::Access;
-use crate::web::pages::PageContext;
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::web::respond::csv_part;
 
 pub(super) fn routes() -> Routes<Imports> {
     Routes::default().get("/leads/imports/headers", Access::Agent, headers).get(
@@ -26,15 +19,11 @@ Ann,Lee,ann.lee@example.com,(212) 555-0100,Acme Roofing,NY,85,Qualified,Web form
 Bo,Roe,bo.roe@example.com,303-555-0101,,Colorado,40,Prospect,Trade show,\r
 ";
 
-async fn sample() -> Answer {
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"leads-sample.csv\""),
-    ];
-    Ok((headers, SAMPLE).into_response())
+async fn sample() -> Response {
+    csv_part("leads-sample.csv", SAMPLE.to_owned(), None)
 }
 
-async fn headers(context: PageContext) -> Answer {
+async fn headers(context: PageContext) -> PageAnswer {
     let fields = Field::ALL.into_iter().map(|field| {
         let headers = known_headers().iter().filter(|known| known.field == field);
         (field.label(), headers.map(|known| (known.header.as_str(), known.from.as_str())).collect::<Vec<_>>())

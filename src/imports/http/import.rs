@@ -1,29 +1,15 @@
 //! The page of one import in its current phase: its steps, its report, and its rejected rows as a file.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::IntoResponse;
-use http::{StatusCode, header};
-use serde::Deserialize;
-
-use super::parts::{Answer, address_of};
 use super::preview::{Chosen, preview};
 use super::upload::ImportUpload;
-use crate::base::identity::SignedIn;
 use crate::imports::domain::{Import, ImportId, Phase, Rejection, Undo};
-use crate::imports::outcome::Counts;
+use crate::imports::outcome::{Counts, end_of_file};
 use crate::imports::report::report_csv;
 use crate::imports::{ImportError, Imports, run};
 use crate::shared::audit_log::AuditActor;
 use crate::shared::numbers::grouped;
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::{Path, Query};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::{header_text, html, see_other};
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::web::respond::csv_part;
 
 pub(super) fn routes() -> Routes<Imports> {
     Routes::default()
@@ -40,7 +26,7 @@ async fn show(
     who: SignedIn,
     context: PageContext,
     Path(id): Path<ImportId>,
-) -> Answer {
+) -> PageAnswer {
     let import = imports.find(id, &who).await?;
     match import.phase {
         Phase::Uploading => html(StatusCode::OK, &ImportUpload::cut_off(context, &import)),
@@ -61,32 +47,31 @@ async fn progress(imports: &Imports, context: PageContext, import: &Import) -> R
 /// Runs the next step. The fragment requests the step after it.
 async fn step(
     State(imports): State<Imports>,
+    target: RenderTarget,
     who: SignedIn,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
     Path(id): Path<ImportId>,
-) -> Answer {
+) -> PageAnswer {
     let import = imports.find(id, &who).await?;
     let import = match import.phase {
         Phase::Undoing => imports.undo_step(&import, &who).await?,
         _ => imports.step(&import, &who.actor()).await?,
     };
-    if !fragment {
-        return Ok(see_other(&context, &address_of(&import), false));
+    if !target.fragment {
+        return Ok(target.redirect(&import.path()));
     }
-    html(StatusCode::OK, &progress(&imports, context, &import).await?.as_progress())
+    html(StatusCode::OK, &progress(&imports, target.context, &import).await?.as_progress())
 }
 
 /// Starts to take an import back. The page then runs the steps.
 async fn undo(
     State(imports): State<Imports>,
-    who: SignedIn,
     context: PageContext,
+    who: SignedIn,
     Path(id): Path<ImportId>,
-) -> Answer {
+) -> PageAnswer {
     let import = imports.find(id, &who).await?;
     imports.start_undo(&import, &AuditActor::from(&who)).await?;
-    Ok(see_other(&context, &address_of(&import), false))
+    Ok(see_other(&context, &import.path(), false))
 }
 
 /// The report as a file: a row of the report for each row of the file.
@@ -96,52 +81,54 @@ async fn download_report(
     context: PageContext,
     Path(id): Path<ImportId>,
     Query(After { after }): Query<After>,
-) -> Answer {
+) -> PageAnswer {
     let import = imports.find(id, &who).await?;
     let first = after.saturating_add(1);
     let outcomes = imports.outcomes(id, first, import.report.end_of(first)).await?;
     let csv = report_csv(&outcomes, |lead| context.url(&format!("/leads/{lead}")))
         .map_err(|error| WebError::Internal(format!("a report cannot be written: {error}")))?;
-    let detail = format!("Report of the import{} exported.", words_of(first));
-    imports.record_export(&import, &AuditActor::from(&who), detail).await?;
-    Ok(download(&format!("{}-report{}.csv", plain_name(&import), part_of(first)), csv))
+    download(&imports, &import, &who, RowFile { title: "Report", name: "report", first, csv }).await
 }
 
-fn download(name: &str, csv: String) -> axum::response::Response {
-    let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = [
-        (header::CONTENT_TYPE, header_text("text/csv; charset=utf-8")),
-        (header::CONTENT_DISPOSITION, header_text(&disposition)),
-    ];
-    (headers, csv).into_response()
-}
-
+/// The rejected rows as a file that can be corrected and imported again.
 async fn download_rejected(
     State(imports): State<Imports>,
     who: SignedIn,
     Path(id): Path<ImportId>,
     Query(After { after }): Query<After>,
-) -> Answer {
+) -> PageAnswer {
     let import = imports.find(id, &who).await?;
     let head = import.head.as_ref().ok_or(ImportError::NotStarted)?;
     let first = after.saturating_add(1);
-    let next = import.rejected_files.iter().find(|begins| **begins > first);
-    let last = next.map_or(u64::MAX, |begins| begins.saturating_sub(1));
+    let last = end_of_file(&import.rejected_files, first);
     let rejections = imports.rejections(id, first, last, u16::MAX).await?;
     let csv = run::rejected_file(head, &rejections)
         .map_err(|error| WebError::Internal(format!("rejected rows cannot be written: {error}")))?;
-    let detail = format!("Rejected rows of the import{} exported.", words_of(first));
-    imports.record_export(&import, &AuditActor::from(&who), detail).await?;
-    Ok(download(&format!("{}-rejected{}.csv", plain_name(&import), part_of(first)), csv))
+    download(&imports, &import, &who, RowFile { title: "Rejected rows", name: "rejected", first, csv }).await
 }
 
-/// Names the first row of a file in its audit entry. Each file has one, because people download them one by one.
-fn words_of(first: u64) -> String {
-    if first > 1 { format!(" from row {first}") } else { String::new() }
+/// A file with rows of an import.
+struct RowFile {
+    /// What the rows are, for the audit entry.
+    title: &'static str,
+    /// What the rows are, in the name of the file.
+    name: &'static str,
+    /// The first row.
+    first: u64,
+    csv: String,
 }
 
-fn part_of(first: u64) -> String {
-    if first > 1 { format!("-from-row-{first}") } else { String::new() }
+/// Writes the audit entry of a download, then answers with the file. Each file has an entry, because people download
+/// them one by one.
+async fn download(imports: &Imports, import: &Import, who: &SignedIn, file: RowFile) -> PageAnswer {
+    let RowFile { title, name, first, csv } = file;
+    let (begins, suffix) = match first > 1 {
+        true => (format!(" from row {first}"), format!("-from-row-{first}")),
+        false => (String::new(), String::new()),
+    };
+    let detail = format!("{title} of the import{begins} exported.");
+    imports.record_export(import, &AuditActor::from(who), detail).await?;
+    Ok(csv_part(&format!("{}-{name}{suffix}.csv", plain_name(import)), csv, None))
 }
 
 /// Returns the name of an import's file without its ending, in characters that every header and file system accepts.

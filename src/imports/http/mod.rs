@@ -5,7 +5,6 @@
 
 mod headers;
 mod import;
-mod parts;
 mod preview;
 mod upload;
 mod values;

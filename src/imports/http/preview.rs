@@ -1,12 +1,6 @@
 //! The preview of an import: its first rows, what they would become, and the form that assigns a meaning to each column.
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
-
-use super::parts::{Answer, address_of};
 use super::values::{ValueGroup, accepted, chosen_values, value_groups};
-use crate::base::identity::SignedIn;
 use crate::base::values::UsState;
 use crate::imports::domain::{Import, ImportId, Start};
 use crate::imports::file::{Head, Limits, Row};
@@ -19,14 +13,8 @@ use crate::leads::import::KnownEmails;
 use crate::shared::audit_log::AuditActor;
 use crate::shared::forms::RawForm;
 use crate::shared::numbers::{counted, grouped};
+use crate::shared::pages::*;
 use crate::shared::shortened::Shortened;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::{html, see_other};
-use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Imports> {
     Routes::default().post("/leads/imports/{id}", Access::Agent, start)
@@ -67,32 +55,44 @@ pub(super) async fn preview(
 /// shows what the rows would become.
 async fn start(
     State(imports): State<Imports>,
-    who: SignedIn,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    target: RenderTarget,
     Path(id): Path<ImportId>,
-    FormData(form): FormData<RawForm>,
-) -> Answer {
-    let import = imports.find(id, &who).await?;
-    let start = chosen_start(&import, &form);
-    if form.get("look").is_some() {
+    submission: Submission,
+) -> PageAnswer {
+    let import = imports.find(id, &submission.who).await?;
+    let start = chosen_start(&import, &submission.form);
+    if submission.form.get("look").is_some() {
         let error = wrong_value(&import, &start);
         let chosen = Chosen { start: Some(start), error };
-        return html(StatusCode::OK, &preview(&imports, context, &import, chosen).await?);
+        return html(StatusCode::OK, &preview(&imports, target.context, &import, chosen).await?);
     }
-    match imports.start(&import, &start, &AuditActor::from(&who)).await {
+    match imports.start(&import, &start, &AuditActor::from(&submission.who)).await {
         Ok(started) => {
-            let is_saved = form.get("save").is_some() && !start.no_header;
-            if let (true, Some(head), Some(mapping)) = (is_saved, &started.head, &started.mapping) {
-                imports.save_mapping(&head.headers, mapping, &who.actor()).await?;
-            }
-            Ok(see_other(&context, &address_of(&import), fragment))
+            save_mapping(&imports, &started, &start, &submission).await?;
+            Ok(target.redirect(&import.path()))
         }
         Err(ImportError::Mapping(error)) => {
             let chosen = Chosen { start: Some(start), error: Some(error.to_string()) };
-            html(StatusCode::UNPROCESSABLE_ENTITY, &preview(&imports, context, &import, chosen).await?)
+            let page = preview(&imports, target.context, &import, chosen).await?;
+            html(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Saves the mapping of an import that has started, if the person wants that.
+async fn save_mapping(
+    imports: &Imports,
+    started: &Import,
+    start: &Start,
+    submission: &Submission,
+) -> Result<(), ImportError> {
+    let is_wanted = submission.form.get("save").is_some() && !start.no_header;
+    match (&started.head, &started.mapping) {
+        (Some(head), Some(mapping)) if is_wanted => {
+            imports.save_mapping(&head.headers, mapping, &submission.who.actor()).await
+        }
+        _ => Ok(()),
     }
 }
 

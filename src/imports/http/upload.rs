@@ -1,29 +1,20 @@
 //! The form that uploads a file, the file in parts that a program sends, and the sample leads.
 
-use askama::Template;
 use axum::body::Bytes;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::handler::Handler;
-use axum::response::IntoResponse;
-use http::{StatusCode, header};
-use serde::Deserialize;
+use http::header;
 
-use super::parts::{Answer, address_of};
-use crate::base::identity::SignedIn;
 use crate::imports::domain::{Import, ImportId, PART_BYTES};
 use crate::imports::limits::{FORM_BYTES, MAX_FILE_BYTES};
 use crate::imports::{ImportError, Imports};
 use crate::shared::numbers::counted;
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::{PathPair, Query};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::request::{Form, WantsFragment};
-use crate::web::respond::{header_text, html, see_other};
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::web::extract::PathPair;
+use crate::web::request::Form;
+use crate::web::respond::header_text;
 
 /// The bytes of a form in addition to its file: boundaries and field names.
 const FORM_FRAME_BYTES: usize = 16 * 1024;
@@ -39,28 +30,20 @@ pub(super) fn routes() -> Routes<Imports> {
         .post("/leads/sample", Access::Agent, load_sample)
 }
 
-async fn show_form(context: PageContext) -> Answer {
+async fn show_form(context: PageContext) -> PageAnswer {
     html(StatusCode::OK, &ImportUpload::new(context, None))
 }
 
 /// Receives a whole file from a form, or the announcement of a file that a program sends in parts.
 async fn receive(
     State(imports): State<Imports>,
+    target: RenderTarget,
     who: SignedIn,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
     Query(announced): Query<Announced>,
     request: Request,
-) -> Answer {
+) -> PageAnswer {
     if Form::of(request.uri(), request.headers()) == Form::Json {
-        let (Some(name), Some(size)) = (announced.name, announced.size) else {
-            let words = "Announce the file with the parameters name and size, then send it in parts.";
-            return Err(WebError::Malformed(words.to_owned()).into());
-        };
-        let import = imports.begin(&who, &name, size).await?;
-        let location = header_text(&context.url(&address_of(&import)));
-        let body = serde_json::json!({ "id": import.id, "partSize": PART_BYTES });
-        return Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(body)).into_response());
+        return begin(&imports, &target.context, &who, announced).await;
     }
     let received = match file_of(request).await {
         Ok((name, bytes)) => imports.receive(&who, &name, &bytes).await,
@@ -68,13 +51,27 @@ async fn receive(
         Err(FormError::Request(error)) => return Err(error.into()),
     };
     let error = match received {
-        Ok(import) => return Ok(see_other(&context, &address_of(&import), fragment)),
+        Ok(import) => return Ok(target.redirect(&import.path())),
         Err(error) => error,
     };
     match error.message_for_sender() {
-        Some(words) => html(StatusCode::UNPROCESSABLE_ENTITY, &ImportUpload::new(context, Some(words))),
+        Some(words) => {
+            html(StatusCode::UNPROCESSABLE_ENTITY, &ImportUpload::new(target.context, Some(words)))
+        }
         None => Err(error.into()),
     }
+}
+
+/// Creates an import for a file that a program sends in parts.
+async fn begin(imports: &Imports, context: &PageContext, who: &SignedIn, announced: Announced) -> PageAnswer {
+    let (Some(name), Some(size)) = (announced.name, announced.size) else {
+        let words = "Announce the file with the parameters name and size, then send it in parts.";
+        return Err(WebError::Malformed(words.to_owned()).into());
+    };
+    let import = imports.begin(who, &name, size).await?;
+    let location = header_text(&context.url(&import.path()));
+    let body = serde_json::json!({ "id": import.id, "partSize": PART_BYTES });
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(body)).into_response())
 }
 
 /// Returns the name and the bytes of the file in a form.
@@ -120,14 +117,9 @@ async fn receive_part(
 }
 
 /// Imports the sample leads. The page of the import offers to undo it.
-async fn load_sample(
-    State(imports): State<Imports>,
-    who: SignedIn,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
-) -> Answer {
+async fn load_sample(State(imports): State<Imports>, target: RenderTarget, who: SignedIn) -> PageAnswer {
     let import = imports.load_samples(&who).await?;
-    Ok(see_other(&context, &address_of(&import), fragment))
+    Ok(target.redirect(&import.path()))
 }
 
 /// The query parameters that announce a file to be sent in parts.
