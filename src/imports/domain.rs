@@ -8,17 +8,23 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ImportError;
-use super::file::{Cursor, FileError, Head, Limits, Row, is_workbook, read_rows};
-use super::mapping::{Field, Mapping, MappingError, is_known_header};
+use super::file::{Cursor, FileError, Head, Limits, is_workbook, read_rows};
+use super::mapping::{Mapping, is_known_header};
 use super::outcome::{Counts, Files, RowOutcome};
 use crate::base::identity::{AccountId, SignedIn};
 use crate::base::values::{Version, fingerprint, time_ordered_id};
 use crate::imports::limits::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_WORKBOOK_BYTES};
-use crate::leads::domain::LeadId;
 use crate::leads::import::KnownEmails;
 
+pub use self::start::Start;
+pub use self::step::{Rejection, Step};
+pub use self::undo::Undo;
+
+mod start;
+mod step;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 /// The length of a part of a file in bytes, except the last part. An item in DynamoDB holds 400 KB.
 pub const PART_BYTES: u64 = 320 * 1024;
@@ -26,8 +32,6 @@ pub const PART_BYTES: u64 = 320 * 1024;
 /// The most bytes in one file of rejected rows, as estimated by [`Rejection::weight`]: a response of Lambda
 /// has at most 6 MB.
 pub const REJECTED_FILE_BYTES: u64 = 2 * 1024 * 1024;
-/// The most bytes of a rejected row's cells that are stored.
-const KEPT_ROW_BYTES: usize = 64 * 1024;
 /// How long an import and its file are stored.
 const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -53,113 +57,6 @@ pub enum Phase {
     Undoing,
     /// The import was undone. Leads that were changed since kept their changes.
     Undone,
-}
-
-/// A row that cannot become a lead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rejection {
-    /// The row number that a spreadsheet shows; the header is row 1.
-    pub row: u64,
-    /// Why the row was rejected.
-    pub reason: String,
-    /// The cells, truncated if together they are longer than an item can hold.
-    pub fields: Vec<String>,
-}
-
-impl Rejection {
-    /// Creates the rejection of a row.
-    pub fn of(row: &Row, reason: String) -> Self {
-        let mut left = KEPT_ROW_BYTES;
-        let cut = |field: &String| {
-            let end = field.floor_char_boundary(left);
-            left -= end;
-            field.get(..end).unwrap_or_default().to_owned()
-        };
-        Self { row: row.number, reason, fields: row.fields.iter().map(cut).collect() }
-    }
-
-    /// Returns the most bytes that the row takes in the file of rejected rows. Every byte of a cell may be a
-    /// quotation mark, which is written twice.
-    pub fn weight(&self) -> u64 {
-        let cells: usize = self.fields.iter().map(|field| 2 * field.len() + 4).sum();
-        (cells + 2 * self.reason.len() + 32) as u64
-    }
-}
-
-/// The result of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// The outcome of each row, in the order of the file.
-    pub outcomes: Vec<RowOutcome>,
-    /// The rejected rows, in the order of the file.
-    pub rejections: Vec<Rejection>,
-    /// Where the next step begins.
-    pub next: Cursor,
-    /// Whether the end of the file is reached.
-    pub finished: bool,
-}
-
-impl Step {
-    /// Creates a step that ends at this position, without rows.
-    pub fn new(next: Cursor, finished: bool) -> Self {
-        Self { outcomes: Vec::new(), rejections: Vec::new(), next, finished }
-    }
-
-    /// Adds a row that cannot become a lead.
-    pub fn reject(&mut self, row: &Row, reason: String) {
-        self.outcomes.push(RowOutcome::rejected(row.number, reason.clone()));
-        self.rejections.push(Rejection::of(row, reason));
-    }
-}
-
-/// How a person starts an import.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Start {
-    /// The meaning of each column, in the order of the file.
-    pub slugs: Vec<String>,
-    /// The meaning of texts of a field, each as the field, the text and its value.
-    pub values: Vec<(Field, String, String)>,
-    /// What happens with rows whose email address a lead has already.
-    pub known: KnownEmails,
-    /// Whether the row that looks like a header is data.
-    pub no_header: bool,
-}
-
-impl Start {
-    /// Returns the mapping of a file with these headers.
-    ///
-    /// # Errors
-    /// [`MappingError`] if it does not fit the file.
-    pub fn mapping(&self, headers: &[String]) -> Result<Mapping, MappingError> {
-        let mapping = Mapping::from_slugs(&self.slugs, headers)?;
-        self.values
-            .iter()
-            .try_fold(mapping, |mapping, (field, text, value)| mapping.with_value(*field, text, value))
-    }
-}
-
-/// The progress of taking an import back.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Undo {
-    /// The rows up to this one are not taken back: version 0.1 began with the first row and took them back before.
-    pub row: u64,
-    /// The first row that was taken back. The last row comes first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<u64>,
-    /// The number of leads that were moved to the trash.
-    pub deleted: u64,
-    /// The number of leads that have their earlier values again.
-    pub reverted: u64,
-    /// The number of leads that stay, because they were changed since.
-    pub kept: u64,
-    /// The first of these leads.
-    pub kept_leads: Vec<LeadId>,
-}
-
-impl Undo {
-    /// The most leads that stay which are listed.
-    pub const MOST_LISTED: usize = 100;
 }
 
 /// An import, as stored.
@@ -331,7 +228,7 @@ impl Import {
     /// unchanged.
     ///
     /// # Errors
-    /// [`super::mapping::MappingError`] if the mapping does not fit the file, or [`ImportError::NotStarted`]
+    /// [`MappingError`](super::mapping::MappingError) if the mapping does not fit the file, or [`ImportError::NotStarted`]
     /// if the file is not complete.
     pub fn started(&self, start: &Start) -> Result<Self, ImportError> {
         let Some(head) = self.head.as_ref().filter(|_| self.phase != Phase::Uploading) else {

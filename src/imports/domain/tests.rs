@@ -1,7 +1,9 @@
 //! Tests of imports.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use super::step::KEPT_ROW_BYTES;
 use super::*;
+use crate::imports::file::Row;
 
 fn import(size: u64) -> Import {
     let owner = serde_json::from_value(serde_json::json!(uuid::Uuid::nil())).unwrap();
