@@ -146,7 +146,7 @@ impl Imports {
         by: &Actor,
         bytes: &[u8],
         options: &FileOptions<'_>,
-        mut each: impl FnMut(FileStep<'_>) -> ControlFlow<()>,
+        each: impl FnMut(FileStep<'_>) -> ControlFlow<()>,
     ) -> Result<Report, ImportError> {
         let csv = csv_of(bytes)?;
         let head = head_of(&csv, options)?;
@@ -164,22 +164,8 @@ impl Imports {
             known: options.known,
             concurrency: CONCURRENCY_FROM_SHELL,
         };
-        let (mut owners, mut cursor, mut counts) = (Owners::default(), head.data, Counts::default());
-        loop {
-            let batch = batch_of(&csv, &head, cursor);
-            let step = match options.dry_run {
-                true => runner.judge(batch),
-                false => runner.step(batch, &mut owners).await?,
-            };
-            step.outcomes.iter().for_each(|outcome| counts.add(outcome));
-            cursor = step.next;
-            let progress = Progress { done: cursor.offset, size: csv.len() as u64, counts };
-            let (outcomes, rejections) = (&step.outcomes, &step.rejections);
-            let ends = each(FileStep { head: &head, outcomes, rejections, progress }).is_break();
-            if step.finished || ends {
-                return Ok(Report { counts, mapping });
-            }
-        }
+        let counts = runner.run(&csv, &head, options.dry_run, each).await?;
+        Ok(Report { counts, mapping })
     }
 
     /// Writes the audit entry of the import of a file from a shell, before the first row is written.
@@ -232,6 +218,32 @@ struct StepRunner<'a> {
 }
 
 impl StepRunner<'_> {
+    /// Runs the steps of a file in memory until its end or until `each` ends them. Returns the numbers of rows.
+    async fn run(
+        &self,
+        csv: &[u8],
+        head: &Head,
+        dry_run: bool,
+        mut each: impl FnMut(FileStep<'_>) -> ControlFlow<()>,
+    ) -> Result<Counts, ImportError> {
+        let (mut owners, mut cursor, mut counts) = (Owners::default(), head.data, Counts::default());
+        loop {
+            let batch = batch_of(csv, head, cursor);
+            let step = match dry_run {
+                true => self.judge(batch),
+                false => self.step(batch, &mut owners).await?,
+            };
+            step.outcomes.iter().for_each(|outcome| counts.add(outcome));
+            cursor = step.next;
+            let progress = Progress { done: cursor.offset, size: csv.len() as u64, counts };
+            let (outcomes, rejections) = (&step.outcomes, &step.rejections);
+            let ends = each(FileStep { head, outcomes, rejections, progress }).is_break();
+            if step.finished || ends {
+                return Ok(counts);
+            }
+        }
+    }
+
     /// Creates and changes leads from the rows that were read.
     async fn step(&self, batch: Batch, owners: &mut Owners) -> Result<Step, ImportError> {
         let until = self.imports.clock.now().saturating_add(STEP_TIME).unwrap_or(Timestamp::MAX);
