@@ -38,6 +38,7 @@ mod harness;
 mod import_data;
 mod import_known;
 mod import_preview;
+mod import_steps;
 mod imports;
 mod inventory;
 mod inventory_api;
@@ -142,6 +143,7 @@ modules![
     import_data,
     import_preview,
     import_known,
+    import_steps,
     imports,
     inventory,
     inventory_api,
