@@ -171,21 +171,26 @@ fn select<'a>(
     let sort = keys.sort.as_ref().map(|sort| &*sort.name);
     let condition = KeyCondition::new(condition, &keys.partition.name, sort)?;
     check_values(keys, &condition)?;
-    let mut range = key_range(table, index, &condition);
     let order = if input.scan_index_forward == Some(false) { Order::Backward } else { Order::Forward };
+    let mut range = key_range(table, index, &condition);
     if let Some(start) = &input.exclusive_start_key {
         let start = start_key(table, index, start)?;
         check_start(keys, &condition, ItemRef(&start))?;
-        let position = position(table, index, ItemRef(&start))?;
-        match order {
-            Order::Forward => range.start = range.start.max(key_after(&position)),
-            Order::Backward => range.end = range.end.min(position),
-        }
+        range = after(range, order, position(table, index, ItemRef(&start))?);
     }
     let limit = limit(input.limit)?;
     let last = condition.sort.last(order == Order::Backward);
     let last = last.filter(|_| index.is_none()).map(<[u8]>::to_vec);
     Ok(Selection { table, index, range, order, filter, projection, limit, last })
+}
+
+/// Returns what follows a position in a range that is read in this order.
+fn after(range: Range, order: Order, position: Vec<u8>) -> Range {
+    let Range { start, end } = range;
+    match order {
+        Order::Forward => Range { start: start.max(key_after(&position)), end },
+        Order::Backward => Range { start, end: end.min(position) },
+    }
 }
 
 fn check_filter(keys: &KeySchema, filter: Option<&Condition>) -> Result<(), EngineError> {

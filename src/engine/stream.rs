@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::row::{ChangeRef, decode_row, encode_row, row_number};
+use self::row::{ChangeRef, Row, decode_row, encode_row, row_number};
 use super::codec::{self, Attributes, Damaged, ItemRef};
 use super::storage::{Batch, Order, Range, Read, Space, StorageError, try_scan};
 use super::tables::{Catalog, Table};
@@ -73,6 +73,11 @@ pub struct StreamPage {
     /// The last sequence number that was read. Continue from here, and acknowledge this number when the
     /// records are handled.
     pub last: u64,
+}
+
+/// Returns the sequence number of the last record of a row with this many records.
+fn last_of(row: u64, records: u64) -> u64 {
+    row << RECORD_BITS | records.saturating_sub(1)
 }
 
 /// Returns the highest sequence number that a record of a row can have.
@@ -189,7 +194,7 @@ fn row_records(
         let (kind, by_service) = (change.kind, change.by_service);
         records.push(StreamRecord { sequence, at: row.at, kind, keys, old_image, new_image, by_service });
     }
-    Ok((records, first | row.count.saturating_sub(1)))
+    Ok((records, last_of(number, row.count)))
 }
 
 /// Adds the removal of up to `limit` rows to a batch, and returns how many. A row is removed if every reader has
@@ -209,26 +214,25 @@ pub fn trim(
 ) -> Result<usize, StorageError> {
     let oldest = now.checked_sub(MAX_AGE).unwrap_or(Timestamp::MIN);
     let is_read = |last: u64| acknowledged.is_some_and(|acknowledged| last <= acknowledged);
+    let is_unneeded = |last: u64, row: &Row<'_>| {
+        let is_surplus = end.bytes.saturating_sub(row.offset) > max_bytes;
+        let is_old = acknowledged.is_none() && row.at < oldest;
+        is_read(last) || is_surplus || is_old
+    };
     let (mut keys, mut trimmed) = (Vec::new(), 0);
     try_scan::<StorageError>(read, Space::Log, &Range::all(), Order::Forward, &mut |key, value| {
         let number = row_number(key)?;
         if number >= end.row || keys.len() >= limit {
             return Ok(ControlFlow::Break(()));
         }
-        let is_unneeded = match decode_row(key, value) {
-            Ok((_, row)) => {
-                let is_surplus = end.bytes.saturating_sub(row.offset) > max_bytes;
-                let is_old = acknowledged.is_none() && row.at < oldest;
-                if !(is_read(number << RECORD_BITS | row.count.saturating_sub(1)) || is_surplus || is_old) {
-                    return Ok(ControlFlow::Break(()));
-                }
-                true
-            }
+        let is_certain = match decode_row(key, value) {
+            Ok((_, row)) if is_unneeded(last_of(number, row.count), &row) => true,
+            Ok(_) => return Ok(ControlFlow::Break(())),
             // Its size and time are unknown. If it is not read, it is removed together with the next readable row.
             Err(Damaged) => is_read(last_possible(number)),
         };
         keys.push(key.to_vec());
-        if is_unneeded {
+        if is_certain {
             trimmed = keys.len();
         }
         Ok(ControlFlow::Continue(()))

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 
+use super::budget::Deadline;
 use super::expression::Expression;
 use super::item::key_of;
 use super::schema::{Index, PK, SK};
@@ -193,32 +194,15 @@ impl Dynamo {
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn get_parts(&self, keys: &[Key], attributes: &[&str]) -> Result<Vec<Item>, StoreError> {
-        let mut expression = Expression::default();
-        let own = [PK, SK, ATTRIBUTE];
-        let names = own.iter().chain(attributes).map(|attribute| expression.name(attribute));
-        let projection = names.collect::<Vec<_>>().join(", ");
-        let is_part = !attributes.is_empty();
         let mut found: HashMap<Key, Item> = HashMap::new();
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
         let (deadline, mut attempts) = (self.deadline(), 0);
         while !wanted.is_empty() {
             if attempts > 0 {
-                // DynamoDB leaves keys unprocessed when it throttles, and needs a moment to recover.
-                let wait = self.jittered(Self::FIRST_WAIT, attempts);
-                if wait >= self.left(deadline) {
-                    let last = format!("{} keys stayed unprocessed", wanted.len());
-                    return Err(StoreError::Unavailable { operation: "BatchGetItem", attempts, last });
-                }
-                self.sleep(wait).await;
+                self.wait_for_unprocessed(wanted.len(), attempts, deadline).await?;
             }
             attempts += 1;
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(std::mem::take(&mut wanted)))
-                .consistent_read(true)
-                .set_projection_expression(is_part.then(|| projection.clone()))
-                .set_expression_attribute_names(expression.names().filter(|_| is_part))
-                .build()
-                .map_err(|error| StoreError::failed("BatchGetItem", error))?;
+            let request = keys_and_attributes(std::mem::take(&mut wanted), attributes)?;
             let request = BatchGetItemInput::builder().request_items(&*self.table, request);
             let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
             let output = self.output(&request).await?;
@@ -233,4 +217,35 @@ impl Dynamo {
         }
         Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
     }
+
+    /// Waits before unprocessed keys are requested again. DynamoDB leaves keys unprocessed when it throttles, and needs a
+    /// moment to recover.
+    async fn wait_for_unprocessed(
+        &self,
+        keys: usize,
+        attempts: u32,
+        deadline: Deadline,
+    ) -> Result<(), StoreError> {
+        let wait = self.jittered(Self::FIRST_WAIT, attempts);
+        if wait >= self.left(deadline) {
+            let last = format!("{keys} keys stayed unprocessed");
+            return Err(StoreError::Unavailable { operation: "BatchGetItem", attempts, last });
+        }
+        self.sleep(wait).await;
+        Ok(())
+    }
+}
+
+/// Requests these attributes of the items with these keys, or all attributes if `attributes` is empty.
+fn keys_and_attributes(keys: Vec<Item>, attributes: &[&str]) -> Result<KeysAndAttributes, StoreError> {
+    let mut request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+    if !attributes.is_empty() {
+        let mut expression = Expression::default();
+        let own = [PK, SK, ATTRIBUTE];
+        let names = own.iter().chain(attributes).map(|attribute| expression.name(attribute));
+        let projection = names.collect::<Vec<_>>().join(", ");
+        request =
+            request.projection_expression(projection).set_expression_attribute_names(expression.names());
+    }
+    request.build().map_err(|error| StoreError::failed("BatchGetItem", error))
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType, 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::poll::PollReport;
+use super::poll::{PollReport, Subscription};
 use super::source::Source;
 use crate::base::values::fingerprint;
 use crate::store::item::key_of;
@@ -139,61 +139,58 @@ impl Shard {
             }
             self.pending = fetched.last.clone();
         }
+        let step = self.move_past(fetched);
+        self.save_checkpoint(source).await?;
+        Ok(step)
+    }
+
+    /// Moves the position past records that are handled.
+    fn move_past(&mut self, fetched: Fetched) -> Step {
         self.handled = self.handled.max(fetched.last.as_ref().map(|last| last.at));
         let has_records = fetched.last.is_some();
         self.read = fetched.last.map(|checkpoint| checkpoint.sequence).or(self.read.take());
         let ended = fetched.next.is_none();
         self.position = fetched.next.map_or(Position::End, Position::At);
-        self.save_checkpoint(source).await?;
-        Ok(match (ended, has_records) {
+        match (ended, has_records) {
             (true, _) => Step::Ended,
             (_, true) => Step::Read,
             _ => Step::AtEnd,
-        })
+        }
     }
 
     /// Returns the next records and the iterator after them.
     async fn fetch(&mut self, source: &Source) -> Result<Located<Fetched>, StoreError> {
-        let iterator = match std::mem::replace(&mut self.position, Position::After) {
-            Position::At(iterator) => iterator,
-            position => {
-                if matches!(position, Position::Unknown) {
-                    self.load_checkpoint(source).await.inspect_err(|_| self.position = Position::Unknown)?;
-                }
-                match self.iterator(source).await? {
-                    Located::Found(iterator) => iterator,
-                    Located::Lost => return Ok(Located::Lost),
-                    Located::Trimmed => return Ok(Located::Trimmed),
-                    Located::Gone => return Ok(Located::Gone),
-                }
-            }
+        let iterator = match self.take_iterator(source).await? {
+            Located::Found(iterator) => iterator,
+            Located::Lost => return Ok(Located::Lost),
+            Located::Trimmed => return Ok(Located::Trimmed),
+            Located::Gone => return Ok(Located::Gone),
         };
         let attempt = async || {
             let request = source.streams.get_records().shard_iterator(&iterator).limit(BATCH);
             request.send().await.map_err(CallError::from)
         };
-        let output = match source.subscription.dynamo.retry(GET_RECORDS, attempt).await? {
-            Ok(output) => output,
-            Err(error) => return self.lost(GET_RECORDS, error),
-        };
-        let wanted =
-            |key: &Key| !key.pk.starts_with(CHECKPOINT_PREFIX) && (source.subscription.relevant)(key);
-        let (mut batch, mut last) = (Batch::default(), None);
-        for record in output.records.unwrap_or_default() {
-            let read = change(record);
-            let (sequence, at, key) = match &read {
-                Ok(change) => (Some(&change.sequence), Some(change.at), Some(&change.key)),
-                Err(unreadable) => (unreadable.sequence.as_ref(), unreadable.at, unreadable.key.as_ref()),
-            };
-            if let Some(sequence) = sequence {
-                let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
-                last = Some(Checkpoint { sequence: sequence.clone(), at });
+        match source.subscription.dynamo.retry(GET_RECORDS, attempt).await? {
+            Ok(output) => {
+                let records = output.records.unwrap_or_default();
+                let (batch, last) = batch_of(records, &source.subscription);
+                let next = output.next_shard_iterator;
+                Ok(Located::Found(Fetched { batch: Arc::new(batch), last, next }))
             }
-            if key.is_none_or(wanted) {
-                batch.push(read);
-            }
+            Err(error) => self.lost(GET_RECORDS, error),
         }
-        Ok(Located::Found(Fetched { batch: Arc::new(batch), last, next: output.next_shard_iterator }))
+    }
+
+    /// Returns the iterator of the position, or a new one. The position is then without an iterator.
+    async fn take_iterator(&mut self, source: &Source) -> Result<Located<String>, StoreError> {
+        match std::mem::replace(&mut self.position, Position::After) {
+            Position::At(iterator) => return Ok(Located::Found(iterator)),
+            Position::Unknown => {
+                self.load_checkpoint(source).await.inspect_err(|_| self.position = Position::Unknown)?;
+            }
+            Position::After | Position::End => {}
+        }
+        self.iterator(source).await
     }
 
     /// Returns an iterator after the last record that was read, or at the oldest record.
@@ -274,6 +271,27 @@ impl Shard {
         }
         Ok(())
     }
+}
+
+/// Returns the relevant changes of records, and the checkpoint after all of them.
+fn batch_of(records: Vec<Record>, subscription: &Subscription) -> (Batch, Option<Checkpoint>) {
+    let wanted = |key: &Key| !key.pk.starts_with(CHECKPOINT_PREFIX) && (subscription.relevant)(key);
+    let (mut batch, mut last) = (Batch::default(), None);
+    for record in records {
+        let read = change(record);
+        let (sequence, at, key) = match &read {
+            Ok(change) => (Some(&change.sequence), Some(change.at), Some(&change.key)),
+            Err(unreadable) => (unreadable.sequence.as_ref(), unreadable.at, unreadable.key.as_ref()),
+        };
+        if let Some(sequence) = sequence {
+            let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
+            last = Some(Checkpoint { sequence: sequence.clone(), at });
+        }
+        if key.is_none_or(wanted) {
+            batch.push(read);
+        }
+    }
+    (batch, last)
 }
 
 fn change(record: Record) -> Result<Change, Box<Unreadable>> {
