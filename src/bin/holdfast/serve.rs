@@ -11,15 +11,16 @@ use std::time::Instant;
 use holdfast::accounts::cookies::CookiePolicy;
 use holdfast::accounts::data_keys::{DataKey, DataKeys};
 use holdfast::accounts::keys::{CookieKey, KeyRing};
+use holdfast::accounts::sessions::SessionLimits;
 use holdfast::accounts::{self, AccountError};
 use holdfast::app::{App, build_router};
 use holdfast::base::rng::Rng;
-use holdfast::hosts::config::{Config, Configured};
+use holdfast::hosts::config::{Config, ConfigError, Configured};
 use holdfast::hosts::process;
 use holdfast::hosts::process::StartError;
 use holdfast::orders::StateLocks;
-use holdfast::store::StoreError;
 use holdfast::store::schema::create_table;
+use holdfast::store::{RetryPolicy, StoreError};
 use holdfast::web::health::FreeDisk;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -47,11 +48,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     }
     let start = Instant::now();
     let sign_up = options.sign_up()?;
-    let lookup = |name: &str| std::env::var(name).ok();
-    let configured = Config::keys::<CookieKey>(lookup).map_err(StartError::Config)?;
-    let data_keys = Config::keys::<DataKey>(lookup).map_err(StartError::Config)?;
-    let retries = Config::retries(lookup).map_err(StartError::Config)?;
-    let session_limits = Config::session_limits(lookup).map_err(StartError::Config)?;
+    let settings = Settings::from_environment().map_err(StartError::Config)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let data = DataDirectory::at(&options.data.data_dir);
     let (listener, address) = listen(options.port, &data).await?;
@@ -59,14 +56,16 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     data.remove_copies(&lock);
     let engine = Engine::open(&data).await?;
     let port = listener.local_addr().ok().map(|local| local.port());
-    let cookies = CookiePolicy { port, ..cookies(configured, &data, &lock).await? };
-    let mut app = process::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
-    app.data_keys = Some(self::data_keys(data_keys, &data, &lock).await?);
-    app.session_limits = session_limits;
-    app.state_locks = Some(StateLocks::default());
-    app.trusted_proxies = options.trusted_proxies;
-    app.free_disk = Some(free_disk(data.path().to_owned()));
-    app.has_styleguide = true;
+    let cookies = CookiePolicy { port, ..cookies(settings.cookie_keys, &data, &lock).await? };
+    let app = App {
+        data_keys: Some(data_keys(settings.data_keys, &data, &lock).await?),
+        session_limits: settings.session_limits,
+        state_locks: Some(StateLocks::default()),
+        trusted_proxies: options.trusted_proxies,
+        free_disk: Some(free_disk(data.path().to_owned())),
+        has_styleguide: true,
+        ..process::app(engine.line(), TABLE, cookies, sign_up).with_retries(settings.retries)
+    };
     let served = async {
         create_table(&app.dynamo).await?;
         let commands = start_command_server(&data, &app, &engine, &address);
@@ -74,16 +73,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         print(&format!("Holdfast is at {address}"));
         print_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
-        let workers = Workers::of_engine(&app, &engine.embedded());
-        let (mut router, _) = build_router(app);
-        if let Some(commands) = &commands {
-            router = commands.mount(router);
-        }
-        let router = Hosts::local(&options.hosts).guard(router);
-        let served = serve_until_stopped(listener, router, Limits::of(&options.limits), signals).await;
-        workers.stop().await;
-        commands.into_iter().for_each(CommandServer::close);
-        served
+        serve(options, listener, app, &engine, commands, signals).await
     };
     let served = served.await;
     engine.close().await;
@@ -91,6 +81,47 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         tracing::info!("stopped; all data is on disk");
     }
     served
+}
+
+/// Serves the application and runs its background work until a signal asks the process to stop.
+async fn serve(
+    options: &ServeOptions,
+    listener: TcpListener,
+    app: App,
+    engine: &Engine,
+    commands: Option<CommandServer>,
+    signals: Signals,
+) -> Result<(), Failure> {
+    let workers = Workers::of_engine(&app, &engine.embedded());
+    let (mut router, _) = build_router(app);
+    if let Some(commands) = &commands {
+        router = commands.mount(router);
+    }
+    let router = Hosts::local(&options.hosts).guard(router);
+    let served = serve_until_stopped(listener, router, Limits::of(&options.limits), signals).await;
+    workers.stop().await;
+    commands.into_iter().for_each(CommandServer::close);
+    served
+}
+
+/// What the environment configures besides the flags.
+struct Settings {
+    cookie_keys: Option<Configured<KeyRing>>,
+    data_keys: Option<Configured<KeyRing<DataKey>>>,
+    retries: RetryPolicy,
+    session_limits: SessionLimits,
+}
+
+impl Settings {
+    fn from_environment() -> Result<Self, ConfigError> {
+        let lookup = |name: &str| std::env::var(name).ok();
+        Ok(Self {
+            cookie_keys: Config::keys::<CookieKey>(lookup)?,
+            data_keys: Config::keys::<DataKey>(lookup)?,
+            retries: Config::retries(lookup)?,
+            session_limits: Config::session_limits(lookup)?,
+        })
+    }
 }
 
 /// Returns a probe of the free space on the disk of the data.

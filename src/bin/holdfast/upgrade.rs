@@ -1,5 +1,6 @@
 //! `holdfast upgrade`: rewrites items of older versions in the current schema, and migrates their statistics.
 
+use holdfast::app::App;
 use holdfast::imports::ImportError;
 use holdfast::shared::numbers::counted;
 use holdfast::store::{SCHEMA, Upgraded, upgrade_all};
@@ -16,35 +17,9 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
     if options.finish {
         opened.app.dynamo.finish_upgrade().await?;
     }
-    let upgraded = upgrade_all(&opened.app.dynamo, |so_far| {
-        console.progress(&Progress::of_words(format!(
-            "{} rewritten",
-            counted(so_far.rewritten, "item", "items")
-        )));
-    })
-    .await;
-    console.end_progress();
-    let words = opened
-        .app
-        .leads()
-        .upgrade_words(|so_far| {
-            console.progress(&Progress::of_words(format!(
-                "search words of {} rewritten",
-                counted(so_far, "lead", "leads")
-            )));
-        })
-        .await;
-    console.end_progress();
-    let accounts = opened.app.accounts().upgrade().await;
-    let statistics = opened.app.statistics().migrate().await;
-    let lists = recount_lists(&opened.app).await;
+    let upgraded = upgrade(&opened.app, console).await;
     opened.close().await;
-    let upgraded = upgraded?;
-    words.map_err(ImportError::from)?;
-    accounts?;
-    statistics?;
-    lists?;
-    let Upgraded { rewritten, schema, .. } = upgraded;
+    let Upgraded { rewritten, schema, .. } = upgraded?;
     console
         .print(&format!("Rewrote {}. All items use schema {schema}.", counted(rewritten, "item", "items")));
     if schema < SCHEMA {
@@ -54,4 +29,29 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
         );
     }
     Ok(())
+}
+
+/// Takes all steps of an upgrade, also after one that failed. Returns the first failure.
+async fn upgrade(app: &App, console: &dyn Console) -> Result<Upgraded, Failure> {
+    let show = |words: String| console.progress(&Progress::of_words(words));
+    let items = upgrade_all(&app.dynamo, |so_far| {
+        show(format!("{} rewritten", counted(so_far.rewritten, "item", "items")));
+    });
+    let upgraded = items.await;
+    console.end_progress();
+    let leads = app.leads();
+    let words = leads.upgrade_words(|so_far| {
+        show(format!("search words of {} rewritten", counted(so_far, "lead", "leads")));
+    });
+    let words = words.await;
+    console.end_progress();
+    let accounts = app.accounts().upgrade().await;
+    let statistics = app.statistics().migrate().await;
+    let lists = recount_lists(app).await;
+    let upgraded = upgraded?;
+    words.map_err(ImportError::from)?;
+    accounts?;
+    statistics?;
+    lists?;
+    Ok(upgraded)
 }
