@@ -3,17 +3,21 @@
 //! Invariants: every field that is missing, wrong, unknown or duplicated is named, all in one answer. `leadScore` and
 //! `lead_score` are the same name. Whole numbers follow JSON Schema, so `6`, `6.0` and `6e0` are equal.
 
+mod json_errors;
 mod object;
+mod values;
 
+pub use json_errors::{misfit, not_json};
 pub use object::Object;
+pub use values::{boolean, integer, text, whole_number};
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
 use crate::base::values::Invalid;
 use object::Node;
+use values::kind;
 
 /// A field with a wrong value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -294,104 +298,6 @@ fn camel_case(name: &str) -> String {
         }
     }
     camel
-}
-
-/// Names the type of a value, for error messages.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// Returns the type's error for an empty text.
-fn hint<T: FromStr<Err: Into<Invalid>>>() -> Option<Invalid> {
-    "".parse::<T>().err().map(Into::into)
-}
-
-/// Reads a string.
-///
-/// # Errors
-/// A sentence that says what would be right.
-pub fn text<T: FromStr<Err: Into<Invalid>>>(value: &Value) -> Result<T, Invalid> {
-    match value {
-        Value::String(text) => text.parse().map_err(Into::into),
-        Value::Null => Err(hint::<T>().unwrap_or_else(|| Invalid::new("Send text in quotation marks."))),
-        other => Err(Invalid::new(format!("Send text in quotation marks, not {}.", kind(other)))),
-    }
-}
-
-/// Reads a whole number: `6`, `6.0` and `6e0` are equal.
-///
-/// # Errors
-/// A sentence that says what would be right.
-pub fn whole_number<T: FromStr<Err = Invalid>>(value: &Value) -> Result<T, Invalid> {
-    match integer(value) {
-        Some(number) => number.to_string().parse(),
-        None => Err(hint::<T>().unwrap_or_else(|| Invalid::new("Send a whole number."))),
-    }
-}
-
-/// Returns the integer value of a JSON number, if it is whole and exact.
-pub fn integer(value: &Value) -> Option<i64> {
-    /// All integers up to this one are exact as floating-point numbers: 2^53.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let number = value.as_number()?;
-    let float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
-    number.as_i64().or_else(|| format!("{:.0}", float()?).parse().ok())
-}
-
-/// Reads a Boolean.
-///
-/// # Errors
-/// A sentence that says what would be right.
-pub fn boolean(value: &Value) -> Result<bool, Invalid> {
-    value.as_bool().ok_or_else(|| Invalid::new("Send true or false."))
-}
-
-/// Says where bytes stop being JSON, in words for people instead of the parser's.
-pub fn not_json(error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        "it ends too early".to_owned()
-    } else {
-        format!("it goes wrong at line {}, column {}", error.line(), error.column())
-    }
-}
-
-/// Says why JSON does not have the expected structure, in words for people instead of the parser's. `path` is the path
-/// of the field, or `.` if it is unknown.
-pub fn misfit(path: &str, error: &serde_json::Error) -> String {
-    if !error.is_data() {
-        return not_json(error);
-    }
-    let message = error.to_string();
-    let named = |before: &str| message.strip_prefix(before)?.split('`').next().map(str::to_owned);
-    let within = |name: String| if path == "." { name } else { format!("{path}.{name}") };
-    if let Some(name) = named("missing field `") {
-        return format!("{} is missing", within(name));
-    }
-    if let Some(name) = named("unknown field `") {
-        return format!("there is no field {}", within(name));
-    }
-    let parser_messages = [
-        "invalid type",
-        "invalid value",
-        "invalid length",
-        "unknown variant",
-        "duplicate field",
-        "data did not",
-    ];
-    let place = if path == "." { "it" } else { path };
-    if parser_messages.iter().any(|begin| message.starts_with(begin)) {
-        return format!("{place} isn't valid");
-    }
-    // All other messages come from our own types.
-    let message = message.split(" at line ").next().unwrap_or_default();
-    format!("{place}: {message}")
 }
 
 #[cfg(test)]

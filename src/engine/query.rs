@@ -7,16 +7,19 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
 use aws_sdk_dynamodb::operation::scan::{ScanInput, ScanOutput};
 
+use self::range::{key_schemas, range_of_query, range_of_scan};
 use super::action::{find_table, pick};
 use super::capacity::{Usage, read_units};
-use super::codec::{self, Attributes, Damaged, ItemRef, ValueRef};
+use super::codec::{self, Attributes, Damaged, ItemRef};
 use super::error::EngineError;
-use super::expression::{self, Comparator, Condition, KeyCondition, Projection, References, SortCondition};
+use super::expression::{self, Condition, KeyCondition, Projection, References};
+use super::index;
 use super::parameters::{reject_unsupported, required};
 use super::read::project;
 use super::storage::{Order, Range, Read, Space, StorageError, try_scan};
-use super::tables::{Catalog, Index, KeySchema, Projected, Table, check_key_value};
-use super::{index, key};
+use super::tables::{Catalog, Index, KeySchema, Projected, Table};
+
+mod range;
 
 /// The maximum number of bytes that one page reads.
 const MAX_PAGE: usize = 1024 * 1024;
@@ -88,11 +91,7 @@ pub fn scan(read: &dyn Read, catalog: &Catalog, input: &ScanInput) -> Result<Sca
     let projection = expression::parse_projection(input.projection_expression.as_deref(), &mut references)?;
     references.finish()?;
     let table = find_table(catalog, required(&input.table_name, "tableName")?)?;
-    let mut range = Range::prefix(key::table_prefix(table.id));
-    if let Some(start) = &input.exclusive_start_key {
-        let start = start_key(table, None, start)?;
-        range.start = key_after(&position(table, None, ItemRef(&start))?);
-    }
+    let range = range_of_scan(table, input.exclusive_start_key.as_ref())?;
     let limit = limit(input.limit)?;
     let order = Order::Forward;
     let selection = Selection { table, index: None, range, order, filter, projection, limit, last: None };
@@ -170,27 +169,12 @@ fn select<'a>(
     }
     let sort = keys.sort.as_ref().map(|sort| &*sort.name);
     let condition = KeyCondition::new(condition, &keys.partition.name, sort)?;
-    check_values(keys, &condition)?;
     let order = if input.scan_index_forward == Some(false) { Order::Backward } else { Order::Forward };
-    let mut range = key_range(table, index, &condition);
-    if let Some(start) = &input.exclusive_start_key {
-        let start = start_key(table, index, start)?;
-        check_start(keys, &condition, ItemRef(&start))?;
-        range = after(range, order, position(table, index, ItemRef(&start))?);
-    }
+    let range = range_of_query(table, index, &condition, order, input.exclusive_start_key.as_ref())?;
     let limit = limit(input.limit)?;
     let last = condition.sort.last(order == Order::Backward);
     let last = last.filter(|_| index.is_none()).map(<[u8]>::to_vec);
     Ok(Selection { table, index, range, order, filter, projection, limit, last })
-}
-
-/// Returns what follows a position in a range that is read in this order.
-fn after(range: Range, order: Order, position: Vec<u8>) -> Range {
-    let Range { start, end } = range;
-    match order {
-        Order::Forward => Range { start: start.max(key_after(&position)), end },
-        Order::Backward => Range { start, end: end.min(position) },
-    }
 }
 
 fn check_filter(keys: &KeySchema, filter: Option<&Condition>) -> Result<(), EngineError> {
@@ -236,112 +220,6 @@ fn check_projected(
         ))),
         None => Ok(()),
     }
-}
-
-fn check_values(keys: &KeySchema, condition: &KeyCondition) -> Result<(), EngineError> {
-    let partition = (&keys.partition, ValueRef(&condition.partition), true);
-    let sorts =
-        keys.sort.iter().flat_map(|sort| condition.sort.values().map(move |value| (sort, value, false)));
-    for (attribute, value, is_partition) in std::iter::once(partition).chain(sorts) {
-        if value.kind() != Some(attribute.kind) {
-            return Err(EngineError::invalid(
-                "One or more parameter values were invalid: Condition parameter type does not match schema type",
-            ));
-        }
-        check_key_value(attribute, value, is_partition)?;
-    }
-    Ok(())
-}
-
-fn prefix(table: &Table, index: Option<&Index>) -> Vec<u8> {
-    match index {
-        Some(index) => key::index_prefix(table.id, index.id),
-        None => key::table_prefix(table.id),
-    }
-}
-
-fn key_range(table: &Table, index: Option<&Index>, condition: &KeyCondition) -> Range {
-    let mut partition = prefix(table, index);
-    key::put_part(ValueRef(&condition.partition), &mut partition);
-    let part = |value: &[u8]| {
-        let mut bytes = partition.clone();
-        key::put_part(ValueRef(value), &mut bytes);
-        bytes
-    };
-    let end = key::successor(&partition);
-    let range = |start: Vec<u8>, end: Vec<u8>| Range { start, end };
-    match &condition.sort {
-        SortCondition::All => Range::prefix(partition.clone()),
-        SortCondition::Compare(comparator, value) => {
-            let value = part(value);
-            match comparator {
-                Comparator::Less => range(partition.clone(), value),
-                Comparator::LessOrEqual => range(partition.clone(), key::successor(&value)),
-                Comparator::Greater => range(key::successor(&value), end),
-                Comparator::GreaterOrEqual => range(value, end),
-                Comparator::Equal | Comparator::NotEqual => Range::prefix(value),
-            }
-        }
-        SortCondition::Between(low, high) => range(part(low), key::successor(&part(high))),
-        SortCondition::BeginsWith(value) => {
-            let mut bytes = partition.clone();
-            key::put_prefix(ValueRef(value), &mut bytes);
-            Range::prefix(bytes)
-        }
-    }
-}
-
-fn key_after(position: &[u8]) -> Vec<u8> {
-    [position, &[0]].concat()
-}
-
-/// Encodes the start key of a request: the key attributes of the table, and of the index if the request reads
-/// one.
-fn start_key(table: &Table, index: Option<&Index>, start: &Attributes) -> Result<Vec<u8>, EngineError> {
-    let invalid = |why: &str| EngineError::invalid(format!("The provided starting key is invalid{why}"));
-    let mut names: Vec<&str> = Vec::with_capacity(4);
-    for attribute in key_schemas(table, index).flat_map(KeySchema::attributes) {
-        if !names.contains(&&*attribute.name) {
-            names.push(&attribute.name);
-        }
-    }
-    if start.len() != names.len() || !names.iter().all(|name| start.contains_key(*name)) {
-        return Err(invalid(""));
-    }
-    let item = codec::encode_item(start).map_err(|error| invalid(&format!(": {error}")))?;
-    for keys in key_schemas(table, index) {
-        for (position, attribute) in keys.attributes().enumerate() {
-            let value = ItemRef(&item).get(&attribute.name).ok_or_else(|| invalid(""))?;
-            check_key_value(attribute, value, position == 0)
-                .map_err(|error| invalid(&format!(": {}", EngineError::from(error).message)))?;
-        }
-    }
-    Ok(item)
-}
-
-fn key_schemas<'a>(table: &'a Table, index: Option<&'a Index>) -> impl Iterator<Item = &'a KeySchema> {
-    std::iter::once(&table.keys).chain(index.map(|index| &index.keys))
-}
-
-/// Returns an item's position in the range.
-fn position(table: &Table, index: Option<&Index>, item: ItemRef<'_>) -> Result<Vec<u8>, EngineError> {
-    let key = table.key_of(item)?;
-    match index {
-        None => Ok(key.storage),
-        Some(index) => Ok(index::entry(table, index, &key, item).ok_or(Damaged)?.key),
-    }
-}
-
-fn check_start(keys: &KeySchema, condition: &KeyCondition, start: ItemRef<'_>) -> Result<(), EngineError> {
-    let in_partition = start.get(&keys.partition.name) == Some(ValueRef(&condition.partition));
-    let in_range = match &keys.sort {
-        Some(sort) => start.get(&sort.name).is_some_and(|value| condition.sort.accepts(value)),
-        None => true,
-    };
-    if in_partition && in_range {
-        return Ok(());
-    }
-    Err(EngineError::invalid("The provided starting key does not match the range key predicate"))
 }
 
 impl Selection<'_> {
