@@ -3,19 +3,23 @@
 //! Invariants: replaying the same files changes nothing, even after an interrupted run; messages of one product are
 //! applied in the order of the files.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+mod counts;
+mod input;
+mod survey;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use holdfast::app::App;
-use holdfast::inventory::domain::{Channel, Message, Outcome, ParseError, Reason, Sku, Source};
+use holdfast::inventory::domain::{Message, Sku};
 use holdfast::inventory::ingest::RawMessage;
 use holdfast::inventory::retail::{self, Row, Survey};
 use holdfast::shared::numbers::counted;
-use serde_json::Value;
 use tokio::time::sleep;
 
+use self::counts::{Counts, sum};
+use self::input::{Input, next_line, with_id};
+use self::survey::{Files, Lines, survey_messages, survey_retail};
 use crate::cli::{Format, Replay};
 use crate::console::{Console, Progress};
 use crate::failure::Failure;
@@ -31,33 +35,6 @@ const BATCH_SIZE: usize = 300;
 const ATTEMPTS: u32 = 8;
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const MAX_DELAY: Duration = Duration::from_secs(5);
-/// The longest line of a file of messages.
-const MAX_LINE: usize = 1024 * 1024;
-
-/// A file to replay.
-struct Input {
-    path: PathBuf,
-    /// The file's name in movements.
-    name: String,
-    digest: String,
-}
-
-impl Input {
-    fn of(path: &Path, console: &dyn Console) -> Result<Self, Failure> {
-        let digest = console.open(path).and_then(retail::digest_of).map_err(Failure::file("read", path))?;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Ok(Self { path: path.to_owned(), name, digest })
-    }
-
-    fn open<'a>(&self, console: &'a dyn Console) -> Result<BufReader<Box<dyn io::Read + 'a>>, Failure> {
-        console.open(&self.path).map(BufReader::new).map_err(Failure::file("read", &self.path))
-    }
-
-    fn source(&self, row: Option<u64>) -> Source {
-        let offset = row.and_then(|row| i64::try_from(row).ok());
-        Source { topic: Some(self.name.clone()), offset, ..Source::of(Channel::Replay) }
-    }
-}
 
 /// Replays files, and prints progress and a report. Files that cannot be read, or that are not messages, are refused
 /// before anything is applied.
@@ -90,165 +67,7 @@ pub async fn run(options: Replay, host: &Host<'_>, console: &dyn Console) -> Res
     replayed.and_then(|()| counts.outcome())
 }
 
-/// The contents of the files, before anything is written.
-enum Files {
-    Messages(Lines),
-    Retail(Survey),
-}
-
-/// The contents of the lines of files of messages.
-#[derive(Default)]
-struct Lines {
-    messages: u64,
-    products: BTreeSet<Sku>,
-    /// The number of invalid lines, by the name of their error.
-    others: BTreeMap<String, u64>,
-}
-
-impl Files {
-    fn print(&self, files: usize, console: &dyn Console) -> Result<(), Failure> {
-        let (rows, messages, products, others, status) = match self {
-            Self::Messages(Lines { messages, products, others }) => (
-                messages + sum(others),
-                *messages,
-                products.len(),
-                others,
-                "would become dead letters, because they are not messages",
-            ),
-            Self::Retail(survey) => {
-                let messages = survey.rows - sum(&survey.skipped);
-                let status = "would be skipped, because they are not products";
-                (survey.rows, messages, survey.products(), &survey.skipped, status)
-            }
-        };
-        console.print(&format!(
-            "Read {} of {}, and wrote nothing.",
-            counted(rows, "row", "rows"),
-            counted(files, "file", "files")
-        ));
-        console.print(&format!("  {messages:>7} messages of {}", counted(products, "product", "products")));
-        console.print(&format!("  {:>7} {status}{}", sum(others), list_counts(others)));
-        if messages == 0 { Err(Failure::NothingApplied("the files hold no messages")) } else { Ok(()) }
-    }
-}
-
-/// How many lines of a file are read before it is refused because none of them is a message.
-const LINES_TO_PROBE: usize = 10;
-
-/// Reads files of messages once, before anything is applied.
-fn survey_messages(inputs: &[Input], console: &dyn Console) -> Result<Lines, Failure> {
-    let mut lines = Lines::default();
-    for input in inputs {
-        let (mut file, mut row) = (input.open(console)?, 0);
-        let mut wrong: Vec<(u64, ParseError)> = Vec::new();
-        let mut good = false;
-        while let Some(line) = next_line(&mut file, &mut row).map_err(Failure::file("read", &input.path))? {
-            match (RawMessage { source: input.source(Some(row)), bytes: with_id(line, &input.digest, row) })
-                .read()
-            {
-                Ok(delivery) => {
-                    good = true;
-                    lines.messages += 1;
-                    lines.products.insert(delivery.message.sku);
-                }
-                Err(cause) => {
-                    *lines.others.entry(Reason::from(&cause).name).or_default() += 1;
-                    if !good && wrong.len() < LINES_TO_PROBE {
-                        wrong.push((row, cause));
-                    }
-                }
-            }
-            if !good && wrong.len() >= LINES_TO_PROBE {
-                break;
-            }
-        }
-        if let Some((line, cause)) = wrong.into_iter().next().filter(|_| !good) {
-            return Err(Failure::NoMessages { path: input.path.clone(), line, cause });
-        }
-    }
-    Ok(lines)
-}
-
-/// Reads files of Online Retail data once, before anything is applied.
-fn survey_retail(inputs: &[Input], console: &dyn Console) -> Result<Survey, Failure> {
-    let mut survey = Survey::default();
-    for input in inputs {
-        let added = survey.add(&input.digest, input.open(console)?);
-        added.map_err(|cause| Failure::Retail { path: input.path.clone(), cause })?;
-    }
-    Ok(survey)
-}
-
-/// The results of the rows.
-#[derive(Default)]
-struct Counts {
-    rows: u64,
-    openings: u64,
-    applied: u64,
-    duplicates: u64,
-    dead_letters: BTreeMap<String, u64>,
-    skipped: BTreeMap<String, u64>,
-    /// Fields with unknown names.
-    ignored: u64,
-}
-
-impl Counts {
-    /// A file that was replayed before counts as success; files without any applied message count as failure.
-    fn outcome(&self) -> Result<(), Failure> {
-        match (self.applied + self.duplicates, sum(&self.dead_letters)) {
-            (1.., _) => Ok(()),
-            (0, 0) => Err(Failure::NothingApplied("the files hold no messages")),
-            (0, _) => Err(Failure::NothingApplied("all messages became dead letters")),
-        }
-    }
-
-    fn add(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Applied(_) => self.applied += 1,
-            Outcome::Duplicate => self.duplicates += 1,
-            Outcome::DeadLetter(dead_letter) => {
-                *self.dead_letters.entry(dead_letter.reason.name.clone()).or_default() += 1
-            }
-        }
-    }
-
-    fn print(&self, files: usize, console: &dyn Console) {
-        console.print(&format!(
-            "Read {} of {}.",
-            counted(self.rows, "row", "rows"),
-            counted(files, "file", "files")
-        ));
-        if self.openings > 0 {
-            console
-                .print(&format!("  {:>7} products were opened with a count, now or before", self.openings));
-        }
-        console.print(&format!("  {:>7} messages applied", self.applied));
-        console.print(&format!("  {:>7} known from before", self.duplicates));
-        console.print(&format!(
-            "  {:>7} dead letters{}",
-            sum(&self.dead_letters),
-            list_counts(&self.dead_letters)
-        ));
-        console.print(&format!(
-            "  {:>7} skipped, because they are not products{}",
-            sum(&self.skipped),
-            list_counts(&self.skipped)
-        ));
-        if self.ignored > 0 {
-            console.print(&format!("  {:>7} fields of other names were ignored", self.ignored));
-        }
-    }
-}
-
-fn sum(counts: &BTreeMap<String, u64>) -> u64 {
-    counts.values().sum()
-}
-
-fn list_counts(counts: &BTreeMap<String, u64>) -> String {
-    let all: Vec<_> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    if all.is_empty() { String::new() } else { format!(": {}", all.join(", ")) }
-}
-
+/// Applies messages, and counts the results.
 struct Replayer<'a> {
     app: &'a App,
     console: &'a dyn Console,
@@ -366,35 +185,4 @@ fn bytes_of(message: &Message) -> Vec<u8> {
         fields.insert("schema".to_owned(), Message::SCHEMA.into());
     }
     json.to_string().into_bytes()
-}
-
-/// Adds a message id to a line without one, derived from the file's contents and the line number.
-fn with_id(line: Vec<u8>, digest: &str, row: u64) -> Vec<u8> {
-    // The first line of a file may start with a byte order mark.
-    match serde_json::from_slice(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line)) {
-        Ok(Value::Object(mut fields)) if !fields.contains_key("messageId") => {
-            fields.insert("messageId".to_owned(), format!("file:{digest}:{row}").into());
-            Value::Object(fields).to_string().into_bytes()
-        }
-        _ => line,
-    }
-}
-
-/// Returns the next line that is not empty, and sets `row` to its number.
-fn next_line(file: &mut impl BufRead, row: &mut u64) -> io::Result<Option<Vec<u8>>> {
-    loop {
-        let mut line = Vec::new();
-        let limit = u64::try_from(MAX_LINE + 1).unwrap_or(u64::MAX);
-        let read = io::Read::take(&mut *file, limit).read_until(b'\n', &mut line)?;
-        *row += 1;
-        if read > MAX_LINE {
-            return Err(io::Error::other(format!("line {row} is longer than 1 MB, the longest message")));
-        }
-        if read == 0 {
-            return Ok(None);
-        }
-        if !line.trim_ascii().is_empty() {
-            return Ok(Some(line.trim_ascii_end().to_vec()));
-        }
-    }
 }
