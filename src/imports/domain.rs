@@ -237,7 +237,7 @@ impl Import {
         if self.phase != Phase::Ready {
             return Ok(self.clone());
         }
-        let head = if start.no_header { head.without_header() } else { head.clone() };
+        let head = start.head(head);
         let mapping = start.mapping(&head.headers)?;
         mapping.check()?;
         Ok(Self {

@@ -13,7 +13,7 @@ use super::ImportError;
 use super::domain::{Import, Rejection, Step};
 use super::file::{Batch, Cursor, Head, Limits, Row, WINDOW_BYTES, csv_of, read_rows};
 use super::mapping::{Field, Mapping, find_score, find_status, is_known_header, rejected_csv};
-use super::outcome::{Counts, RowOutcome};
+use super::outcome::{Counts, RowOutcome, RowResult};
 use super::owners::Owners;
 use super::rows::{ParsedRow, lead_of};
 use crate::base::identity::Actor;
@@ -267,7 +267,7 @@ impl StepRunner<'_> {
                 Err(reason) => step.reject(row, reason),
                 Ok(parsed) => step.outcomes.push(RowOutcome {
                     row: row.number,
-                    result: super::outcome::RowResult::Created,
+                    result: RowResult::Created,
                     lead: None,
                     version: None,
                     notes: notes_of(row, parsed.warnings),

@@ -1,5 +1,6 @@
 //! How a person starts an import. Pure.
 
+use crate::imports::file::Head;
 use crate::imports::mapping::{Field, Mapping, MappingError};
 use crate::leads::import::KnownEmails;
 
@@ -17,6 +18,11 @@ pub struct Start {
 }
 
 impl Start {
+    /// Returns the head of a file as it is read: without its header if that row is data.
+    pub fn head(&self, head: &Head) -> Head {
+        if self.no_header { head.without_header() } else { head.clone() }
+    }
+
     /// Returns the mapping of a file with these headers.
     ///
     /// # Errors

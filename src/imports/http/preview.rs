@@ -98,19 +98,16 @@ async fn save_mapping(
 
 fn chosen_start(import: &Import, form: &RawForm) -> Start {
     let no_header = form.get("no_header").is_some();
-    let columns = import.head.as_ref().map_or(0, |head| match no_header {
-        true => head.without_header().headers.len(),
-        false => head.headers.len(),
-    });
-    let slugs = (0..columns).map_while(|at| form.get(&format!("column.{at}")).map(str::to_owned)).collect();
     let known = form.get("known").and_then(|known| known.parse().ok()).unwrap_or_default();
-    Start { slugs, values: chosen_values(form), known, no_header }
+    let start = Start { slugs: Vec::new(), values: chosen_values(form), known, no_header };
+    let columns = import.head.as_ref().map_or(0, |head| start.head(head).headers.len());
+    let slugs = (0..columns).map_while(|at| form.get(&format!("column.{at}")).map(str::to_owned)).collect();
+    Start { slugs, ..start }
 }
 
 /// Returns what is wrong with the meaning that a person gave a text.
 fn wrong_value(import: &Import, start: &Start) -> Option<String> {
-    let head = import.head.as_ref()?;
-    let head = if start.no_header { head.without_header() } else { head.clone() };
+    let head = start.head(import.head.as_ref()?);
     let error = start.mapping(&head.headers).err()?;
     matches!(error, MappingError::Value { .. } | MappingError::NoValues(_)).then(|| error.to_string())
 }
