@@ -6,15 +6,16 @@
 //! variables. `docs/configuration.md` lists all variables with their values.
 
 pub mod aws;
+mod checks;
 mod resolve;
 
 pub use resolve::{Resolved, SecretsError};
 
 use std::time::Duration;
 
-use http::Uri;
 use jiff::SignedDuration;
 
+use self::checks::{check_base_path, check_bool, check_endpoint, check_proxies, check_table, secret_name};
 use crate::accounts::data_keys::DataKey;
 use crate::accounts::keys::{CookieKey, KeyRing, SecretKey};
 use crate::accounts::sessions::SessionLimits;
@@ -316,22 +317,6 @@ fn origin_keys(reader: &mut Reader<'_>) -> Option<Configured<OriginKeyPair>> {
     Some(Configured::Inline(OriginKeyPair::new(current?, previous)))
 }
 
-fn secret_name(text: &str) -> Result<SecretName, &'static str> {
-    text.parse().map_err(|_| {
-        "does not name a secret: give an ARN, or a name of letters, digits, and the characters / _ + = . @ and -."
-    })
-}
-
-/// Checks a table name by DynamoDB's rules.
-fn check_table(name: String) -> Result<String, &'static str> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
-        Ok(name)
-    } else {
-        Err("is not a table name: use 3 to 255 letters, digits, underscores, hyphens, and dots.")
-    }
-}
-
 /// Reads how long a request and an attempt of a call may take.
 fn retries(reader: &mut Reader<'_>) -> RetryPolicy {
     let mut policy = RetryPolicy::default();
@@ -366,34 +351,6 @@ fn session_limits(reader: &mut Reader<'_>) -> SessionLimits {
     let wrong = "must be a whole number of days from 1 to 30.";
     let absolute = hours(SESSION_DAYS, 1..=30, 24, wrong).unwrap_or(default.absolute);
     SessionLimits { idle, absolute }
-}
-
-fn check_bool(value: String) -> Result<bool, &'static str> {
-    value.parse().map_err(|_| "is neither true nor false.")
-}
-
-fn check_proxies(number: String) -> Result<TrustedProxies, &'static str> {
-    number.parse().map_err(|_| "is not a number of proxies: give a whole number from 0 to 10.")
-}
-
-fn check_base_path(path: String) -> Result<String, &'static str> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$'()*+,".contains(c);
-    let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
-    if segments.all(|segment| !segment.is_empty() && segment.chars().all(allowed)) {
-        Ok(path)
-    } else {
-        Err("is not a path: use the form /desk, without a slash at the end.")
-    }
-}
-
-fn check_endpoint(address: String) -> Result<String, &'static str> {
-    let uri = address.parse::<Uri>().ok();
-    let scheme = uri.as_ref().and_then(Uri::scheme_str);
-    if matches!(scheme, Some("http" | "https")) && uri.as_ref().is_some_and(|uri| uri.host().is_some()) {
-        Ok(address)
-    } else {
-        Err("is not an address: use the form http://127.0.0.1:8000.")
-    }
 }
 
 #[cfg(test)]
