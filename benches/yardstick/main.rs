@@ -2,7 +2,9 @@
 //! requests. PostgreSQL does the work of one update of a lead, so it measures the machine: the ratio of both rates
 //! says more than a rate.
 //!
-//! First `cargo build --release`, then `cargo bench --bench yardstick`. Words after `--` choose workloads by name.
+//! First `cargo build --release`, then `cargo bench --bench yardstick`. Words after `--` choose workloads by name;
+//! `background` chooses the work without requests: an idle server, the count of 10,000 changes, and the time and memory
+//! of an import from the shell.
 //!
 //! | variable | meaning | default |
 //! | --- | --- | --- |
@@ -19,6 +21,7 @@
     reason = "an unexpected result ends the bench"
 )]
 
+mod background;
 mod cpu;
 mod load;
 mod measure;
@@ -72,6 +75,9 @@ fn run(options: &Options) {
     let results: Vec<_> =
         options.workloads.iter().map(|make| bench.measure(make(options, &server).as_ref())).collect();
     report::print(&results);
+    if options.background {
+        background::print(options, &server, &folder.0);
+    }
 }
 
 /// Prints the conditions of the measurement.

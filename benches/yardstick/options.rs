@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::background;
 use crate::workloads::{self, Make};
 
 /// The fewest leads with which every workload has enough leads.
@@ -21,6 +22,8 @@ pub struct Options {
     pub leads: usize,
     /// The workloads to measure.
     pub workloads: Vec<Make>,
+    /// Whether to measure the work without requests.
+    pub background: bool,
 }
 
 impl Options {
@@ -33,12 +36,15 @@ impl Options {
         let seconds = variable("HOLDFAST_BENCH_SECONDS", 5_u32)?.max(1);
         let words: Vec<String> =
             std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+        let background =
+            words.is_empty() || words.iter().any(|word| background::NAME.contains(word.as_str()));
         Ok(Self {
             binary: binary()?,
             duration: Duration::from_secs(seconds.into()),
             pairs: variable("HOLDFAST_BENCH_PAIRS", 5_usize)?.max(1),
             leads,
-            workloads: workloads::selected(&words)?,
+            workloads: workloads::selected(&words, background)?,
+            background,
         })
     }
 }

@@ -38,7 +38,9 @@ impl Server {
     /// Imports leads into new data in this folder, starts a server and creates a token.
     pub fn start(options: &Options, folder: &Path) -> Self {
         fs::create_dir(folder).expect("the folder can be made");
-        import(options, folder);
+        let leads = folder.join("leads.csv");
+        write_leads(&leads, "lead", options.leads);
+        output_of(holdfast(&options.binary, folder, &["import", "leads"]).arg(&leads));
         let log = File::create(folder.join("holdfast.log")).expect("the folder can be written to");
         let mut command = holdfast(&options.binary, folder, &["--port", "0"]);
         let mut process =
@@ -70,6 +72,11 @@ impl Server {
     /// The process id.
     pub fn process(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Imports a file by a command, which the server runs.
+    pub fn import(&self, file: &Path) {
+        output_of(holdfast(&self.binary, &self.folder, &["import", "leads"]).arg(file));
     }
 
     /// A program with the token of a new participant.
@@ -118,7 +125,7 @@ impl Drop for Server {
 }
 
 /// `holdfast` on the data in this folder, without the variables that a developer may have set.
-fn holdfast(binary: &Path, folder: &Path, words: &[&str]) -> Command {
+pub fn holdfast(binary: &Path, folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(binary);
     command.args(words).arg("--data-dir").arg(folder.join("data")).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
@@ -130,17 +137,16 @@ fn holdfast(binary: &Path, folder: &Path, words: &[&str]) -> Command {
     command
 }
 
-fn import(options: &Options, folder: &Path) {
+/// Writes a file of leads in all states of the workloads. Emails begin with this word.
+pub fn write_leads(path: &Path, word: &str, count: usize) {
     let states: Vec<&str> =
         STATES_OF_ORDERS.into_iter().chain(STATES_OF_UPDATES).chain([STATE_OF_REFUSALS]).collect();
     let mut file = String::from("Name,Email,State,Lead score\n");
-    for number in 0..options.leads {
+    for number in 0..count {
         let (state, score) = (states[number % states.len()], number % 80);
-        file.push_str(&format!("Lead {number},lead{number}@example.com,{state},{score}\n"));
+        file.push_str(&format!("Lead {number},{word}{number}@example.com,{state},{score}\n"));
     }
-    let path = folder.join("leads.csv");
-    fs::write(&path, file).expect("the folder can be written to");
-    output_of(holdfast(&options.binary, folder, &["import", "leads"]).arg(&path));
+    fs::write(path, file).expect("the folder can be written to");
 }
 
 /// The output of a command that must succeed.

@@ -5,6 +5,7 @@ mod raffles;
 mod requests;
 mod updates;
 
+use crate::background;
 use crate::load::Step;
 use crate::options::Options;
 use crate::server::Server;
@@ -69,13 +70,14 @@ const ALL: [(&str, Make); 10] = [
 ];
 
 /// The workloads whose names contain one of these words; all, if there are none. Each one is created right before
-/// its measurement, so that it sees the data of the earlier ones.
-pub fn selected(words: &[String]) -> Result<Vec<Make>, String> {
+/// its measurement, so that it sees the data of the earlier ones. With `has_others`, a
+/// word may choose other measurements, so there may be none here.
+pub fn selected(words: &[String], has_others: bool) -> Result<Vec<Make>, String> {
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let selected: Vec<Make> =
         ALL.into_iter().filter(|(name, _)| is_wanted(name)).map(|(_, make)| make).collect();
-    if selected.is_empty() {
-        let names: Vec<&str> = ALL.into_iter().map(|(name, _)| name).collect();
+    if selected.is_empty() && !has_others {
+        let names: Vec<&str> = ALL.into_iter().map(|(name, _)| name).chain([background::NAME]).collect();
         return Err(format!("No workload has {words:?} in its name. There are: {}.", names.join("; ")));
     }
     Ok(selected)
