@@ -7,9 +7,10 @@ use super::domain::Account;
 use super::items::{Filter, SearchItem, WORDS, account_key, list_sort, search_filter};
 use crate::accounts::Accounts;
 use crate::base::identity::AccountId;
+use crate::shared::lists::{next_in_index, start_in_index};
 use crate::shared::search::SearchQuery;
 use crate::store::schema::PK;
-use crate::store::{Cursor, CursorError, Item, Key, Select, StoreError, from_item};
+use crate::store::{Item, Key, Select, StoreError, from_item};
 use crate::web::lists::Listed;
 
 /// The name of the list in cursors.
@@ -44,24 +45,10 @@ impl Accounts {
         cursor: Option<&str>,
     ) -> Result<(Vec<AccountId>, Option<String>), AccountError> {
         let (index, partition) = filter.list();
-        let mut select = Select::index(index, partition, i32::from(limit));
-        if let Some(text) = cursor {
-            let cursor = Cursor::<2>::decode(LIST, text)?;
-            let [sort, id] = cursor.parts();
-            let id: AccountId = id.parse().map_err(|_| CursorError)?;
-            if !sort.ends_with(&id.to_string()) {
-                return Err(CursorError.into());
-            }
-            select = select.after(sort, &account_key(id));
-        }
-        let page = self.dynamo.select(&select).await?;
-        let ids: Vec<AccountId> = page.items.iter().filter_map(id_in).collect();
-        let last = page.items.last().filter(|_| page.more);
-        let next = last.and_then(|item| {
-            let sort = item.get(index.sort)?.as_s().ok()?.clone();
-            Some(Cursor::after([sort, id_in(item)?.to_string()]).encode(LIST))
-        });
-        Ok((ids, next))
+        let select = Select::index(index, partition, i32::from(limit));
+        let page = self.dynamo.select(&start_in_index(select, LIST, cursor, account_key)?).await?;
+        let ids = page.items.iter().filter_map(id_in).collect();
+        Ok((ids, next_in_index(LIST, index, &page, id_in)))
     }
 
     async fn find_ids(

@@ -12,11 +12,11 @@ use super::search::{SearchItem, WORDS};
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::inventory::Inventory;
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::lists::{cursor_after, next_in_index, start_after, start_in_index};
 use crate::shared::search::SearchQuery;
 use crate::store::idempotency::{Idempotency, KeyReused};
 use crate::store::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
-use crate::store::{Cursor, CursorError, Item, Key, Select, StoreError, WriteError, from_item};
+use crate::store::{Item, Key, Select, StoreError, WriteError, from_item};
 use crate::web::lists::Listed;
 
 const MOVEMENT_LIST: &str = "movements";
@@ -63,26 +63,12 @@ impl Inventory {
         cursor: Option<&str>,
     ) -> Result<Listed<Product>, InventoryError> {
         let (index, name) = order.index();
-        let mut select = Select::index(index, PRODUCTS, i32::from(limit));
-        if let Some(text) = cursor {
-            let cursor = Cursor::<2>::decode(name, text)?;
-            let [sort, sku] = cursor.parts();
-            let sku: Sku = sku.parse().map_err(|_| CursorError)?;
-            if !sort.ends_with(sku.as_str()) {
-                return Err(CursorError.into());
-            }
-            select = select.after(sort, &product_key(&sku));
-        }
+        let select = Select::index(index, PRODUCTS, i32::from(limit));
+        let select = start_in_index(select, name, cursor, |sku: Sku| product_key(&sku))?;
         let page = self.dynamo.select(&select).await?;
         let keys: Vec<Key> = page.items.iter().filter_map(sku_of).map(|sku| product_key(&sku)).collect();
         let items = self.read_all(&keys).await?;
-        // The cursor holds the key in the index, because the product may have moved to another place in the list
-        // since.
-        let last = page.items.last().filter(|_| page.more);
-        let sort = last.and_then(|item| item.get(index.sort)?.as_s().ok().cloned());
-        let next = last.and_then(sku_of).zip(sort);
-        let next = next.map(|(sku, sort)| Cursor::after([sort, sku.to_string()]).encode(name));
-        Ok(Listed { items, next })
+        Ok(Listed { items, next: next_in_index(name, index, &page, sku_of) })
     }
 
     /// Lists the products that match a query, ordered by the matched words; or all products, low stock first. Two

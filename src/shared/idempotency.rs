@@ -1,19 +1,8 @@
 //! Writes with an idempotency record.
 
-use crate::store::idempotency::{Answer, Done, Idempotency, KeyReused, Lookup};
+pub use crate::store::idempotency::replayed_answer;
+use crate::store::idempotency::{Done, Idempotency, KeyReused};
 use crate::store::{Dynamo, GuardedWrite, Refusal, StoreError, WriteError};
-
-/// Returns the stored answer of the same request, if there is one.
-///
-/// # Errors
-/// [`KeyReused`] if the key was used for another request.
-pub fn replayed_answer(lookup: Lookup) -> Result<Option<Answer>, KeyReused> {
-    match lookup {
-        Lookup::Same(answer) => Ok(Some(answer)),
-        Lookup::Other => Err(KeyReused),
-        Lookup::Nothing => Ok(None),
-    }
-}
 
 /// Makes a change together with its idempotency record. `made` is the result of the change. Returns the refusal if a
 /// condition failed and the same request did not succeed before.

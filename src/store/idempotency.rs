@@ -80,6 +80,18 @@ pub enum Lookup {
 #[error("the idempotency key belongs to another request")]
 pub struct KeyReused;
 
+/// Returns the stored answer of the same request, if there is one.
+///
+/// # Errors
+/// [`KeyReused`] if the key was used for another request.
+pub fn replayed_answer(lookup: Lookup) -> Result<Option<Answer>, KeyReused> {
+    match lookup {
+        Lookup::Same(answer) => Ok(Some(answer)),
+        Lookup::Other => Err(KeyReused),
+        Lookup::Nothing => Ok(None),
+    }
+}
+
 /// A request that must take effect once, with a function that creates its answer.
 pub struct Idempotency<'a, T> {
     /// The request.
@@ -150,11 +162,7 @@ impl<T> Idempotency<'_, T> {
         idempotency: Option<&Self>,
         dynamo: &Dynamo,
     ) -> Result<Option<Answer>, E> {
-        match Self::look_up(idempotency, dynamo).await? {
-            Lookup::Same(answer) => Ok(Some(answer)),
-            Lookup::Other => Err(KeyReused.into()),
-            Lookup::Nothing => Ok(None),
-        }
+        Ok(replayed_answer(Self::look_up(idempotency, dynamo).await?)?)
     }
 }
 

@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{DeadLetterId, DeadLetterStatus};
+use crate::shared::lists::{cursor_in_index, next_in_index, start_in_index};
 use crate::store::schema::{PK, STATUS_NEWEST};
-use crate::store::{Cursor, CursorError, Dynamo, Item, Key, Select, StoreError, from_item, to_item};
+use crate::store::{CursorError, Dynamo, Item, Key, Select, StoreError, from_item, to_item};
 use crate::web::lists::Listed;
 
 /// The dead letters of one kind, in one list for each status.
@@ -56,7 +57,7 @@ impl DeadLetterList {
 
     /// Returns the cursor after a dead letter.
     pub fn cursor_after(self, id: DeadLetterId, created_at: Timestamp) -> String {
-        Cursor::after([sort(id, created_at), id.to_string()]).encode(self.name)
+        cursor_in_index(self.name, &sort(id, created_at), id)
     }
 
     /// Reads a page of the dead letters with a status. Two calls.
@@ -75,21 +76,11 @@ impl DeadLetterList {
         if !self.oldest_first {
             select = select.backwards();
         }
-        if let Some(text) = cursor {
-            let cursor = Cursor::<2>::decode(self.name, text)?;
-            let [sort, id] = cursor.parts();
-            let id: DeadLetterId = id.parse().map_err(|_| CursorError)?;
-            if !sort.ends_with(&id.to_string()) {
-                return Err(CursorError.into());
-            }
-            select = select.after(sort, &self.key(id));
-        }
+        let select = start_in_index(select, self.name, cursor, |id| self.key(id))?;
         let page = dynamo.select(&select).await?;
-        let ids: Vec<DeadLetterId> = page.items.iter().filter_map(|item| self.id_of(item)).collect();
-        let sort = page.items.last().filter(|_| page.more).and_then(|item| text(item, STATUS_NEWEST.sort));
-        let next = sort.zip(ids.last());
-        let next = next.map(|(sort, id)| Cursor::after([sort.to_owned(), id.to_string()]).encode(self.name));
-        let keys: Vec<Key> = ids.into_iter().map(|id| self.key(id)).collect();
+        let next = next_in_index(self.name, STATUS_NEWEST, &page, |item| self.id_of(item));
+        let ids = page.items.iter().filter_map(|item| self.id_of(item));
+        let keys: Vec<Key> = ids.map(|id| self.key(id)).collect();
         let mut items = dynamo.get_all(&keys).await?;
         // The index can lag behind the items.
         items.retain(|item| text(item, STATUS_NEWEST.partition) == Some(partition.as_str()));
