@@ -16,13 +16,13 @@ use super::items::{
     CURRENT_INDEX, EmailItem, WORD_INDEX, email_key, history_item, lead_item, lead_key, requeue,
 };
 use super::reserved;
-use super::store::replayed_answer;
 use super::word_index::reindex;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
-use crate::store::idempotency::{Done, Idempotency, Lookup};
-use crate::store::{Condition, GuardedWrite, Retries, StoreError, Update, WriteError, to_attribute, to_item};
+use crate::shared::idempotency::{refuse, write_once};
+use crate::store::idempotency::{Done, Idempotency};
+use crate::store::{Condition, GuardedWrite, Retries, StoreError, Update, to_attribute, to_item};
 
 impl Leads {
     /// Changes some fields of a lead.
@@ -45,8 +45,8 @@ impl Leads {
             return self.replayed_or(error, idempotency).await;
         };
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
-        let (action, fields) = (Action::Updated, Some(&change.fields));
-        let alteration = Alteration { action, reason: None, guard, apply: &apply, fields, source: None };
+        let fields = Some(&change.fields);
+        let alteration = Alteration { guard, fields, ..Alteration::of(Action::Updated, &apply) };
         self.alter(id, expected, &alteration, idempotency, broken_rule).await
     }
 }
@@ -95,14 +95,8 @@ impl Leads {
         let change = LeadChange { status: Some(Status::Qualified), ..LeadChange::default() };
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
         let guard = Some(Condition::is("status", Status::Converted.as_str()));
-        let alteration = Alteration {
-            action: Action::Reopened,
-            reason: Some(reason),
-            guard,
-            apply: &apply,
-            fields: None,
-            source: None,
-        };
+        let reason = Some(reason);
+        let alteration = Alteration { reason, guard, ..Alteration::of(Action::Reopened, &apply) };
         let rule = |lead: &Lead| (lead.status != Status::Converted).then_some(Rule::OnlyConvertedReopens);
         self.alter(id, expected, &alteration, idempotency, rule).await
     }
@@ -120,14 +114,7 @@ impl Leads {
     ) -> Result<Done<Lead>, LeadError> {
         let apply = |before: &Lead, now| before.moved(Stock::Unassigned, None, now, by.clone());
         let guard = Some(Condition::is("stock", Stock::Withheld.as_str()));
-        let alteration = Alteration {
-            action: Action::Restocked,
-            reason: None,
-            guard,
-            apply: &apply,
-            fields: None,
-            source: None,
-        };
+        let alteration = Alteration { guard, ..Alteration::of(Action::Restocked, &apply) };
         let rule = |lead: &Lead| (lead.stock != Stock::Withheld).then_some(Rule::OnlyWithheldRestocks);
         self.alter(id, expected, &alteration, idempotency, rule).await
     }
@@ -144,6 +131,13 @@ pub(super) struct Alteration<'a> {
     pub(super) fields: Option<&'a FieldEdits>,
     /// The row of an import that makes the change.
     pub(super) source: Option<&'a str>,
+}
+
+impl<'a> Alteration<'a> {
+    /// Creates an alteration whose only condition is the version.
+    pub(super) fn of(action: Action, apply: &'a (dyn Fn(&Lead, Timestamp) -> Lead + Send + Sync)) -> Self {
+        Self { action, reason: None, guard: None, apply, fields: None, source: None }
+    }
 }
 
 /// How often a change is retried after a refusal without a visible cause. The lead's order may have just ended.
@@ -167,24 +161,17 @@ impl Leads {
             };
             let after = fields.mark((alteration.apply)(&before.lead, self.clock.now()));
             let write = fields.write(alteration.write(self, &before, &after, &fields)?, &after)?;
-            let write = Idempotency::record(idempotency, write, &after)?;
-            match self.dynamo.write(write).await {
-                Ok(()) => {
-                    self.snapshots.insert(&StoredLead {
-                        reservation: before.reservation,
-                        ..StoredLead::free(after.clone())
-                    });
+            match write_once::<_, LeadError>(&self.dynamo, write, after, idempotency).await? {
+                Ok(Done::Now(after)) => {
+                    let free = StoredLead::free(after.clone());
+                    self.snapshots.insert(&StoredLead { reservation: before.reservation, ..free });
                     return Ok(Done::Now(after));
                 }
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(refusal)) => {
-                    if let Some(answer) = replayed_answer(idempotency, &refusal)? {
-                        return Ok(Done::Replayed(answer));
-                    }
-                    if refusal.of("email") && !refusal.of("lead") {
-                        return Err(LeadError::violation(Rule::EmailIsUnique));
-                    }
+                Ok(replayed) => return Ok(replayed),
+                Err(refusal) if refusal.of("email") && !refusal.of("lead") => {
+                    return Err(LeadError::violation(Rule::EmailIsUnique));
                 }
+                Err(_) => {}
             }
             self.retry_or_explain(id, expected, &mut retries, broken_rule).await?;
         }
@@ -315,13 +302,9 @@ impl Leads {
         error: LeadError,
         idempotency: Option<&Idempotency<'_, T>>,
     ) -> Result<Done<T>, LeadError> {
-        if matches!(error, LeadError::Store(_)) {
-            return Err(error);
-        }
-        match Idempotency::look_up(idempotency, &self.dynamo).await? {
-            Lookup::Same(answer) => Ok(Done::Replayed(answer)),
-            Lookup::Other => Err(LeadError::KeyOfAnotherRequest),
-            Lookup::Nothing => Err(error),
+        match error {
+            LeadError::Store(_) => Err(error),
+            error => refuse(&self.dynamo, idempotency, error).await,
         }
     }
 

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::domain::{CustomFieldChange, CustomFields, FieldEdits, Lead, LeadId};
 use super::error::LeadError;
-use super::items::{FieldsItem, fields_key, lead_key, stored_lead};
+use super::items::{FIELDS, FieldsItem, fields_key, lead_key, stored_lead, text};
 use crate::base::values::Version;
 use crate::leads::Leads;
+use crate::store::schema::SK;
 use crate::store::{Condition, GuardedWrite, Item, StoreError, from_item, to_item};
 
 /// A lead with its custom fields.
@@ -71,7 +72,7 @@ impl Leads {
 }
 
 fn is_fields(item: &Item) -> bool {
-    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == "FIELDS")
+    text(item, SK) == Some(FIELDS)
 }
 
 /// Custom fields before and after a change.

@@ -19,6 +19,7 @@ use super::items::EmailItem;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
+use crate::store::idempotency::Done;
 use crate::store::{WriteError, from_item};
 
 /// The outcome of a row.
@@ -167,13 +168,12 @@ impl Leads {
             return Err(self.explain(lead.id, lead.version, rule).await?);
         };
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
-        let (action, fields) = (Action::Updated, Some(&change.fields));
-        let alteration =
-            Alteration { action, reason: None, guard, apply: &apply, fields, source: Some(source) };
+        let (fields, source) = (Some(&change.fields), Some(source));
+        let alteration = Alteration { guard, fields, source, ..Alteration::of(Action::Updated, &apply) };
         match self.alter(lead.id, lead.version, &alteration, None, rule).await? {
-            crate::store::idempotency::Done::Now(lead) => Ok(lead),
+            Done::Now(lead) => Ok(lead),
             // Without a key there is no stored answer.
-            crate::store::idempotency::Done::Replayed(_) => Ok(lead.clone()),
+            Done::Replayed(_) => Ok(lead.clone()),
         }
     }
 

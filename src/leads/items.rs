@@ -1,14 +1,12 @@
 //! Keys and items of leads in the table.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::domain::{
     CustomField, CustomFields, HistoryEntry, Lead, LeadId, NoteId, Status, StatusOrStock, Stock, StoredLead,
 };
 use crate::base::identity::AccountId;
-use crate::base::values::{Invalid, UsState, Version};
+use crate::base::values::{Invalid, UsState, Version, text_enum};
 use crate::reservations::Reservation;
 use crate::store::schema;
 use crate::store::schema::Index;
@@ -21,6 +19,11 @@ pub(super) const HISTORY: &str = "HISTORY#";
 
 pub(crate) fn lead_key(id: LeadId) -> Key {
     Key::new(format!("LEAD#{id}"), LEAD)
+}
+
+/// Returns a text attribute of an item.
+pub(super) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
 }
 
 pub(super) fn history_sort(version: u64) -> String {
@@ -63,9 +66,11 @@ pub(super) fn trash_item(deleted: &Lead) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-/// The key of a lead's custom fields. It sorts before the history.
+/// The sort key of a lead's custom fields. It sorts before the history.
+pub(super) const FIELDS: &str = "FIELDS";
+
 pub(super) fn fields_key(id: LeadId) -> Key {
-    Key::new(lead_key(id).pk, "FIELDS")
+    Key::new(lead_key(id).pk, FIELDS)
 }
 
 /// The custom fields of a lead, as they were written last. A lead without custom fields has no such item.
@@ -153,35 +158,15 @@ impl Filter {
     }
 }
 
-/// The sort order of a list of leads.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Sort {
+text_enum! {
+    /// The sort order of a list of leads.
+    #[derive(Default)]
+    pub enum Sort, exact, "Sort by newest or by score.";
     /// Newest first.
     #[default]
-    Newest,
+    Newest = "newest",
     /// Highest score first, then newest.
-    Score,
-}
-
-impl Sort {
-    /// Returns the name in addresses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Newest => "newest",
-            Self::Score => "score",
-        }
-    }
-}
-
-impl FromStr for Sort {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        [Self::Newest, Self::Score]
-            .into_iter()
-            .find(|sort| sort.as_str() == text)
-            .ok_or_else(|| Invalid::new("Sort by newest or by score."))
-    }
+    Score = "score",
 }
 
 /// Returns the index and its partition that contain exactly the leads of a filter, of all owners. Lists of a stock are

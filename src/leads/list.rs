@@ -6,15 +6,15 @@
 
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
-use super::items::{Filter, STORED, Sort, lead_key, list_partition, stored_lead};
+use super::items::{Filter, Sort, lead_key, list_partition, text};
 use super::owner_index::owned_cursor;
 use super::search::{SearchQuery, finds};
-use super::store::keys;
 use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 use crate::leads::Leads;
-use crate::store::schema::Index;
-use crate::store::{Cursor, CursorError, Item, Key, Select};
+use crate::shared::lists::{cursor_in_index, start_in_index};
+use crate::store::schema::{Index, PK};
+use crate::store::{Key, Select};
 
 /// The parameters of a list.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +74,7 @@ impl Leads {
             (Some(query), _) => self.search(request, query).await,
             (None, _) => {
                 let (ids, next) = self.list_ids(request).await?;
-                let mut leads = self.read_listed(&ids).await?;
+                let mut leads = self.read_page(&ids).await?;
                 // The index may lag slightly behind the leads.
                 leads.retain(|lead| request.filter.admits(lead));
                 Ok(LeadPage { leads, next })
@@ -88,7 +88,7 @@ impl Leads {
         let is_narrowed = request.query.is_some() || request.filter != of_owner;
         let limit = if is_narrowed { CANDIDATES.max(request.limit) } else { request.limit };
         let (ids, mut next) = self.owned_ids(owner, limit, request.cursor.as_deref()).await?;
-        let mut leads = self.read_listed(&ids).await?;
+        let mut leads = self.read_page(&ids).await?;
         // A lead may change its owner between the two calls.
         leads.retain(|lead| {
             request.filter.admits(lead) && request.query.as_ref().is_none_or(|query| finds(lead, query))
@@ -98,14 +98,6 @@ impl Leads {
             next = leads.last().map(|lead| owned_cursor(lead.id));
         }
         Ok(LeadPage { leads, next })
-    }
-
-    pub(super) async fn read_listed(&self, ids: &[LeadId]) -> Result<Vec<Lead>, LeadError> {
-        let items = self.dynamo.get_parts(&keys(ids), &STORED).await?;
-        let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
-        let resolved = self.resolve_all(stored).await?;
-        resolved.iter().for_each(|lead| self.snapshots.insert(lead));
-        Ok(resolved.into_iter().map(|lead| lead.lead).collect())
     }
 }
 
@@ -133,38 +125,25 @@ impl Leads {
     /// Returns the leads of a page of an index, last first, and the cursor of the next page.
     pub(super) async fn index_ids(&self, page: &IndexPage, cursor: Option<&str>) -> Result<Ids, LeadError> {
         let IndexPage { index, partition, list, key, limit } = page;
-        let mut select = Select::index(*index, partition, i32::from(*limit) + 1).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<2>::decode(list, text)?;
-            let [sort, id] = cursor.parts();
-            let id: LeadId = id.parse().map_err(|_| CursorError)?;
-            if !sort.ends_with(&id.to_string()) {
-                return Err(CursorError.into());
-            }
-            select = select.after(sort, &key(id));
-        }
+        let select = Select::index(*index, partition, i32::from(*limit) + 1).backwards();
+        let select = start_in_index(select, list, cursor, *key)?;
         let page = self.dynamo.select(&select).await?;
         let mut entries: Vec<(LeadId, String)> = Vec::with_capacity(page.items.len());
         for item in &page.items {
-            let id = text(item, "pk").and_then(|pk| pk.strip_prefix("LEAD#")).and_then(|id| id.parse().ok());
+            let id = text(item, PK).and_then(|pk| pk.strip_prefix("LEAD#")).and_then(|id| id.parse().ok());
             if let (Some(id), Some(sort)) = (id, text(item, index.sort)) {
                 entries.push((id, sort.to_owned()));
             }
         }
         let has_more = entries.len() > usize::from(*limit);
         entries.truncate((*limit).into());
-        let next = entries.last().filter(|_| has_more);
-        let next = next.map(|(id, sort)| Cursor::after([sort.clone(), id.to_string()]).encode(list));
+        let next = entries.last().filter(|_| has_more).map(|(id, sort)| cursor_in_index(list, sort, id));
         Ok((entries.into_iter().map(|(id, _)| id).collect(), next))
     }
 }
 
 /// How many matches a search reads to fill one page if a filter leaves out some of them.
 pub(super) const CANDIDATES: u16 = 100;
-
-fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
-}
 
 #[cfg(test)]
 mod tests {

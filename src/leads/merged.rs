@@ -16,15 +16,15 @@ use super::items::{
 };
 use super::reserved;
 use super::search::{SearchQuery, parse_query};
-use super::store::replayed_answer;
 use super::word_index::reindex;
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, Version};
 use crate::leads::Leads;
 use crate::leads::list::ListRequest;
 use crate::shared::audit::Author;
+use crate::shared::idempotency::write_once;
 use crate::store::idempotency::{Done, Idempotency};
-use crate::store::{Condition, GuardedWrite, StoreError, Update, WriteError, to_attribute, to_item};
+use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute, to_item};
 
 /// What is left of a lead that was merged into another one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,18 +76,12 @@ impl Leads {
             let detail = format!("Lead {other} ({merged_id}) merged into this one.");
             let entry = self.deletion_entry(&merged.after, by, detail);
             let write = merged.write(self, &pair)?.audit_by(by, entry)?;
-            let write = Idempotency::record(idempotency, write, &merged.after)?;
-            match self.dynamo.write(write).await {
-                Ok(()) => return Ok(Done::Now(merged.after)),
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(refusal)) => {
-                    if let Some(answer) = replayed_answer(idempotency, &refusal)? {
-                        return Ok(Done::Replayed(answer));
-                    }
-                    if refusal.of("email") && !refusal.of("kept") && !refusal.of("merged") {
-                        return Err(LeadError::violation(Rule::EmailIsUnique));
-                    }
+            match write_once::<_, LeadError>(&self.dynamo, write, merged.after, idempotency).await? {
+                Ok(done) => return Ok(done),
+                Err(refusal) if refusal.of("email") && !refusal.of("kept") && !refusal.of("merged") => {
+                    return Err(LeadError::violation(Rule::EmailIsUnique));
                 }
+                Err(_) => {}
             }
             self.retry_or_explain(kept_id, kept_version, &mut retries, rule).await?;
             self.retry_or_explain(merged_id, merged_version, &mut retries, rule).await?;

@@ -1,17 +1,20 @@
 //! The notes on a lead. Each is an item of its own with a version of its own, so a note never conflicts with a change of
 //! the lead or with another note.
 
+use std::fmt::Display;
+
 use super::domain::{LeadId, Note, NoteId, NoteText};
 use super::error::LeadError;
 use super::items::{NOTE, lead_key, note_key};
-use super::store::replayed_answer;
 use crate::base::identity::SignedIn;
 use crate::base::text::isolated;
 use crate::base::values::Version;
 use crate::leads::Leads;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::idempotency::write_once;
+use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
-use crate::store::{Condition, Cursor, CursorError, GuardedWrite, Select, WriteError, from_item, to_item};
+use crate::store::{Condition, Select, WriteError, from_item, to_item};
 
 /// One page of a lead's notes, newest first.
 #[derive(Debug)]
@@ -25,8 +28,8 @@ pub struct NotePage {
 const NOTE_LIST: &str = "notes";
 
 /// Returns the cursor after a note.
-pub(super) fn note_cursor(id: &str) -> String {
-    Cursor::after([id.to_owned()]).encode(NOTE_LIST)
+pub(super) fn note_cursor(id: impl Display) -> String {
+    cursor_after(NOTE_LIST, id)
 }
 
 impl Leads {
@@ -52,7 +55,8 @@ impl Leads {
         let note = Note { id, text, author, author_id, version, created_at: now, updated_at: now };
         let item = to_item(&note_key(lead, id), &note)?;
         let write = self.dynamo.guarded_write().put("note", item, Condition::Absent);
-        self.write_note(write, note, idempotency).await?.ok_or(LeadError::NoSuchNote)
+        let done = write_once::<_, LeadError>(&self.dynamo, write, note, idempotency).await?;
+        done.map_err(|_| LeadError::NoSuchNote)
     }
 
     /// Changes the text of a note. Only its author can.
@@ -77,9 +81,9 @@ impl Leads {
         let item = to_item(&note_key(lead, id), &edited)?;
         let unchanged = Condition::is_number("version", expected.get());
         let write = self.dynamo.guarded_write().put("note", item, unchanged);
-        match self.write_note(write, edited, idempotency).await? {
-            Some(done) => Ok(done),
-            None => Err(LeadError::NoteConflict(Box::new(self.note(lead, id).await?))),
+        match write_once::<_, LeadError>(&self.dynamo, write, edited, idempotency).await? {
+            Ok(done) => Ok(done),
+            Err(_) => Err(LeadError::NoteConflict(Box::new(self.note(lead, id).await?))),
         }
     }
 
@@ -128,22 +132,6 @@ impl Leads {
         Ok(entry.at_path(format!("/leads/{lead}")))
     }
 
-    /// Writes a note. Returns `None` if the condition on the note failed.
-    async fn write_note(
-        &self,
-        write: GuardedWrite,
-        note: Note,
-        idempotency: Option<&Idempotency<'_, Note>>,
-    ) -> Result<Option<Done<Note>>, LeadError> {
-        match self.dynamo.write(Idempotency::record(idempotency, write, &note)?).await {
-            Ok(()) => Ok(Some(Done::Now(note))),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(refusal)) => {
-                Ok(replayed_answer(idempotency, &refusal)?.map(Done::Replayed))
-            }
-        }
-    }
-
     /// Reads one note consistently.
     ///
     /// # Errors
@@ -178,9 +166,7 @@ impl Leads {
     pub async fn notes(&self, lead: LeadId, limit: u16, cursor: Option<&str>) -> Result<NotePage, LeadError> {
         let mut select =
             Select::partition(lead_key(lead).pk, i32::from(limit) + 1).begins_with(NOTE).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(NOTE_LIST, text)?;
-            let id: NoteId = cursor.parts()[0].parse().map_err(|_| CursorError)?;
+        if let Some(id) = start_after(NOTE_LIST, cursor)? {
             let key = note_key(lead, id);
             select = select.after(&key.sk, &key);
         }
@@ -189,8 +175,7 @@ impl Leads {
         // DynamoDB ends a page at 1 MB, which 26 of the longest notes fill.
         let has_more = page.more || notes.len() > usize::from(limit);
         notes.truncate(limit.into());
-        let next = notes.last().filter(|_| has_more);
-        let next = next.map(|note| note_cursor(&note.id.to_string()));
+        let next = notes.last().filter(|_| has_more).map(|note| note_cursor(note.id));
         Ok(NotePage { notes, next })
     }
 }

@@ -34,11 +34,7 @@ impl Leads {
     /// # Errors
     /// [`LeadError::Store`] if the store failed.
     pub async fn agents(&self) -> Result<Vec<Account>, LeadError> {
-        match self.accounts.agents().await {
-            Ok(agents) => Ok(agents),
-            Err(AccountError::Store(error)) => Err(error.into()),
-            Err(other) => Err(LeadError::Invalid("owner", Invalid::new(other.to_string()))),
-        }
+        self.accounts.agents().await.map_err(agents_error)
     }
 
     /// Returns the agents and administrators for a look-up by name, at most a thousand of each role.
@@ -46,11 +42,7 @@ impl Leads {
     /// # Errors
     /// [`LeadError::Store`] if the store failed.
     pub async fn all_agents(&self) -> Result<Vec<Account>, LeadError> {
-        match self.accounts.all_agents().await {
-            Ok(agents) => Ok(agents),
-            Err(AccountError::Store(error)) => Err(error.into()),
-            Err(other) => Err(LeadError::Invalid("owner", Invalid::new(other.to_string()))),
-        }
+        self.accounts.all_agents().await.map_err(agents_error)
     }
 
     /// Returns the account whose leads are listed. An id is not looked up, because leads may have an owner whose account
@@ -76,6 +68,14 @@ impl Leads {
         let filter = Filter { owner: Some(owner), ..Filter::default() };
         let cursor = cursor.map(str::to_owned);
         self.list(&ListRequest { filter, limit, cursor, ..ListRequest::default() }).await
+    }
+}
+
+/// Returns why the agents could not be listed.
+fn agents_error(error: AccountError) -> LeadError {
+    match error {
+        AccountError::Store(error) => error.into(),
+        other => LeadError::Invalid("owner", Invalid::new(other.to_string())),
     }
 }
 
@@ -191,14 +191,7 @@ impl Leads {
         }
         let change = LeadChange { owner: Some(to.cloned()), ..LeadChange::default() };
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
-        let alteration = Alteration {
-            action: Action::Updated,
-            reason: None,
-            guard: None,
-            apply: &apply,
-            fields: None,
-            source: None,
-        };
+        let alteration = Alteration::of(Action::Updated, &apply);
         // No rule is about the owner.
         self.alter(id, lead.version, &alteration, None, |_| None).await?;
         Ok(Outcome::Changed)

@@ -8,10 +8,12 @@ use serde_json::json;
 
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
+use super::items::text;
 use crate::base::identity::AccountId;
 use crate::leads::Leads;
+use crate::shared::lists::{cursor_after, start_after};
 use crate::store::schema::SK;
-use crate::store::{Cursor, CursorError, GuardedWrite, Item, Key, Select, StoreError, to_item};
+use crate::store::{GuardedWrite, Item, Key, Select, StoreError, to_item};
 
 /// The list of an owner's leads, in cursors.
 const OWNED: &str = "owned";
@@ -42,7 +44,7 @@ pub(super) fn index_owner(
 
 /// Returns the cursor after a lead in the list of its owner.
 pub(super) fn owned_cursor(lead: LeadId) -> String {
-    Cursor::after([lead.to_string()]).encode(OWNED)
+    cursor_after(OWNED, lead)
 }
 
 impl Leads {
@@ -55,9 +57,7 @@ impl Leads {
     ) -> Result<(Vec<LeadId>, Option<String>), LeadError> {
         let partition = format!("OWNER#{owner}");
         let mut select = Select::partition(partition, i32::from(limit) + 1).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(OWNED, text)?;
-            let id: LeadId = cursor.parts()[0].parse().map_err(|_| CursorError)?;
+        if let Some(id) = start_after(OWNED, cursor)? {
             let key = owned_key(owner, id);
             select = select.after(&key.sk, &key);
         }
@@ -71,5 +71,5 @@ impl Leads {
 }
 
 fn lead_of(item: &Item) -> Option<LeadId> {
-    item.get(SK)?.as_s().ok()?.parse().ok()
+    text(item, SK)?.parse().ok()
 }

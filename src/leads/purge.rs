@@ -5,8 +5,9 @@
 //! removed otherwise. Each step deletes some items, so that an interrupted deletion continues when it is repeated.
 
 use super::domain::{Lead, LeadId};
-use super::items::{HISTORY, NOTE, TRASH, fields_key, lead_key, merged_key, trash_key};
+use super::items::{HISTORY, NOTE, TRASH, fields_key, lead_key, merged_key, text, trash_key};
 use crate::leads::Leads;
+use crate::store::schema::SK;
 use crate::store::stream::Change;
 use crate::store::{GuardedWrite, Item, Key, Select, StoreError, WriteError, from_item};
 
@@ -70,5 +71,5 @@ impl Leads {
 }
 
 fn key_in(item: &Item, id: LeadId) -> Option<Key> {
-    Some(Key::new(lead_key(id).pk, item.get("sk")?.as_s().ok()?.clone()))
+    Some(Key::new(lead_key(id).pk, text(item, SK)?))
 }

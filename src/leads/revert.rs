@@ -13,12 +13,13 @@ use super::domain::{
     Action, FieldEdits, FieldName, FieldText, HistoryEntry, Lead, LeadChange, LeadField, LeadId, Status,
 };
 use super::error::{Conflict, LeadError};
-use super::items::{HISTORY, LEAD, history_after, lead_key, stored_lead};
+use super::items::{HISTORY, LEAD, history_after, lead_key, stored_lead, text};
 use super::store::is_lead;
 use crate::base::identity::SignedIn;
 use crate::base::values::{Invalid, Version};
 use crate::leads::Leads;
 use crate::store::idempotency::{Done, Idempotency};
+use crate::store::schema::SK;
 use crate::store::{Condition, Item, Key, Select, StoreError, from_item};
 
 /// The most versions that one call goes back.
@@ -98,8 +99,8 @@ impl Leads {
         let by = who.actor();
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
         let reason = format!("Back to version {to}").parse().ok();
-        let (action, fields) = (Action::Reverted, Some(&change.fields));
-        let alteration = Alteration { action, reason, guard, apply: &apply, fields, source: None };
+        let fields = Some(&change.fields);
+        let alteration = Alteration { reason, guard, fields, ..Alteration::of(Action::Reverted, &apply) };
         self.alter(lead.id, lead.version, &alteration, idempotency, rule).await
     }
 
@@ -132,7 +133,7 @@ impl Leads {
         let mut items = page.items;
         while page.more
             && items.len() < most
-            && let Some(sort) = items.last().and_then(sort_of)
+            && let Some(sort) = items.last().and_then(|item| text(item, SK))
         {
             let key = Key::new(pk.clone(), sort);
             page = self.dynamo.select(&range.clone().after(&key.sk, &key)).await?;
@@ -143,11 +144,7 @@ impl Leads {
 }
 
 fn is_entry(item: &Item) -> bool {
-    sort_of(item).is_some_and(|sort| sort.starts_with(HISTORY))
-}
-
-fn sort_of(item: &Item) -> Option<&str> {
-    item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str)
+    text(item, SK).is_some_and(|sort| sort.starts_with(HISTORY))
 }
 
 /// Returns the change that undoes these entries, which are newest first. `None` if a value of the history is invalid.

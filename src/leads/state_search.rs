@@ -8,6 +8,7 @@ use super::list::{CANDIDATES, Ids, IndexPage, ListRequest};
 use super::search::{SearchQuery, states_with};
 use crate::base::values::UsState;
 use crate::leads::Leads;
+use crate::shared::lists::cursor_in_index;
 use crate::store::{Cursor, CursorError};
 
 /// The list of a search by states, in cursors.
@@ -51,7 +52,7 @@ fn state_cursor(state: UsState, inner: &str) -> String {
 
 /// Returns the cursor after a lead in the list of its state.
 pub(super) fn cursor_in_state(lead: &Lead) -> Option<String> {
-    let inner = Cursor::after([list_sort(lead, Sort::Newest), lead.id.to_string()]).encode(STATE);
+    let inner = cursor_in_index(STATE, &list_sort(lead, Sort::Newest), lead.id);
     lead.state.map(|state| state_cursor(state, &inner))
 }
 

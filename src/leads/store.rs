@@ -4,20 +4,23 @@
 //! together or not at all. A lead at a given version never changes, so cached snapshots are never stale. A change takes
 //! one call with a snapshot, and two without.
 
+use std::fmt::Display;
+
 use super::domain::{Action, CustomFields, HistoryEntry, Lead, LeadId, NewLead, Rule, StoredLead};
 use super::error::{Conflict, LeadError};
 use super::items::{
     EmailItem, FieldsItem, HISTORY, LEAD, STORED, email_key, fields_key, history_after, history_item,
-    history_sort, lead_item, lead_key, requeue, stored_lead,
+    history_sort, lead_item, lead_key, requeue, stored_lead, text,
 };
 use super::word_index::reindex;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
-use crate::store::idempotency::{Answer, Done, Idempotency, Lookup};
-use crate::store::{
-    Condition, Cursor, GuardedWrite, Item, Key, Refusal, Select, StoreError, WriteError, from_item, to_item,
-};
+use crate::shared::idempotency::write_once;
+use crate::shared::lists::{cursor_after, start_after};
+use crate::store::idempotency::{Done, Idempotency};
+use crate::store::schema::SK;
+use crate::store::{Condition, GuardedWrite, Item, Key, Select, StoreError, from_item, to_item};
 
 impl Leads {
     /// Creates a lead.
@@ -35,18 +38,11 @@ impl Leads {
         let fields = new.fields.clone();
         let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::violation)?;
         let write = self.creation(&lead, &fields, Action::Created, None)?;
-        let write = Idempotency::record(idempotency, write, &lead)?;
-        match self.dynamo.write(write).await {
-            Ok(()) => {
-                self.snapshots.insert(&StoredLead::free(lead.clone()));
-                Ok(Done::Now(lead))
-            }
-            Err(WriteError::Refused(refusal)) => match replayed_answer(idempotency, &refusal)? {
-                Some(answer) => Ok(Done::Replayed(answer)),
-                None => Err(LeadError::violation(Rule::EmailIsUnique)),
-            },
-            Err(WriteError::Store(error)) => Err(error.into()),
+        let done = write_once::<_, LeadError>(&self.dynamo, write, lead, idempotency).await?;
+        if let Ok(Done::Now(lead)) = &done {
+            self.snapshots.insert(&StoredLead::free(lead.clone()));
         }
+        done.map_err(|_| LeadError::violation(Rule::EmailIsUnique))
     }
 }
 
@@ -100,13 +96,18 @@ impl Leads {
     pub(crate) async fn read_all(&self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
         let mut leads = Vec::with_capacity(ids.len());
         for ids in ids.chunks(100) {
-            let items = self.dynamo.get_parts(&keys(ids), &STORED).await?;
-            let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
-            let resolved = self.resolve_all(stored).await?;
-            resolved.iter().for_each(|lead| self.snapshots.insert(lead));
-            leads.extend(resolved.into_iter().map(|lead| lead.lead));
+            leads.extend(self.read_page(ids).await?);
         }
         Ok(leads)
+    }
+
+    /// Reads at most a hundred leads as [`read_all`](Self::read_all) does.
+    pub(super) async fn read_page(&self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
+        let items = self.dynamo.get_parts(&keys(ids), &STORED).await?;
+        let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
+        let resolved = self.resolve_all(stored).await?;
+        resolved.iter().for_each(|lead| self.snapshots.insert(lead));
+        Ok(resolved.into_iter().map(|lead| lead.lead).collect())
     }
 
     /// Reads a lead and its history since a version, newest first, in one consistent call. A lead in a large order
@@ -143,7 +144,7 @@ impl Leads {
 }
 
 pub(super) fn is_lead(item: &Item) -> bool {
-    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == LEAD)
+    text(item, SK) == Some(LEAD)
 }
 
 /// One page of a lead's history, newest first.
@@ -158,8 +159,8 @@ pub struct HistoryPage {
 const HISTORY_LIST: &str = "history";
 
 /// Returns the cursor after the entry of a version.
-pub(super) fn history_cursor(version: &str) -> String {
-    Cursor::after([version.to_owned()]).encode(HISTORY_LIST)
+pub(super) fn history_cursor(version: impl Display) -> String {
+    cursor_after(HISTORY_LIST, version)
 }
 
 impl Leads {
@@ -173,14 +174,10 @@ impl Leads {
         limit: u16,
         cursor: Option<&str>,
     ) -> Result<HistoryPage, LeadError> {
-        let last = match cursor {
+        let last = match start_after::<u64>(HISTORY_LIST, cursor)? {
             // The range includes the lead, whose item follows its history: its large order may add an entry.
             None => LEAD.to_owned(),
-            Some(text) => {
-                let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
-                let version: u64 = cursor.parts()[0].parse().map_err(|_| crate::store::CursorError)?;
-                history_sort(version.saturating_sub(1).min(9_999_999_999))
-            }
+            Some(version) => history_sort(version.saturating_sub(1).min(9_999_999_999)),
         };
         let range = Select::partition(lead_key(id).pk, i32::from(limit) + 2)
             .between(format!("{HISTORY}0"), last)
@@ -191,8 +188,7 @@ impl Leads {
         }
         let has_more = is_cut || entries.len() > usize::from(limit);
         entries.truncate(limit.into());
-        let next =
-            entries.last().filter(|_| has_more).map(|entry| history_cursor(&entry.version.to_string()));
+        let next = entries.last().filter(|_| has_more).map(|entry| history_cursor(entry.version));
         Ok(HistoryPage { entries, next })
     }
 
@@ -211,18 +207,6 @@ impl Leads {
             }
             retries.backoff().await?;
         }
-    }
-}
-
-/// Returns the stored answer if a write was refused because the same request was done before.
-pub(super) fn replayed_answer<T>(
-    idempotency: Option<&Idempotency<'_, T>>,
-    refusal: &Refusal,
-) -> Result<Option<Answer>, LeadError> {
-    match Idempotency::lookup(idempotency, refusal)? {
-        Lookup::Nothing => Ok(None),
-        Lookup::Same(answer) => Ok(Some(answer)),
-        Lookup::Other => Err(LeadError::KeyOfAnotherRequest),
     }
 }
 

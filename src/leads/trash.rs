@@ -14,12 +14,12 @@ use super::items::{
 };
 use super::list::{IndexPage, LeadPage};
 use super::merged::MergedItem;
-use super::store::replayed_answer;
 use super::word_index::reindex;
 use crate::base::values::Version;
 use crate::leads::Leads;
 use crate::shared::audit::Author;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::idempotency::write_once;
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::{self, TTL};
 use crate::store::{
@@ -117,14 +117,10 @@ impl Leads {
                 return self.replayed_or(LeadError::Deleted(Box::new(deleted)), idempotency).await;
             }
             let after = deleted.next_version(self.clock.now(), by.actor.clone());
-            let write = Idempotency::record(idempotency, self.restoration(&deleted, &after, by)?, &after)?;
-            match self.dynamo.write(write).await {
-                Ok(()) => return Ok(Done::Now(after)),
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(refusal)) => {
-                    if let Some(answer) = replayed_answer(idempotency, &refusal)? {
-                        return Ok(Done::Replayed(answer));
-                    }
+            let write = self.restoration(&deleted, &after, by)?;
+            match write_once::<_, LeadError>(&self.dynamo, write, after, idempotency).await? {
+                Ok(done) => return Ok(done),
+                Err(refusal) => {
                     let taken = refusal.item("email").cloned().map(from_item::<EmailItem>).transpose()?;
                     // Another request may have just restored this lead.
                     if let Some(taken) = taken.filter(|taken| taken.lead_id != id) {

@@ -12,8 +12,9 @@ use super::search::{SearchQuery, finds, index_finds};
 use super::state_search::{StateSearch, cursor_in_state};
 use super::word_index::{FORMER_WORDS, WORDS};
 use crate::leads::Leads;
+use crate::shared::lists::cursor_in_index;
 use crate::shared::search::WordIndex;
-use crate::store::{Condition, Cursor, from_item};
+use crate::store::{Condition, from_item};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,14 +46,14 @@ impl Leads {
         let (index, partition) = list_partition(request.filter, Sort::Newest);
         let page = IndexPage { index, partition, list: LETTERS, key: lead_key, limit: CANDIDATES };
         let (ids, next) = self.index_ids(&page, request.cursor.as_deref()).await?;
-        let mut leads = self.read_listed(&ids).await?;
+        let mut leads = self.read_page(&ids).await?;
         leads.retain(|lead| request.filter.admits(lead) && finds(lead, query));
         if leads.len() <= usize::from(request.limit) {
             return Ok(LeadPage { leads, next });
         }
         leads.truncate(request.limit.into());
-        let after = |lead: &Lead| Cursor::after([list_sort(lead, Sort::Newest), lead.id.to_string()]);
-        Ok(LeadPage { next: leads.last().map(|lead| after(lead).encode(LETTERS)), leads })
+        let after = |lead: &Lead| cursor_in_index(LETTERS, &list_sort(lead, Sort::Newest), lead.id);
+        Ok(LeadPage { next: leads.last().map(after), leads })
     }
 
     /// Returns a page of a search by the words' index. The words of version 0.1 come after the others, if there may be
@@ -77,7 +78,7 @@ impl Leads {
         }
         let new = by_state.iter().filter(|id| !by_words.contains(id));
         let ids: Vec<LeadId> = by_words.iter().chain(new).copied().collect();
-        let mut leads = self.read_listed(&ids).await?;
+        let mut leads = self.read_page(&ids).await?;
         // The index finds a lead once, so that the list of its state leaves it out. Words of earlier versions include
         // those of states.
         leads.retain(|lead| {
