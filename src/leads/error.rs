@@ -1,7 +1,7 @@
 //! Why a request about leads fails.
 
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::domain::{HistoryEntry, Lead, LeadId, Note, Rule};
 use crate::base::telemetry::metrics;
@@ -92,57 +92,59 @@ impl Conflict {
 impl IntoProblem for LeadError {
     fn into_problem(self) -> Problem {
         match self {
-            LeadError::NotFound(_) => Problem::new(
-                StatusCode::NOT_FOUND,
-                "not-found",
-                "Lead not found",
-                "It was deleted or never existed.",
-            ),
+            LeadError::NotFound(_) => not_found("Lead not found"),
             LeadError::Deleted(deleted) => deleted_problem(&deleted),
-            LeadError::Merged(into) => Problem::new(
-                StatusCode::GONE,
-                "merged",
-                "This lead was merged into another one",
-                "Use the lead in `mergedInto`. It has this lead's notes and history.",
-            )
-            .with("mergedInto", json!(into)),
+            LeadError::Merged(into) => merged_problem(into),
             LeadError::EmailTaken(other) => {
                 rule_problem(Rule::EmailIsUnique).with("lead", json!(format!("/api/leads/{other}")))
             }
-            LeadError::Conflict(conflict) => Problem::new(
-                StatusCode::CONFLICT,
-                "conflict",
+            LeadError::Conflict(conflict) => conflict_problem(
                 "This lead has changed",
                 "Nothing was saved. `fresh` is the current lead; send the change again with its version.",
+                json!(conflict.fresh),
             )
-            .with("fresh", json!(conflict.fresh))
             .with("changes", json!(conflict.since)),
             LeadError::RuleViolation(rule) => rule_problem(rule),
-            LeadError::NoSuchNote => Problem::new(
-                StatusCode::NOT_FOUND,
-                "not-found",
-                "Note not found",
-                "It was deleted or never existed.",
-            ),
-            LeadError::NoteOfAnother => Problem::new(
-                StatusCode::FORBIDDEN,
-                "not-your-note",
-                "This note belongs to another person",
-                "Only the author can edit a note. The author or an administrator can delete it.",
-            ),
-            LeadError::NoteConflict(note) => Problem::new(
-                StatusCode::CONFLICT,
-                "conflict",
+            LeadError::NoSuchNote => not_found("Note not found"),
+            LeadError::NoteOfAnother => note_of_another_problem(),
+            LeadError::NoteConflict(note) => conflict_problem(
                 "This note has changed",
                 "Nothing was saved. `fresh` is the current note; send the change again with its version.",
-            )
-            .with("fresh", json!(note)),
+                json!(note),
+            ),
             LeadError::Invalid(field, invalid) => WebError::field(field, &invalid).into_problem(),
             LeadError::KeyOfAnotherRequest => Problem::key_reused(),
             LeadError::Cursor(error) => error.into_problem(),
             LeadError::Store(error) => error.into_problem(),
         }
     }
+}
+
+fn not_found(title: &'static str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", title, "It was deleted or never existed.")
+}
+
+fn conflict_problem(title: &'static str, detail: &str, fresh: Value) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "conflict", title, detail).with("fresh", fresh)
+}
+
+fn merged_problem(into: LeadId) -> Problem {
+    Problem::new(
+        StatusCode::GONE,
+        "merged",
+        "This lead was merged into another one",
+        "Use the lead in `mergedInto`. It has this lead's notes and history.",
+    )
+    .with("mergedInto", json!(into))
+}
+
+fn note_of_another_problem() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "not-your-note",
+        "This note belongs to another person",
+        "Only the author can edit a note. The author or an administrator can delete it.",
+    )
 }
 
 fn deleted_problem(deleted: &Lead) -> Problem {

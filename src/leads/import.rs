@@ -128,13 +128,10 @@ impl Leads {
         };
         let mut attempt = 1;
         loop {
-            let found = match self.find_with_fields(id).await {
-                Ok(found) if found.lead.email.key() == row.new.email.key() => found,
-                Ok(_) | Err(LeadError::NotFound(_) | LeadError::Deleted(_) | LeadError::Merged(_)) => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            };
+            let Some(found) = present(self.find_with_fields(id).await)? else { return Ok(None) };
+            if found.lead.email.key() != row.new.email.key() {
+                return Ok(None);
+            }
             let KnownChange { change, unsaved, lacks_score } = KnownChange::of(&found, row, known);
             let as_written = |imported| Some(ImportedRow { imported, unsaved: unsaved.clone(), lacks_score });
             match self.written_before(&found.lead, &row.source).await? {
@@ -144,14 +141,10 @@ impl Leads {
                 None => {}
             }
             match self.update_from(&found.lead, &change, &row.source.to_string(), by).await {
-                Ok(lead) => return Ok(as_written(done(lead.version))),
                 Err(LeadError::Conflict(_) | LeadError::RuleViolation(_)) if attempt < ATTEMPTS => {
                     attempt += 1;
                 }
-                Err(LeadError::NotFound(_) | LeadError::Deleted(_) | LeadError::Merged(_)) => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
+                updated => return Ok(present(updated)?.and_then(|lead| as_written(done(lead.version)))),
             }
         }
     }
@@ -201,6 +194,15 @@ impl Leads {
             }
         }
         Ok(before)
+    }
+}
+
+/// Returns what was read or written, or `None` if the lead is no longer there.
+fn present<T>(result: Result<T, LeadError>) -> Result<Option<T>, LeadError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(LeadError::NotFound(_) | LeadError::Deleted(_) | LeadError::Merged(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

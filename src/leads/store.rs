@@ -210,7 +210,6 @@ impl Leads {
     }
 }
 
-/// Returns the keys of leads.
-pub(super) fn keys(ids: &[LeadId]) -> Vec<Key> {
+fn keys(ids: &[LeadId]) -> Vec<Key> {
     ids.iter().map(|id| lead_key(*id)).collect()
 }
