@@ -1,19 +1,16 @@
 //! The conflict of two people who edited the same lead, field by field.
 
-use askama::Template;
-use http::StatusCode;
-
 use super::edit_form::Edit;
-use super::parts::{Answer, EntryView, Part, RenderTarget, label};
+use super::parts::{EntryView, label};
+use super::target::{LeadTarget, Part};
 use crate::leads::Conflict;
 use crate::leads::domain::{Action, HistoryEntry, LeadField, LeadId, Owner};
 use crate::leads::merge::{FieldKey, MergeOutcome, MergedField};
-use crate::web::pages::PageContext;
-use crate::web::respond::html;
+use crate::shared::pages::*;
 
-impl RenderTarget {
+impl LeadTarget {
     /// Renders a conflict.
-    pub(super) fn conflict(self, status: StatusCode, conflict: ConflictView) -> Answer {
+    pub(super) fn conflict(self, status: StatusCode, conflict: ConflictView) -> PageAnswer {
         let context = self.context;
         match self.part {
             Part::Row => html(status, &ConflictRow { context, conflict }),

@@ -1,28 +1,20 @@
 //! The page of a new lead.
 
-use askama::Template;
-use axum::extract::State;
 use axum::handler::Handler as _;
-use http::StatusCode;
 
 use super::custom_form::{CustomForm, NewFields};
 use super::edit_form::EditErrors;
-use super::form::{LeadForm, owner_choices, rule_message};
+use super::form::{LeadForm, owner_choices};
 use super::form_limit;
 use super::parse::{optional, read};
-use super::parts::{Answer, RenderTarget};
 use crate::accounts::agents::AccountReference;
-use crate::base::identity::SignedIn;
 use crate::leads::domain::{FieldEdits, Lead, NewLead};
-use crate::leads::texts::{Messages, Texts};
+use crate::leads::texts::Texts;
 use crate::leads::{LeadError, Leads};
 use crate::shared::forms::RawForm;
-use crate::store::idempotency::{Done, Idempotency};
-use crate::web::access::Access;
-use crate::web::extract::FormData;
-use crate::web::pages::PageContext;
-use crate::web::respond::{answer, html};
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::store::idempotency::Idempotency;
+use crate::web::respond::answer;
 
 pub(super) fn routes() -> Routes<Leads> {
     Routes::default().post("/leads", Access::Agent, create.layer(form_limit())).get(
@@ -32,44 +24,38 @@ pub(super) fn routes() -> Routes<Leads> {
     )
 }
 
-async fn new(State(leads): State<Leads>, context: PageContext) -> Answer {
+async fn new(State(leads): State<Leads>, context: PageContext) -> PageAnswer {
     let owners = owner_choices(context.account.as_ref(), None, &leads.agents().await?);
     let form = LeadForm::empty(owners);
     html(StatusCode::OK, &NewPage { form, key: leads.rng.uuid(), context })
 }
 
-async fn create(
-    State(leads): State<Leads>,
-    target: RenderTarget,
-    who: SignedIn,
-    FormData(form): FormData<RawForm>,
-) -> Answer {
-    let (typed, added) = (Texts::of_form(&form), NewFields::of(&form));
-    let created = |lead: &Lead| {
-        answer(StatusCode::CREATED, lead, lead.version.get(), Some(format!("/leads/{}", lead.id)))
-    };
-    let idempotency = form.request_by_key("/leads", &who, leads.clock.now());
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &created });
-    let errors = match new_lead(&leads, &typed, &form).await? {
+async fn create(State(leads): State<Leads>, target: RenderTarget, submission: Submission) -> PageAnswer {
+    let form = &submission.form;
+    let typed = Texts::of_form(form);
+    let errors = match new_lead(&leads, &typed, form).await? {
         Err(errors) => *errors,
-        Ok(new) => match leads.create(new, &who.actor(), idempotency.as_ref()).await {
-            Ok(Done::Now(lead)) => {
-                return Ok(target.to(&format!("/leads/{}", lead.id), "Lead created."));
-            }
-            Ok(Done::Replayed(answer)) => {
-                let location = answer.location.as_deref().unwrap_or("/leads");
-                return Ok(target.to(location, "Lead created."));
-            }
-            Err(LeadError::RuleViolation(rule)) => {
-                EditErrors { own: rule_message(rule), ..EditErrors::default() }
-            }
+        Ok(new) => match save(&leads, &submission, new).await {
+            Ok(page) => return Ok(target.done(&page, "Lead created.")),
+            Err(LeadError::RuleViolation(rule)) => EditErrors::of_rule(rule),
             Err(error) => return Err(error.into()),
         },
     };
-    let custom = CustomForm::filled(Vec::new(), &added, &errors.custom);
-    let owners = owner_choices(Some(&who), None, &leads.agents().await?);
+    let custom = CustomForm::filled(Vec::new(), &NewFields::of(form), &errors.custom);
+    let owners = owner_choices(Some(&submission.who), None, &leads.agents().await?);
     let form = LeadForm::for_new(typed, custom, errors.own, owners);
     html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage { context: target.context, form, key: leads.rng.uuid() })
+}
+
+/// Creates the lead, and returns the path of its page. A form that is sent again returns the same path.
+async fn save(leads: &Leads, submission: &Submission, new: NewLead) -> Result<String, LeadError> {
+    let created = |lead: &Lead| {
+        answer(StatusCode::CREATED, lead, lead.version.get(), Some(format!("/leads/{}", lead.id)))
+    };
+    let request = submission.request_by_key();
+    let idempotency = request.map(|request| Idempotency { request, answer: &created });
+    let done = leads.create(new, &submission.who.actor(), idempotency.as_ref()).await?;
+    Ok(done.answer(created).location.unwrap_or_else(|| "/leads".to_owned()))
 }
 
 /// Reads a new lead and looks up its owner.
@@ -85,10 +71,7 @@ async fn new_lead(
     let Some(reference) = owner else { return Ok(Ok(new)) };
     match leads.owner(&reference).await {
         Ok(owner) => Ok(Ok(NewLead { owner: Some(owner), ..new })),
-        Err(LeadError::Invalid(_, invalid)) => {
-            let own = Messages { owner: Some(invalid.to_string()), ..Messages::default() };
-            Ok(Err(Box::new(EditErrors { own, ..EditErrors::default() })))
-        }
+        Err(LeadError::Invalid(field, invalid)) => Ok(Err(Box::new(EditErrors::of_field(field, &invalid)))),
         Err(error) => Err(error),
     }
 }

@@ -3,30 +3,21 @@
 //! Invariant: after a conflict, the page shows the current lead next to the typed values, and its form posts to the same
 //! address.
 
-use askama::Template;
-use axum::extract::State;
 use axum::handler::Handler as _;
 use futures_util::future::try_join;
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 
 use super::conflict::ConflictView;
 use super::edit_form::{Edit, EditErrors};
-use super::form::{LeadForm, owner_choices, rule_message};
+use super::form::{LeadForm, owner_choices};
 use super::form_limit;
-use super::parts::{Answer, Part, RenderTarget, idempotent};
-use crate::base::identity::SignedIn;
-use crate::base::values::Invalid;
+use super::target::{LeadTarget, Part};
 use crate::leads::domain::{CustomFields, Lead, LeadChange, LeadField, LeadId};
 use crate::leads::merge::{FieldKey, MergedField, merge};
 use crate::leads::texts::Texts;
 use crate::leads::{Conflict, LeadError, Leads};
-use crate::shared::forms::RawForm;
+use crate::shared::pages::*;
 use crate::store::idempotency::Done;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path};
-use crate::web::pages::PageContext;
-use crate::web::respond::{Tone, html, with_toast, with_undo};
-use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
     Routes::default().post("/leads/{id}", Access::Agent, save.layer(form_limit())).get(
@@ -36,99 +27,99 @@ pub(super) fn routes() -> Routes<Leads> {
     )
 }
 
-async fn edit(State(leads): State<Leads>, target: RenderTarget, Path(id): Path<LeadId>) -> Answer {
-    let who = target.context.account.clone();
-    let form = match target.in_row() {
-        true => LeadForm::for_lead(&leads.find(id).await?),
-        false => {
-            let (found, agents) = try_join(leads.find_with_fields(id), leads.agents()).await?;
-            let owners = owner_choices(who.as_ref(), found.lead.owner.as_ref(), &agents);
-            LeadForm::for_lead_with_fields(&found, owners)
-        }
-    };
-    target.form(StatusCode::OK, form)
+async fn edit(State(leads): State<Leads>, target: LeadTarget, Path(id): Path<LeadId>) -> PageAnswer {
+    if target.in_row() {
+        return target.form(StatusCode::OK, LeadForm::for_lead(&leads.find(id).await?));
+    }
+    let (found, agents) = try_join(leads.find_with_fields(id), leads.agents()).await?;
+    let owners = owner_choices(target.context.account.as_ref(), found.lead.owner.as_ref(), &agents);
+    target.form(StatusCode::OK, LeadForm::for_lead_with_fields(&found, owners))
 }
 
 async fn save(
     State(leads): State<Leads>,
-    target: RenderTarget,
-    who: SignedIn,
+    target: LeadTarget,
     Path(id): Path<LeadId>,
-    FormData(form): FormData<RawForm>,
-) -> Answer {
-    let edit = Edit::of(&form)?;
-    let rejected = Rejected { leads: &leads, id, edit: &edit, who: &who };
+    submission: Submission,
+) -> PageAnswer {
+    let edit = Edit::of(&submission.form)?;
+    let submitted = SubmittedEdit { leads: &leads, id, edit: &edit, submission: &submission };
     let body = match edit.change() {
         Ok(body) => body,
-        Err(errors) => return rejected.form(target, *errors).await,
+        Err(errors) => return submitted.form(target, *errors).await,
     };
-    let change = match body.resolve(&leads).await {
-        Err(LeadError::Invalid(field, invalid)) => return rejected.invalid(target, field, &invalid).await,
-        change => change?,
-    };
-    if edit.is_undecided() {
-        return rejected.missing_choice(target, &change).await;
-    }
-    if change.is_empty() {
-        let answer = target.lead(&leads, leads.find(id).await?).await?;
-        return Ok(with_toast(answer, Tone::Info, "No changes to save."));
-    }
-    let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}"));
-    match leads.update(id, edit.version, &change, &who.actor(), Some(&idempotency)).await {
-        Ok(Done::Now(lead)) => {
-            let undo = target.undo(&lead);
-            Ok(with_undo(target.lead(&leads, lead).await?, "Saved.", undo))
+    match body.resolve(&leads).await {
+        Ok(change) => submitted.save(target, &change).await,
+        Err(LeadError::Invalid(field, invalid)) => {
+            submitted.form(target, EditErrors::of_field(field, &invalid)).await
         }
-        Ok(Done::Replayed(_)) => {
-            let answer = target.lead(&leads, leads.find(id).await?).await?;
-            Ok(with_toast(answer, Tone::Info, "This was already saved. Here's the current lead."))
-        }
-        Err(LeadError::Conflict(conflict)) => rejected.conflict(target, *conflict, &change).await,
-        Err(LeadError::RuleViolation(rule)) => {
-            rejected.form(target, EditErrors { own: rule_message(rule), ..EditErrors::default() }).await
-        }
-        Err(LeadError::Invalid(field, invalid)) => rejected.invalid(target, field, &invalid).await,
-        Err(LeadError::NotFound(_) | LeadError::Deleted(_)) => rejected.deleted_lead(target, &change).await,
         Err(error) => Err(error.into()),
     }
 }
 
-/// An edit that was not saved.
-struct Rejected<'a> {
+/// An edit that a person sent.
+struct SubmittedEdit<'a> {
     leads: &'a Leads,
     id: LeadId,
     edit: &'a Edit,
-    who: &'a SignedIn,
+    submission: &'a Submission,
 }
 
-impl Rejected<'_> {
+impl SubmittedEdit<'_> {
+    /// Saves the change that the edit makes, and renders the lead.
+    async fn save(&self, target: LeadTarget, change: &LeadChange) -> PageAnswer {
+        if self.edit.is_undecided() {
+            return self.missing_choice(target, change).await;
+        }
+        if change.is_empty() {
+            return self.current_lead(target, "No changes to save.").await;
+        }
+        let (by, idempotency) = (self.submission.who.actor(), self.submission.idempotency());
+        match self.leads.update(self.id, self.edit.version, change, &by, Some(&idempotency)).await {
+            Ok(Done::Now(lead)) => target.changed(self.leads, lead, "Saved.").await,
+            Ok(Done::Replayed(_)) => {
+                self.current_lead(target, "This was already saved. Here's the current lead.").await
+            }
+            Err(error) => self.rejected(target, change, error).await,
+        }
+    }
+
+    /// Renders the current lead, which this request did not change.
+    async fn current_lead(&self, target: LeadTarget, words: &'static str) -> PageAnswer {
+        let answer = target.lead(self.leads, self.leads.find(self.id).await?).await?;
+        Ok(with_toast(answer, Tone::Info, words))
+    }
+
+    /// Renders why the change was not saved.
+    async fn rejected(&self, target: LeadTarget, change: &LeadChange, error: LeadError) -> PageAnswer {
+        match error {
+            LeadError::Conflict(conflict) => self.conflict(target, *conflict, change).await,
+            LeadError::RuleViolation(rule) => self.form(target, EditErrors::of_rule(rule)).await,
+            LeadError::Invalid(field, invalid) => {
+                self.form(target, EditErrors::of_field(field, &invalid)).await
+            }
+            LeadError::NotFound(_) | LeadError::Deleted(_) => self.deleted_lead(target, change).await,
+            error => Err(error.into()),
+        }
+    }
+
     /// Renders the form again, with an error message at each invalid field.
-    async fn form(&self, target: RenderTarget, errors: EditErrors) -> Answer {
+    async fn form(&self, target: LeadTarget, errors: EditErrors) -> PageAnswer {
         // The name of the present owner is read only if the form shows another agent.
         let shown = self.edit.base(LeadField::Owner);
-        let owner = match shown.is_empty() || shown == self.who.id.to_string() {
+        let owner = match shown.is_empty() || shown == self.submission.who.id.to_string() {
             true => None,
             false => self.leads.find(self.id).await.ok().and_then(|lead| lead.owner),
         };
         // A row has no field for the owner.
         let agents = if target.in_row() { Vec::new() } else { self.leads.agents().await? };
-        let owners = owner_choices(Some(self.who), owner.as_ref(), &agents);
+        let owners = owner_choices(Some(&self.submission.who), owner.as_ref(), &agents);
         let form = LeadForm::for_edit(self.id, self.edit, errors, owners);
         target.form(StatusCode::UNPROCESSABLE_ENTITY, form)
     }
 
-    /// Renders the form again with a message about one field.
-    async fn invalid(&self, target: RenderTarget, field: &str, invalid: &Invalid) -> Answer {
-        let mut errors = EditErrors::default();
-        match field {
-            "owner" => errors.own.owner = Some(invalid.to_string()),
-            _ => errors.custom.of_all(invalid),
-        }
-        self.form(target, errors).await
-    }
-
     /// Renders a conflict: both edits, field by field, and one click to continue.
-    async fn conflict(&self, target: RenderTarget, conflict: Conflict, change: &LeadChange) -> Answer {
+    async fn conflict(&self, target: LeadTarget, conflict: Conflict, change: &LeadChange) -> PageAnswer {
         let custom = match self.edit.has_custom_fields() {
             true => self.leads.find_with_fields(self.id).await?.fields,
             false => CustomFields::default(),
@@ -148,7 +139,7 @@ impl Rejected<'_> {
     }
 
     /// Renders a conflict again because a field that both people changed still needs a choice.
-    async fn missing_choice(&self, target: RenderTarget, change: &LeadChange) -> Answer {
+    async fn missing_choice(&self, target: LeadTarget, change: &LeadChange) -> PageAnswer {
         let found = match self.leads.find_with_fields(self.id).await {
             Err(LeadError::NotFound(_) | LeadError::Deleted(_)) => {
                 return self.deleted_lead(target, change).await;
@@ -164,7 +155,7 @@ impl Rejected<'_> {
     }
 
     /// Renders the typed values of a lead that another person deleted, and a form that creates it again.
-    async fn deleted_lead(&self, target: RenderTarget, change: &LeadChange) -> Answer {
+    async fn deleted_lead(&self, target: LeadTarget, change: &LeadChange) -> PageAnswer {
         let last = match self.leads.history(self.id, 1, None).await {
             Err(LeadError::NotFound(_)) => None,
             history => history?.entries.into_iter().next(),
@@ -183,9 +174,9 @@ impl Rejected<'_> {
     }
 }
 
-impl RenderTarget {
+impl LeadTarget {
     /// Renders the form of a lead's fields.
-    fn form(self, status: StatusCode, form: LeadForm) -> Answer {
+    fn form(self, status: StatusCode, form: LeadForm) -> PageAnswer {
         let (context, part) = (self.context, self.part);
         match part {
             Part::Row => html(status, &EditRow { context, form }),

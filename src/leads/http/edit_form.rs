@@ -7,7 +7,7 @@ use super::body::LeadChangeBody;
 use super::custom_form::{CustomMessages, NewFields};
 use super::parse::{optional, read};
 use crate::base::values::{Invalid, Version};
-use crate::leads::domain::{FieldEdits, FieldText, LeadChange, LeadField};
+use crate::leads::domain::{FieldEdits, FieldText, LeadChange, LeadField, Rule};
 use crate::leads::merge::{FieldKey, TypedField};
 use crate::leads::texts::{Messages, Texts, optional_text};
 use crate::shared::forms::RawForm;
@@ -29,6 +29,25 @@ pub(super) struct Edit {
 pub(super) struct EditErrors {
     pub(super) own: Messages,
     pub(super) custom: CustomMessages,
+}
+
+impl EditErrors {
+    /// Returns a broken rule as the message of its field.
+    pub(super) fn of_rule(rule: Rule) -> Self {
+        let own = Messages::from_fn(|field| (field == rule.field()).then(|| rule.words().to_owned()));
+        Self { own, ..Self::default() }
+    }
+
+    /// Returns the message of a field that only the stored data shows to be invalid: the owner, or the custom fields
+    /// together.
+    pub(super) fn of_field(field: &str, invalid: &Invalid) -> Self {
+        let mut errors = Self::default();
+        match field {
+            "owner" => errors.own.owner = Some(invalid.to_string()),
+            _ => errors.custom.of_all(invalid),
+        }
+        errors
+    }
 }
 
 impl Edit {

@@ -8,7 +8,7 @@ use super::parts::{Choice, states, statuses};
 use crate::accounts::domain::Account;
 use crate::base::identity::{AccountId, SignedIn};
 use crate::base::text::isolated;
-use crate::leads::domain::{Lead, LeadField, LeadId, Owner, Rule, Score, Status};
+use crate::leads::domain::{Lead, LeadField, LeadId, Owner, Score, Status};
 use crate::leads::fields::LeadWithFields;
 use crate::leads::merge::FieldKey;
 use crate::leads::texts::{Messages, Texts};
@@ -19,11 +19,6 @@ impl Texts {
     pub(super) fn of_form(form: &RawForm) -> Self {
         Self::from_fn(|field| form.get(field.as_str()).unwrap_or_default().to_owned())
     }
-}
-
-/// Returns a broken rule as the error message of its field.
-pub(super) fn rule_message(rule: Rule) -> Messages {
-    Messages::from_fn(|field| (field == rule.field()).then(|| rule.words().to_owned()))
 }
 
 /// An agent whom a lead can be given to.

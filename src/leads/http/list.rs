@@ -1,26 +1,17 @@
 //! The list of leads.
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Deserialize;
-
-use super::parts::{Answer, Choice, LeadView, states, statuses};
+use super::parse::optional;
+use super::parts::{Choice, LeadView, states, statuses};
 use crate::accounts::agents::AccountReference;
-use crate::base::identity::{AccountId, SignedIn};
+use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 use crate::leads::domain::{Lead, Stock};
 use crate::leads::list::{LeadPage, ListRequest};
 use crate::leads::search::parse_query;
 use crate::leads::{Filter, Leads, Sort};
 use crate::shared::numbers::counted;
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::Query;
-use crate::web::pages::PageContext;
-use crate::web::request::WantsFragment;
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::web::query::address;
 
 pub(super) fn routes() -> Routes<Leads> {
     Routes::default().get("/leads", Access::Viewer, list)
@@ -28,16 +19,15 @@ pub(super) fn routes() -> Routes<Leads> {
 
 async fn list(
     State(leads): State<Leads>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    target: RenderTarget,
     Query(query): Query<ListQuery>,
-) -> Answer {
+) -> PageAnswer {
     let mut request = query.request()?;
     if let Some(reference) = query.owner()? {
         request = request.of_owner(leads.owner_id(&reference).await?);
     }
-    let page = ListPage::new(context, &request, leads.list(&request).await?);
-    if fragment {
+    let page = ListPage::new(target.context, &request, leads.list(&request).await?);
+    if target.fragment {
         html(StatusCode::OK, &page.as_rows())
     } else if page.is_welcome() {
         html(StatusCode::OK, &WelcomePage { context: page.context })
@@ -68,7 +58,7 @@ impl ListQuery {
     /// # Errors
     /// [`WebError::Invalid`] for neither an id nor an email address.
     fn owner(&self) -> Result<Option<AccountReference>, WebError> {
-        optional(&self.owner, str::parse).map_err(|invalid| WebError::field("owner", &invalid))
+        optional(&self.owner).map_err(|invalid| WebError::field("owner", &invalid))
     }
 
     /// Parses the other parameters.
@@ -77,12 +67,12 @@ impl ListQuery {
     /// [`WebError::Invalid`] for the first invalid parameter.
     fn request(&self) -> Result<ListRequest, WebError> {
         let at = |field: &'static str| move |invalid: Invalid| WebError::field(field, &invalid);
-        let status = optional(&self.status, str::parse).map_err(at("status"))?;
-        let state = optional(&self.state, str::parse).map_err(at("state"))?;
-        let stock = optional(&self.stock, str::parse).map_err(at("stock"))?;
+        let status = optional(&self.status).map_err(at("status"))?;
+        let state = optional(&self.state).map_err(at("state"))?;
+        let stock = optional(&self.stock).map_err(at("stock"))?;
         let filter = Filter::of(status, state, stock).map_err(at("stock"))?;
         let query = parse_query(&self.q).map_err(at("q"))?;
-        let sort = optional(&self.sort, str::parse::<Sort>).map_err(at("sort"))?.unwrap_or_default();
+        let sort = optional::<Sort>(&self.sort).map_err(at("sort"))?.unwrap_or_default();
         let cursor = self.cursor.clone().filter(|cursor| !cursor.is_empty());
         Ok(ListRequest { query, filter, sort, limit: Self::LIMIT, cursor }.with_fixed_order())
     }
@@ -100,10 +90,6 @@ impl ListRequest {
         let sort = if self.has_fixed_order() { Sort::Newest } else { self.sort };
         Self { sort, ..self }
     }
-}
-
-fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Result<Option<T>, Invalid> {
-    if text.trim().is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
 /// The filter above the list, as the request set it.
@@ -203,11 +189,7 @@ impl Toolbar {
             ("sort", self.sort),
             ("cursor", cursor.unwrap_or_default()),
         ];
-        let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        match serde_urlencoded::to_string(&pairs) {
-            Ok(query) if !query.is_empty() => format!("/leads?{query}"),
-            _ => "/leads".to_owned(),
-        }
+        address("/leads", pairs)
     }
 }
 

@@ -1,14 +1,6 @@
 //! Possible duplicates of a lead, and the page that merges two leads.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
-use serde::Deserialize;
-
-use super::parts::{Answer, LeadView, Part, RenderTarget, idempotent, label};
-use super::timeline::{ItemView, TimelineView};
-use crate::base::identity::SignedIn;
+use super::parts::{LeadView, label};
 use crate::base::values::Version;
 use crate::leads::domain::{FieldEdits, Lead, LeadChange, LeadField, LeadId};
 use crate::leads::fields::LeadWithFields;
@@ -16,30 +8,20 @@ use crate::leads::merged::Merge;
 use crate::leads::texts::text_of;
 use crate::leads::{LeadError, Leads};
 use crate::shared::forms::RawForm;
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::{FormData, Path, Query};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Leads> {
     Routes::default()
         .get("/leads/{id}/duplicates", Access::Viewer, duplicates)
         .get("/leads/{id}/merge", Access::Agent, choose)
         .post("/leads/{id}/merge", Access::Agent, merge)
-        .get("/leads/{id}/history", Access::Viewer, history)
 }
 
-/// The number of changes and notes on one page of a history.
-const HISTORY_LIMIT: u16 = 50;
-
-async fn duplicates(State(leads): State<Leads>, target: RenderTarget, Path(id): Path<LeadId>) -> Answer {
+async fn duplicates(State(leads): State<Leads>, target: RenderTarget, Path(id): Path<LeadId>) -> PageAnswer {
     let lead = leads.find(id).await?;
     let found = leads.possible_duplicates(&lead).await?.into_iter().map(LeadView::of).collect();
-    let fragment = target.part != Part::Page;
-    let page = DuplicatesPage { context: target.context, lead: LeadView::of(lead), found, fragment };
+    let RenderTarget { context, fragment } = target;
+    let page = DuplicatesPage { context, lead: LeadView::of(lead), found, fragment };
     if fragment { html(StatusCode::OK, &page.as_found()) } else { html(StatusCode::OK, &page) }
 }
 
@@ -53,7 +35,7 @@ async fn choose(
     target: RenderTarget,
     Path(id): Path<LeadId>,
     Query(query): Query<MergeQuery>,
-) -> Answer {
+) -> PageAnswer {
     let other: LeadId = parse_lead("with", query.with.as_deref())?;
     let (kept, other) = leads.find_pair(id, other).await?;
     html(StatusCode::OK, &MergePage::new(target.context, kept, other, None))
@@ -66,20 +48,13 @@ fn parse_lead(field: &'static str, text: Option<&str>) -> Result<LeadId, WebErro
 async fn merge(
     State(leads): State<Leads>,
     target: RenderTarget,
-    who: SignedIn,
     Path(id): Path<LeadId>,
-    FormData(form): FormData<RawForm>,
-) -> Answer {
-    let version = form.version()?;
-    let other = parse_lead("merged", form.get("merged"))?;
-    let other_version: Version =
-        form.text("mergedVersion").parse().map_err(|invalid| WebError::field("mergedVersion", &invalid))?;
-    let (kept, merged) = leads.find_pair(id, other).await?;
-    let choices = choices(&form, &kept, &merged);
-    let merge = Merge { kept: (id, version), merged: (other, other_version), choices };
-    let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/merge"));
-    let refused = match leads.merge(&merge, &(&who).into(), Some(&idempotency)).await {
-        Ok(_) => return Ok(target.to(&format!("/leads/{id}"), "Leads merged.")),
+    submission: Submission,
+) -> PageAnswer {
+    let merge = read_merge(&leads, id, &submission.form).await?;
+    let (by, idempotency) = ((&submission.who).into(), submission.idempotency());
+    let (status, error) = match leads.merge(&merge, &by, Some(&idempotency)).await {
+        Ok(_) => return Ok(target.done(&format!("/leads/{id}"), "Leads merged.")),
         Err(LeadError::Conflict(_)) => (
             StatusCode::CONFLICT,
             "One of these leads has changed. Here are both as they are now.".to_owned(),
@@ -88,17 +63,19 @@ async fn merge(
         Err(LeadError::Invalid(_, invalid)) => (StatusCode::UNPROCESSABLE_ENTITY, invalid.to_string()),
         Err(error) => return Err(error.into()),
     };
-    refused_page(&leads, target, (id, other), refused).await
+    let (kept, other) = leads.find_pair(id, merge.merged.0).await?;
+    html(status, &MergePage::new(target.context, kept, other, Some(error)))
 }
 
-async fn refused_page(
-    leads: &Leads,
-    target: RenderTarget,
-    (id, other): (LeadId, LeadId),
-    (status, error): (StatusCode, String),
-) -> Result<Response, Problem> {
-    let (kept, other) = leads.find_pair(id, other).await?;
-    html(status, &MergePage::new(target.context, kept, other, Some(error)))
+/// Reads both leads, and the values that the person chose.
+async fn read_merge(leads: &Leads, id: LeadId, form: &RawForm) -> Result<Merge, Problem> {
+    let version = form.version()?;
+    let other = parse_lead("merged", form.get("merged"))?;
+    let other_version: Version =
+        form.text("mergedVersion").parse().map_err(|invalid| WebError::field("mergedVersion", &invalid))?;
+    let (kept, merged) = leads.find_pair(id, other).await?;
+    let choices = choices(form, &kept, &merged);
+    Ok(Merge { kept: (id, version), merged: (other, other_version), choices })
 }
 
 /// Returns the values of the other lead that the person chose.
@@ -123,22 +100,6 @@ fn choices(form: &RawForm, kept: &LeadWithFields, other: &LeadWithFields) -> Lea
         owner: takes_field(LeadField::Owner).then(|| lead.owner.clone()),
         fields: FieldEdits::new(edits).unwrap_or_default(),
     }
-}
-
-async fn history(
-    State(leads): State<Leads>,
-    context: PageContext,
-    Path(id): Path<LeadId>,
-    Query(query): Query<HistoryQuery>,
-) -> Answer {
-    let timeline = leads.timeline(id, HISTORY_LIMIT, query.history.as_deref()).await?;
-    let timeline = TimelineView::of(timeline, id, false, None);
-    html(StatusCode::OK, &HistoryPage { context, lead: HistoryOf { id, version: 0 }, timeline })
-}
-
-#[derive(Debug, Deserialize)]
-struct HistoryQuery {
-    history: Option<String>,
 }
 
 /// A field that differs between two leads.
@@ -202,20 +163,4 @@ struct DuplicatesPage {
     found: Vec<LeadView>,
     /// Whether the answer is a part of the lead's page.
     fragment: bool,
-}
-
-/// The lead of a history that is only read.
-#[derive(Debug, Clone, Copy)]
-struct HistoryOf {
-    id: LeadId,
-    version: u64,
-}
-
-/// `GET /leads/{id}/history`
-#[derive(Template)]
-#[template(path = "leads/history.html", config = "templates/askama.toml")]
-struct HistoryPage {
-    context: PageContext,
-    lead: HistoryOf,
-    timeline: TimelineView,
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariants: one address serves the page, or only a part of it if htmx asks. Every form works without JavaScript.
 
+mod actions;
 pub(super) mod api;
 mod body;
 mod conflict;
@@ -13,9 +14,11 @@ mod edit_form;
 mod form;
 mod list;
 mod merge;
+mod notes;
 pub(super) mod notes_api;
 mod parse;
 mod parts;
+mod target;
 mod timeline;
 mod trash;
 
@@ -39,7 +42,9 @@ pub(super) fn routes() -> Routes<Leads> {
         .and(trash::routes())
         .and(create::routes())
         .and(detail::routes())
+        .and(actions::routes())
         .and(edit::routes())
+        .and(notes::routes())
         .and(timeline::routes())
         .and(merge::routes())
 }

@@ -1,123 +1,14 @@
-//! What several pages of leads share: where an answer is shown, and how a lead and its history are shown.
+//! How several pages show a lead and its history.
 
-use std::convert::Infallible;
-
-use axum::extract::FromRequestParts;
-use axum::response::Response;
-use http::request::Parts;
-
-use crate::base::identity::{Actor, SignedIn};
+use crate::base::identity::Actor;
 use crate::base::values::{Email, Name, OrderId, UsState};
-use crate::leads::Leads;
 use crate::leads::domain::{
     Action, Company, CustomFieldChange, FieldChange, HistoryEntry, Lead, LeadField, LeadId, LeadSource,
     Owner, Phone, Score, Status, Stock,
 };
 use crate::leads::texts::{optional_text, text_of};
-use crate::shared::forms::RawForm;
 use crate::shared::shortened::Shortened;
-use crate::store::idempotency::Idempotency;
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::request::Form;
-use crate::web::respond::{Tone, Undo, no_content, see_other, with_toast_there};
-
-pub(super) type Answer = Result<Response, Problem>;
-
-/// The part of a page that an answer contains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    /// The lead's row in the list.
-    Row,
-    /// The lead's section on its own page.
-    Section,
-    /// A form on a page of its own, which htmx sends. What follows the form takes the place of that page.
-    OwnPage,
-    /// The whole page.
-    Page,
-}
-
-impl Part {
-    /// Returns the query with which a form of this part is sent by htmx, so that its answer is for the same part.
-    pub(super) fn view(self) -> &'static str {
-        match self {
-            Self::Row => "?view=row",
-            Self::Section => "",
-            Self::OwnPage | Self::Page => "?view=page",
-        }
-    }
-
-    /// Returns whether this is a row of the list.
-    pub(super) fn is_row(self) -> bool {
-        self == Self::Row
-    }
-}
-
-/// Where an answer is shown: the page context and the part of the page.
-#[derive(Debug)]
-pub(super) struct RenderTarget {
-    pub(super) context: PageContext,
-    pub(super) part: Part,
-}
-
-impl<S: Sync> FromRequestParts<S> for RenderTarget {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let query = parts.uri.query().unwrap_or_default();
-        let views = |view: &str| query.split('&').any(|pair| pair == view);
-        let part = match Form::of(&parts.uri, &parts.headers) {
-            Form::Fragment if views("view=row") => Part::Row,
-            Form::Fragment if views("view=page") => Part::OwnPage,
-            Form::Fragment => Part::Section,
-            Form::Page | Form::Json => Part::Page,
-        };
-        Ok(Self { context: PageContext::of(parts), part })
-    }
-}
-
-impl RenderTarget {
-    /// Redirects to another page.
-    pub(super) fn redirect(&self, path: &str) -> Response {
-        see_other(&self.context, path, self.part != Part::Page)
-    }
-
-    /// Redirects to another page, which shows a toast.
-    pub(super) fn to(&self, path: &str, toast: &'static str) -> Response {
-        with_toast_there(self.redirect(path), Tone::Success, toast)
-    }
-
-    /// Returns the form that undoes the change that made this version.
-    pub(super) fn undo(&self, lead: &Lead) -> Undo {
-        let (view, target) = match self.part {
-            Part::Row => ("?view=row", format!("#lead-{}", lead.id)),
-            Part::Section | Part::OwnPage | Part::Page => ("", "#lead".to_owned()),
-        };
-        Undo {
-            action: self.context.url(&format!("/leads/{}/revert{view}", lead.id)),
-            target: Some(target),
-            fields: vec![
-                ("version".into(), lead.version.to_string()),
-                ("to".into(), lead.version.previous().to_string()),
-            ],
-        }
-    }
-
-    pub(super) fn in_row(&self) -> bool {
-        self.part.is_row()
-    }
-}
-
-/// Returns a form that changes a lead as an idempotent request. Its stored answer has no body, because a repeated
-/// request shows the current lead.
-pub(super) fn idempotent(
-    leads: &Leads,
-    who: &SignedIn,
-    form: &RawForm,
-    path: &str,
-) -> Idempotency<'static, Lead> {
-    Idempotency { request: form.request(path, who, leads.clock.now()), answer: &|_| no_content() }
-}
+use crate::web::pages::DisplayTime;
 
 /// One option of a select field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
