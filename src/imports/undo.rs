@@ -174,7 +174,7 @@ impl Imports {
     }
 
     async fn plan_undo(&self, import: &Import, lead: LeadId, version: Version) -> Result<Plan, LeadError> {
-        let newest = self.leads.history(lead, HISTORY_READ, None).await?.entries;
+        let newest = self.leads.history(lead, HISTORY_READ, None).await?.items;
         Ok(plan(&newest, version, &source_of(import)))
     }
 }

@@ -128,7 +128,7 @@ impl Leads {
         };
         let mut attempt = 1;
         loop {
-            let Some(found) = present(self.find_with_fields(id).await)? else { return Ok(None) };
+            let Some(found) = unless_missing(self.find_with_fields(id).await)? else { return Ok(None) };
             if found.lead.email.key() != row.new.email.key() {
                 return Ok(None);
             }
@@ -144,7 +144,9 @@ impl Leads {
                 Err(LeadError::Conflict(_) | LeadError::RuleViolation(_)) if attempt < ATTEMPTS => {
                     attempt += 1;
                 }
-                updated => return Ok(present(updated)?.and_then(|lead| as_written(done(lead.version)))),
+                updated => {
+                    return Ok(unless_missing(updated)?.and_then(|lead| as_written(done(lead.version))));
+                }
             }
         }
     }
@@ -180,7 +182,7 @@ impl Leads {
         let (mut before, mut cursor) = (None, None);
         for _ in 0..HISTORY_PAGES {
             let page = self.history(lead.id, HISTORY_PAGE, cursor.as_deref()).await?;
-            for entry in &page.entries {
+            for entry in &page.items {
                 if entry.source.as_deref() == Some(&*row) {
                     return Ok(Some(Before::SameRow(entry.version)));
                 }
@@ -189,7 +191,7 @@ impl Leads {
                 }
             }
             cursor = page.next;
-            if cursor.is_none() || page.entries.last().is_none_or(|oldest| oldest.at < since) {
+            if cursor.is_none() || page.items.last().is_none_or(|oldest| oldest.at < since) {
                 break;
             }
         }
@@ -198,7 +200,7 @@ impl Leads {
 }
 
 /// Returns what was read or written, or `None` if the lead is no longer there.
-fn present<T>(result: Result<T, LeadError>) -> Result<Option<T>, LeadError> {
+fn unless_missing<T>(result: Result<T, LeadError>) -> Result<Option<T>, LeadError> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(LeadError::NotFound(_) | LeadError::Deleted(_) | LeadError::Merged(_)) => Ok(None),

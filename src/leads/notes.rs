@@ -15,15 +15,7 @@ use crate::shared::idempotency::write_once;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, Select, WriteError, from_item, to_item};
-
-/// One page of a lead's notes, newest first.
-#[derive(Debug)]
-pub struct NotePage {
-    /// The notes.
-    pub notes: Vec<Note>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
+use crate::web::lists::Listed;
 
 const NOTE_LIST: &str = "notes";
 
@@ -151,7 +143,7 @@ impl Leads {
         lead: LeadId,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<NotePage, LeadError> {
+    ) -> Result<Listed<Note>, LeadError> {
         match self.find(lead).await {
             Ok(_) | Err(LeadError::Merged(_)) => self.notes(lead, limit, cursor).await,
             Err(error) => Err(error),
@@ -163,7 +155,12 @@ impl Leads {
     ///
     /// # Errors
     /// [`LeadError::Cursor`] if the cursor belongs to another list.
-    pub async fn notes(&self, lead: LeadId, limit: u16, cursor: Option<&str>) -> Result<NotePage, LeadError> {
+    pub async fn notes(
+        &self,
+        lead: LeadId,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<Listed<Note>, LeadError> {
         let mut select =
             Select::partition(lead_key(lead).pk, i32::from(limit) + 1).begins_with(NOTE).backwards();
         if let Some(id) = start_after(NOTE_LIST, cursor)? {
@@ -176,6 +173,6 @@ impl Leads {
         let has_more = page.more || notes.len() > usize::from(limit);
         notes.truncate(limit.into());
         let next = notes.last().filter(|_| has_more).map(|note| note_cursor(note.id));
-        Ok(NotePage { notes, next })
+        Ok(Listed { items: notes, next })
     }
 }

@@ -21,6 +21,7 @@ use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::SK;
 use crate::store::{Condition, GuardedWrite, Item, Key, Select, StoreError, from_item, to_item};
+use crate::web::lists::Listed;
 
 impl Leads {
     /// Creates a lead.
@@ -147,15 +148,6 @@ pub(super) fn is_lead(item: &Item) -> bool {
     text(item, SK) == Some(LEAD)
 }
 
-/// One page of a lead's history, newest first.
-#[derive(Debug)]
-pub struct HistoryPage {
-    /// The entries.
-    pub entries: Vec<HistoryEntry>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
 const HISTORY_LIST: &str = "history";
 
 /// Returns the cursor after the entry of a version.
@@ -173,7 +165,7 @@ impl Leads {
         id: LeadId,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<HistoryPage, LeadError> {
+    ) -> Result<Listed<HistoryEntry>, LeadError> {
         let last = match start_after::<u64>(HISTORY_LIST, cursor)? {
             // The range includes the lead, whose item follows its history: its large order may add an entry.
             None => LEAD.to_owned(),
@@ -189,7 +181,7 @@ impl Leads {
         let has_more = is_cut || entries.len() > usize::from(limit);
         entries.truncate(limit.into());
         let next = entries.last().filter(|_| has_more).map(|entry| history_cursor(entry.version));
-        Ok(HistoryPage { entries, next })
+        Ok(Listed { items: entries, next })
     }
 
     /// Reads the entries of a range, as readers see them. If the range includes the lead, its large order may add an

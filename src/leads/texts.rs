@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::domain::{Lead, LeadChange, LeadField, Owner};
-use crate::base::values::UsState;
 
 /// One value for each field that people edit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,7 +90,7 @@ impl Texts {
             email: text(&change.email, ToString::to_string, &self.email),
             phone: text(&change.phone, optional_text, &self.phone),
             company: text(&change.company, optional_text, &self.company),
-            state: text(&change.state, state_text, &self.state),
+            state: text(&change.state, optional_text, &self.state),
             lead_score: text(&change.lead_score, ToString::to_string, &self.lead_score),
             status: text(&change.status, ToString::to_string, &self.status),
             source: text(&change.source, optional_text, &self.source),
@@ -108,11 +107,6 @@ pub fn text_of(value: &Value) -> String {
         Value::Object(owner) => owner.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
         other => other.to_string(),
     }
-}
-
-/// Returns a state's code, or empty text for no state.
-pub fn state_text(state: &Option<UsState>) -> String {
-    optional_text(state)
 }
 
 /// Returns a value as text, or empty text for no value.

@@ -63,8 +63,8 @@ impl Leads {
         let history = self.history(id, limit, older_changes.as_deref());
         let (history, notes) = try_join(history, self.notes(id, limit, older_notes.as_deref())).await?;
         let has_more = history.next.is_some() || notes.next.is_some();
-        let changes = history.entries.into_iter().map(TimelineItem::Change);
-        let mut items: Vec<_> = changes.chain(notes.notes.into_iter().map(TimelineItem::Note)).collect();
+        let changes = history.items.into_iter().map(TimelineItem::Change);
+        let mut items: Vec<_> = changes.chain(notes.items.into_iter().map(TimelineItem::Note)).collect();
         // Changes and notes are each in order already; the sort keeps that order at equal times.
         items.sort_by_key(|item| std::cmp::Reverse(item.at()));
         let has_more = has_more || items.len() > usize::from(limit);

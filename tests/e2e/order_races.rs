@@ -156,7 +156,7 @@ async fn a_large_order_interrupted_at_any_point_leaves_nothing_behind(environmen
             for before in queue.iter().step_by(23) {
                 assert_eq!(workspace.app.leads().find(before.id).await.unwrap(), *before);
                 let history = workspace.app.leads().history(before.id, 5, None).await.unwrap();
-                assert_eq!(history.entries.len(), 1);
+                assert_eq!(history.items.len(), 1);
             }
             assert_ne!(
                 workspace.app.orders().reconciler().reconcile_all().await.unwrap(),
@@ -208,7 +208,7 @@ async fn a_large_order_whose_end_is_interrupted_has_ended_for_every_reader(envir
             assert_eq!((seen.stock, seen.version), (stock, lead.version.next()));
         }
         let history = workspace.app.leads().history(made.leads[50].id, 1, None).await.unwrap();
-        assert_eq!(history.entries[0].action, action);
+        assert_eq!(history.items[0].action, action);
         let caps = workspace.app.orders().caps().await.unwrap();
         assert!(caps.states.iter().all(|cap| cap.out == 0));
         match find(&workspace, id).await {
@@ -486,7 +486,7 @@ async fn assert_history(workspace: &Workspace, lead: &Lead) {
     let (mut entries, mut cursor) = (Vec::new(), None);
     loop {
         let page = workspace.app.leads().history(lead.id, 100, cursor.as_deref()).await.unwrap();
-        entries.extend(page.entries);
+        entries.extend(page.items);
         match page.next {
             Some(next) => cursor = Some(next),
             None => break,

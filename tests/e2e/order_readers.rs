@@ -73,7 +73,7 @@ async fn read_once(workspace: &Workspace, seen: &mut SeenVersions, queue: &[Lead
         }
         _ => {
             let history = workspace.app.leads().history(lead.id, 1, None).await.unwrap();
-            seen.record("the history", [(lead.id, history.entries[0].version)]);
+            seen.record("the history", [(lead.id, history.items[0].version)]);
         }
     }
 }

@@ -183,7 +183,7 @@ async fn a_large_order_appears_with_all_its_leads_and_ends_with_all_of_them(envi
     let lead = &made.leads[70];
     assert_eq!(workspace.app.leads().find(lead.id).await.unwrap(), *lead);
     let history = workspace.app.leads().history(lead.id, 10, None).await.unwrap();
-    assert_eq!(history.entries.len(), 2);
+    assert_eq!(history.items.len(), 2);
 
     workspace.app.orders().delete(made.order.id, Some(Version::FIRST), &by(), None).await.unwrap();
     assert!(matches!(find(&workspace, made.order.id).await, Err(OrderError::NotFound(_))));

@@ -257,6 +257,5 @@ async fn history(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<HistoryEntry>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let page = leads.history(id, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: page.entries, next: page.next }))
+    Ok(Json(leads.history(id, limit, cursor.as_deref()).await?))
 }

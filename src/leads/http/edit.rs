@@ -158,7 +158,7 @@ impl SubmittedEdit<'_> {
     async fn deleted_lead(&self, target: LeadTarget, change: &LeadChange) -> PageAnswer {
         let last = match self.leads.history(self.id, 1, None).await {
             Err(LeadError::NotFound(_)) => None,
-            history => history?.entries.into_iter().next(),
+            history => history?.items.into_iter().next(),
         };
         let fields = self.edit.normalized(change);
         let base = |key: &FieldKey| {

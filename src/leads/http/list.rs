@@ -105,7 +105,7 @@ struct Toolbar {
     state: &'static str,
     /// The owner whose leads are listed, if it is only one.
     owner: Option<OwnerFilter>,
-    /// `score`, or empty text for newest first.
+    /// The chosen sort order, or empty text for newest first.
     sort: &'static str,
 }
 
@@ -136,7 +136,7 @@ impl Toolbar {
             stock: request.filter.stock.map_or("", |stock| stock.as_str()),
             state: request.filter.state.map_or("", |state| state.as_str()),
             owner,
-            sort: if request.sort == Sort::Score { "score" } else { "" },
+            sort: if request.sort == Sort::Newest { "" } else { request.sort.as_str() },
         }
     }
 
@@ -158,7 +158,7 @@ impl Toolbar {
     /// Returns the sort orders to choose from.
     fn sorts(&self) -> [Choice; 2] {
         let newest = Choice { value: "", label: "Newest first" };
-        [newest, Choice { value: "score", label: "Highest score first" }]
+        [newest, Choice { value: Sort::Score.as_str(), label: "Highest score first" }]
     }
 
     /// Returns why the list has a fixed sort order, if it has one.

@@ -32,8 +32,7 @@ async fn list(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<Note>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let page = leads.notes_of(id, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: page.notes, next: page.next }))
+    Ok(Json(leads.notes_of(id, limit, cursor.as_deref()).await?))
 }
 
 async fn add(
