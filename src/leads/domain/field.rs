@@ -1,47 +1,33 @@
 //! The fields of a lead.
 
-use serde::{Deserialize, Serialize};
+use crate::base::values::{Invalid, text_enum};
 
-/// A field of a lead whose changes the history records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum LeadField {
+text_enum! {
+    /// A field of a lead whose changes the history records, in the order in which pages show them.
+    pub enum LeadField, exact, "The field must be one that leads have.";
     /// `name`
-    Name,
+    Name = "name",
     /// `email`
-    Email,
+    Email = "email",
     /// `phone`
-    Phone,
+    Phone = "phone",
     /// `company`
-    Company,
+    Company = "company",
     /// `state`
-    State,
+    State = "state",
     /// `leadScore`
-    LeadScore,
+    LeadScore = "leadScore",
     /// `status`
-    Status,
+    Status = "status",
     /// `source`
-    Source,
+    Source = "source",
     /// `owner`
-    Owner,
+    Owner = "owner",
     /// `stock`
-    Stock,
+    Stock = "stock",
 }
 
 impl LeadField {
-    /// All fields, in the order in which pages show them.
-    pub const ALL: [Self; 10] = [
-        Self::Name,
-        Self::Email,
-        Self::Phone,
-        Self::Company,
-        Self::State,
-        Self::LeadScore,
-        Self::Status,
-        Self::Source,
-        Self::Owner,
-        Self::Stock,
-    ];
     /// The fields that people edit.
     pub const EDITABLE: [Self; 9] = [
         Self::Name,
@@ -54,22 +40,6 @@ impl LeadField {
         Self::Source,
         Self::Owner,
     ];
-
-    /// Returns the name in JSON, in forms and in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Email => "email",
-            Self::Phone => "phone",
-            Self::Company => "company",
-            Self::State => "state",
-            Self::LeadScore => "leadScore",
-            Self::Status => "status",
-            Self::Source => "source",
-            Self::Owner => "owner",
-            Self::Stock => "stock",
-        }
-    }
 
     /// Returns the name for people.
     pub fn label(self) -> &'static str {
