@@ -15,28 +15,17 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::{Deserialize, Serialize};
 
 use super::request::{Form, Htmx};
+use crate::base::values::{Invalid, text_enum};
 
-/// The tone of a toast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tone {
+text_enum! {
+    /// The tone of a toast. Its text is its name in the script and the stylesheet.
+    pub enum Tone, exact, "A tone is success, info, or error.";
     /// The action was done.
-    Success,
+    Success = "success",
     /// Information.
-    Info,
+    Info = "info",
     /// The action was not done.
-    Error,
-}
-
-impl Tone {
-    /// Returns the name of the tone, as the script and the stylesheet know it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Info => "info",
-            Self::Error => "error",
-        }
-    }
+    Error = "error",
 }
 
 /// The form in a toast that undoes what the toast reports.

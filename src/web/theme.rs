@@ -4,9 +4,9 @@
 //! every page, so a page never appears in the other theme first.
 
 use http::HeaderMap;
-use serde::Deserialize;
 
 use super::request::cookies_named;
+use crate::base::values::{Invalid, text_enum};
 
 /// The name of the cookie, which no other application on the host uses.
 const COOKIE: &str = "holdfast-theme";
@@ -14,35 +14,24 @@ const COOKIE: &str = "holdfast-theme";
 /// How long the cookie is kept, in seconds: a year.
 const MAX_AGE: u32 = 31_536_000;
 
-/// A theme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Theme {
+text_enum! {
+    /// A theme. Its text is its name in forms, in the cookie and in the stylesheet.
+    #[derive(Default)]
+    pub enum Theme, exact, "A theme is system, light, or dark.";
     /// That of the system.
     #[default]
-    System,
+    System = "system",
     /// Always light.
-    Light,
+    Light = "light",
     /// Always dark.
-    Dark,
+    Dark = "dark",
 }
 
 impl Theme {
-    const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
-
     /// Returns the theme that a browser asks for. An unknown value is skipped.
     pub fn of(headers: &HeaderMap) -> Self {
-        let named = |value: &str| [Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == value);
-        cookies_named(headers, COOKIE).find_map(named).unwrap_or_default()
-    }
-
-    /// Returns the name in forms, in the cookie and in the stylesheet.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
+        let mut named = cookies_named(headers, COOKIE).filter_map(|value| value.parse::<Self>().ok());
+        named.find(|theme| *theme != Self::System).unwrap_or_default()
     }
 
     /// Returns the name for people.
@@ -56,7 +45,7 @@ impl Theme {
 
     /// Returns the name if the theme does not follow the system.
     pub fn fixed(self) -> Option<&'static str> {
-        (self != Self::System).then(|| self.name())
+        (self != Self::System).then(|| self.as_str())
     }
 
     /// Returns the color schemes that pages support: the value of CSS's `color-scheme`.
@@ -74,7 +63,7 @@ impl Theme {
         let path = if base.is_empty() { "/" } else { base };
         let age = if self == Self::System { 0 } else { MAX_AGE };
         let secure = if secure { "; Secure" } else { "" };
-        format!("{COOKIE}={}; Path={path}; Max-Age={age}; SameSite=Lax{secure}", self.name())
+        format!("{COOKIE}={}; Path={path}; Max-Age={age}; SameSite=Lax{secure}", self.as_str())
     }
 }
 

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::access::Access;
 use super::extract::FormData;
-use super::pages::PageContext;
-use super::request::{WantsFragment, local_path, page_before};
-use super::respond::{header_text, see_other};
+use super::request::{local_path, page_before};
+use super::respond::header_text;
 use super::routes::Routes;
+use super::target::RenderTarget;
 use super::theme::Theme;
 
 /// Returns the route that changes the theme. Cookies travel only over HTTPS if `secure`.
@@ -26,18 +26,17 @@ struct ThemeForm {
 /// `POST /theme`: returns to the page that sent the form. The script changes the page itself, and needs no other one.
 async fn change(
     State(secure): State<bool>,
-    context: PageContext,
-    WantsFragment(fragment): WantsFragment,
+    target: RenderTarget,
     headers: HeaderMap,
     FormData(form): FormData<ThemeForm>,
 ) -> Response {
     let before = page_before(&headers);
-    let back = before.as_deref().and_then(|page| local_path(&context.base, page));
-    let mut response = match fragment {
+    let back = before.as_deref().and_then(|page| local_path(&target.context.base, page));
+    let mut response = match target.fragment {
         true => StatusCode::NO_CONTENT.into_response(),
-        false => see_other(&context, back.unwrap_or("/"), false),
+        false => target.redirect(back.unwrap_or("/")),
     };
-    let cookie = header_text(&form.theme.cookie(&context.base, secure));
+    let cookie = header_text(&form.theme.cookie(&target.context.base, secure));
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response
 }
