@@ -66,7 +66,72 @@ impl WebError {
     }
 }
 
-const PAGE_NOT_FOUND: &str = "Page not found";
+impl IntoProblem for WebError {
+    fn into_problem(self) -> Problem {
+        match self {
+            Self::Malformed(detail) => {
+                Problem::new(StatusCode::BAD_REQUEST, "malformed", "The request can't be read", detail)
+            }
+            Self::Invalid(fields) => Problem::invalid(&fields),
+            Self::MediaType(expected) => media_type(expected),
+            Self::TooLong => too_long(),
+            Self::VersionMissing => version_missing(),
+            Self::KeyReused(_) => Problem::key_reused(),
+            Self::NotFound => not_found("Check the address. The page may have been deleted."),
+            Self::NoSuchId(invalid) => not_found(invalid.to_string()),
+            Self::Method => method(),
+            Self::SignInNeeded => sign_in_needed(),
+            Self::Forbidden(access, role) => forbidden("forbidden", needed(access), who_may(access, role)),
+            Self::CrossSite => forbidden(
+                "cross-site",
+                "This request came from another site",
+                "Open Holdfast and try again there. Programs send a token, or their Origin with a session.",
+            ),
+            Self::PastProxy => forbidden(
+                "wrong-address",
+                "Holdfast isn't available at this address",
+                "Use its public address. Ask its administrator.",
+            ),
+            Self::Overloaded => {
+                Problem::busy("Too many requests right now. Nothing was saved; try again in a moment.")
+            }
+            Self::Internal(_) => Problem::unknown(&self),
+        }
+    }
+}
+
+fn media_type(expected: &str) -> Problem {
+    let detail = format!("Send {expected} and set Content-Type.");
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Unsupported content type", detail)
+}
+
+fn too_long() -> Problem {
+    let (title, detail) = ("The request is too large", "Send less at once.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", title, detail)
+}
+
+fn version_missing() -> Problem {
+    let detail = "Send the version you last saw as the field `version` or the header If-Match.";
+    Problem::new(StatusCode::PRECONDITION_REQUIRED, "version-missing", "The version is missing", detail)
+}
+
+fn not_found(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "Page not found", detail)
+}
+
+fn method() -> Problem {
+    let detail = "The Allow header lists the methods of this address.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not allowed", detail)
+}
+
+fn sign_in_needed() -> Problem {
+    let detail = "Send a session or a token: Authorization: Bearer ….";
+    Problem::new(StatusCode::UNAUTHORIZED, "sign-in", "Sign in to continue", detail)
+}
+
+fn forbidden(name: &'static str, title: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, name, title, detail)
+}
 
 /// Returns the title of the problem that a route requires more access than the sender has.
 fn needed(access: Access) -> &'static str {
@@ -84,76 +149,5 @@ fn who_may(access: Access, role: Role) -> &'static str {
         (Access::Agent, Role::Viewer) => "Viewers can only read. Ask an administrator for agent access.",
         (Access::Viewer, _) => "Ask an administrator for viewer access.",
         _ => "Ask an administrator for agent access.",
-    }
-}
-
-impl IntoProblem for WebError {
-    fn into_problem(self) -> Problem {
-        use StatusCode as S;
-        match self {
-            WebError::Malformed(detail) => {
-                Problem::new(S::BAD_REQUEST, "malformed", "The request can't be read", detail)
-            }
-            WebError::Invalid(fields) => Problem::invalid(&fields),
-            WebError::MediaType(expected) => Problem::new(
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "media-type",
-                "Unsupported content type",
-                format!("Send {expected} and set Content-Type."),
-            ),
-            WebError::TooLong => Problem::new(
-                S::PAYLOAD_TOO_LARGE,
-                "too-long",
-                "The request is too large",
-                "Send less at once.",
-            ),
-            WebError::VersionMissing => Problem::new(
-                S::PRECONDITION_REQUIRED,
-                "version-missing",
-                "The version is missing",
-                "Send the version you last saw as the field `version` or the header If-Match.",
-            ),
-            WebError::NotFound => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
-                PAGE_NOT_FOUND,
-                "Check the address. The page may have been deleted.",
-            ),
-            WebError::NoSuchId(invalid) => {
-                Problem::new(S::NOT_FOUND, "not-found", PAGE_NOT_FOUND, invalid.to_string())
-            }
-            WebError::Method => Problem::new(
-                S::METHOD_NOT_ALLOWED,
-                "method",
-                "Method not allowed",
-                "The Allow header lists the methods of this address.",
-            ),
-            WebError::SignInNeeded => Problem::new(
-                S::UNAUTHORIZED,
-                "sign-in",
-                "Sign in to continue",
-                "Send a session or a token: Authorization: Bearer ….",
-            ),
-            WebError::Forbidden(access, role) => {
-                Problem::new(S::FORBIDDEN, "forbidden", needed(access), who_may(access, role))
-            }
-            WebError::CrossSite => Problem::new(
-                S::FORBIDDEN,
-                "cross-site",
-                "This request came from another site",
-                "Open Holdfast and try again there. Programs send a token, or their Origin with a session.",
-            ),
-            WebError::KeyReused(_) => Problem::key_reused(),
-            WebError::PastProxy => Problem::new(
-                S::FORBIDDEN,
-                "wrong-address",
-                "Holdfast isn't available at this address",
-                "Use its public address. Ask its administrator.",
-            ),
-            WebError::Overloaded => {
-                Problem::busy("Too many requests right now. Nothing was saved; try again in a moment.")
-            }
-            WebError::Internal(_) => Problem::unknown(&self),
-        }
     }
 }

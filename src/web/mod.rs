@@ -25,6 +25,7 @@ pub mod query;
 pub mod request;
 pub mod respond;
 pub mod routes;
+mod sign_in_again;
 #[cfg(test)]
 mod sources;
 pub mod target;

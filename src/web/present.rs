@@ -7,19 +7,21 @@ use askama::Template;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Method, StatusCode, Uri, header};
 
 use super::compress::keep_mark;
 use super::context::{Renewal, RequestContext, Sender};
 use super::problem::{IntoProblem as _, Problem};
 use super::routes::{Overloaded, SenderDecided};
+use super::sign_in_again::{sign_in_again, to_sign_in};
 use crate::base::identity::SignedIn;
 use crate::base::telemetry::RequestId;
 use crate::web::error::WebError;
 use crate::web::pages::PageContext;
 use crate::web::request::{Form, has_idempotency_key, page_before};
-use crate::web::respond::{Tone, header_text, html, see_other, with_fragment_toast};
-use crate::web::unsent::{Unsent, UnsentForm};
+use crate::web::respond::{Tone, header_text, html, with_fragment_toast};
+use crate::web::unsent::Unsent;
 
 #[derive(Template)]
 #[template(path = "error.html", config = "templates/askama.toml")]
@@ -39,56 +41,100 @@ const LOOKUP: Duration = Duration::from_secs(3);
 
 /// Renders every failure. Other responses pass unchanged.
 pub async fn present(State(lookup): State<RequestContext>, request: Request, next: Next) -> Response {
-    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let (parts, body) = request.into_parts();
-    let context = PageContext::of(&parts);
-    let id = parts.extensions.get::<RequestId>().cloned();
-    let is_overloaded = parts.extensions.get::<Overloaded>().is_some();
+    let sent = SentRequest::of(&parts);
     let mut response = next.run(Request::from_parts(parts, body)).await;
     let Some(problem) = problem_of(&mut response) else { return response };
-    let problem = if has_idempotency_key(&uri, &headers) { problem.of_keyed_request() } else { problem };
-    let reference = id.filter(|_| problem.status() == StatusCode::INTERNAL_SERVER_ERROR).map(|id| id.0);
-    let form = Form::of(&uri, &headers);
-    let is_decided = is_overloaded || response.extensions().get::<SenderDecided>().is_some();
-    let (account, renewal) = match response.extensions_mut().remove::<SignedIn>() {
-        None if form == Form::Page && !is_decided => who_is_it(&lookup, &headers).await,
-        account => (account, None),
-    };
-    let context = PageContext { account, ..context };
-    let mut rendered = match form {
-        Form::Json => document(&problem, reference),
-        // The script of the page opens a dialog to sign in, and sends the request again.
-        Form::Fragment if problem.status() == StatusCode::UNAUTHORIZED => {
-            (problem.status(), [("hx-reswap", "none")]).into_response()
-        }
-        Form::Page if problem.status() == StatusCode::UNAUTHORIZED => match method.is_safe() {
-            true => to_sign_in(&context, &method, &uri),
-            false => sign_in_again(context, &mut response, &headers),
-        },
-        Form::Fragment => {
-            let response = (problem.status(), [("hx-reswap", "none")]).into_response();
-            let quote = reference.map(|id| format!(" Reference: {id}")).unwrap_or_default();
-            with_fragment_toast(
-                response,
-                Tone::Error,
-                &format!("{}. {}{quote}", problem.title(), problem.detail()),
-            )
-        }
-        Form::Page => page(&problem, context, reference, back(&method, &uri, &headers)),
-    };
+    let problem = if sent.has_key() { problem.of_keyed_request() } else { problem };
+    let (account, renewal) = sent.sender(&lookup, response.extensions_mut()).await;
+    let unsent = response.extensions_mut().remove::<Unsent>();
+    let context = PageContext { account, ..sent.context.clone() };
+    let mut rendered = sent.render(&problem, context, unsent);
     keep_mark(&response, &mut rendered);
+    keep_headers(&response, &problem, &mut rendered);
+    match renewal {
+        Some(renewal) => renewal.with(rendered),
+        None => rendered,
+    }
+}
+
+/// What is known about a request after its handler consumed it.
+struct SentRequest {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    context: PageContext,
+    /// The request's id in the log.
+    id: Option<RequestId>,
+    is_overloaded: bool,
+}
+
+impl SentRequest {
+    fn of(parts: &Parts) -> Self {
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            context: PageContext::of(parts),
+            id: parts.extensions.get::<RequestId>().cloned(),
+            is_overloaded: parts.extensions.get::<Overloaded>().is_some(),
+        }
+    }
+
+    fn form(&self) -> Form {
+        Form::of(&self.uri, &self.headers)
+    }
+
+    fn has_key(&self) -> bool {
+        has_idempotency_key(&self.uri, &self.headers)
+    }
+
+    /// Returns the sender: the one that the route admitted, or for a page that no route decided about, the one that the
+    /// headers name.
+    async fn sender(
+        &self,
+        lookup: &RequestContext,
+        answer: &mut Extensions,
+    ) -> (Option<SignedIn>, Option<Renewal>) {
+        let is_decided = self.is_overloaded || answer.get::<SenderDecided>().is_some();
+        match answer.remove::<SignedIn>() {
+            None if self.form() == Form::Page && !is_decided => who_is_it(lookup, &self.headers).await,
+            account => (account, None),
+        }
+    }
+
+    /// Renders a problem in the form that the client expects. `unsent` is the form that arrived without a session.
+    fn render(&self, problem: &Problem, context: PageContext, unsent: Option<Unsent>) -> Response {
+        let is_fault = problem.status() == StatusCode::INTERNAL_SERVER_ERROR;
+        let reference = self.id.as_ref().filter(|_| is_fault).map(|id| id.0.clone());
+        match self.form() {
+            Form::Json => document(problem, reference),
+            Form::Fragment => fragment(problem, reference),
+            Form::Page if problem.status() == StatusCode::UNAUTHORIZED => match self.method.is_safe() {
+                true => to_sign_in(&context, &self.method, &self.uri),
+                false => sign_in_again(context, unsent, &self.headers),
+            },
+            Form::Page => page(problem, context, reference, self.back()),
+        }
+    }
+
+    /// Returns the address of the page before, to go back to. The page that failed does not lead back to itself.
+    fn back(&self) -> Option<String> {
+        let failed = self.uri.path_and_query().map(|path| path.as_str()).unwrap_or_default();
+        page_before(&self.headers).filter(|before| !self.method.is_safe() || !before.ends_with(failed))
+    }
+}
+
+/// Keeps the headers of an answer that its rendering needs too, and says when a retry may help.
+fn keep_headers(of: &Response, problem: &Problem, rendered: &mut Response) {
     for name in [header::ALLOW, header::SET_COOKIE] {
-        for value in response.headers().get_all(&name) {
+        for value in of.headers().get_all(&name) {
             rendered.headers_mut().append(&name, value.clone());
         }
     }
     let busy = (problem.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
     if let Some(seconds) = problem.seconds().or(busy) {
         rendered.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    match renewal {
-        Some(renewal) => renewal.with(rendered),
-        None => rendered,
     }
 }
 
@@ -145,44 +191,15 @@ fn document(problem: &Problem, reference: Option<String>) -> Response {
     response
 }
 
-/// Redirects to the sign-in page, which later returns to the requested page.
-fn to_sign_in(context: &PageContext, method: &Method, uri: &Uri) -> Response {
-    let requested = uri.path_and_query().map(|path| context.url(path.as_str()));
-    let next = requested.filter(|_| method == Method::GET).unwrap_or_else(|| context.url("/"));
-    let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
-    see_other(context, &format!("/sign-in?{query}"), false)
-}
-
-/// The sign-in page that answers a form without a session.
-#[derive(Template)]
-#[template(path = "accounts/sign_in_again.html", config = "templates/askama.toml")]
-struct SignInAgain {
-    context: PageContext,
-    /// The address of the page that sent the form.
-    next: String,
-    email: &'static str,
-    error: Option<&'static str>,
-    has_file: bool,
-    /// The form, if it can be sent again.
-    unsent: Option<UnsentForm>,
-}
-
-fn sign_in_again(context: PageContext, response: &mut Response, headers: &HeaderMap) -> Response {
-    let next = page_before(headers).unwrap_or_else(|| context.url("/"));
-    let (has_file, unsent) = match response.extensions_mut().remove::<Unsent>() {
-        Some(Unsent::Form(form)) => (false, Some(form)),
-        Some(Unsent::File) => (true, None),
-        Some(Unsent::Lost) | None => (false, None),
-    };
-    let page = SignInAgain { context, next, email: "", error: None, has_file, unsent };
-    let status = StatusCode::UNAUTHORIZED;
-    html(status, &page).unwrap_or_else(|_| status.into_response())
-}
-
-/// Returns the address of the page before, to go back to. The page that failed does not lead back to itself.
-fn back(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<String> {
-    let failed = uri.path_and_query().map(|path| path.as_str()).unwrap_or_default();
-    page_before(headers).filter(|before| !method.is_safe() || !before.ends_with(failed))
+/// Answers htmx, which keeps its page and shows a toast.
+fn fragment(problem: &Problem, reference: Option<String>) -> Response {
+    let response = (problem.status(), [("hx-reswap", "none")]).into_response();
+    // The script of the page opens a dialog to sign in, and sends the request again.
+    if problem.status() == StatusCode::UNAUTHORIZED {
+        return response;
+    }
+    let quote = reference.map(|id| format!(" Reference: {id}")).unwrap_or_default();
+    with_fragment_toast(response, Tone::Error, &format!("{}{quote}", problem.words()))
 }
 
 fn page(
