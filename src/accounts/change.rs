@@ -15,6 +15,7 @@ use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::Version;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::store::idempotency::Idempotency;
 use crate::store::{
     Condition, GuardedWrite, Refusal, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
@@ -185,8 +186,36 @@ impl Accounts {
         let key = history_key(account.id, account.version);
         let write = write.put("history", to_item(&key, &entry)?, Condition::Absent);
         let Some(kind) = *kind else { return Ok(write) };
-        let audit = AuditEntry::new(&self.rng, at, &actor, kind, account.label(), detail);
-        write.audit(&audit.at_path(format!("/people/{}", account.id)))
+        write.audit(&self.audit_entry(account, &actor, kind, detail))
+    }
+
+    /// Returns an audit entry about an account.
+    pub(super) fn audit_entry(
+        &self,
+        account: &Account,
+        actor: &AuditActor,
+        kind: AuditKind,
+        detail: impl Into<String>,
+    ) -> AuditEntry {
+        let entry = AuditEntry::new(&self.rng, self.clock.now(), actor, kind, account.label(), detail);
+        entry.at_path(format!("/people/{}", account.id))
+    }
+
+    /// Makes a change that needs no condition or item of its own. Returns the account after it.
+    ///
+    /// # Errors
+    /// As [`make`](Self::make).
+    pub(super) async fn change(
+        &self,
+        before: &Account,
+        after: Account,
+        operator: Operator<'_>,
+        what: &Description,
+        idempotency: Option<&Idempotency<'_, Account>>,
+    ) -> Result<Account, AccountError> {
+        let write = self.change_write(before, &after, operator, what)?;
+        self.make(Idempotency::record(idempotency, write, &after)?, &after).await?;
+        Ok(after)
     }
 
     /// Makes a change. Sessions and tokens of the account are checked again by this process at once.
@@ -202,6 +231,19 @@ impl Accounts {
             Ok(()) => Ok(()),
             Err(WriteError::Store(error)) => Err(error.into()),
             Err(WriteError::Refused(refusal)) => Err(self.refused(&refusal, account).await?),
+        }
+    }
+
+    /// Sends a write with the condition that its operator may still make it. Returns whether its other conditions held.
+    ///
+    /// # Errors
+    /// [`AccountError::NoLongerAllowed`].
+    pub(super) async fn write_authorized(&self, write: GuardedWrite) -> Result<bool, AccountError> {
+        match self.dynamo.write(write).await {
+            Ok(()) => Ok(true),
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(refusal)) if refusal.of(AUTHORITY) => Err(AccountError::NoLongerAllowed),
+            Err(WriteError::Refused(_)) => Ok(false),
         }
     }
 

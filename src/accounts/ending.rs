@@ -12,7 +12,7 @@ use super::items::Filter;
 use super::security::{EndingSessions, Security, has_version, security_key};
 use crate::accounts::Accounts;
 use crate::base::identity::AccountId;
-use crate::store::{Condition, StoreError, Update, to_attribute};
+use crate::store::{Condition, Update, to_attribute};
 
 /// The number of people of one step.
 pub const STEP_PEOPLE: u16 = 50;
@@ -79,11 +79,9 @@ impl Accounts {
                 return Ok(());
             }
             let after = before.clone().without_sessions().changed(self.clock.now());
-            let write: Result<_, StoreError> =
-                self.change_write(&before, &after, operator, &Description::in_bulk(detail));
-            match self.make(write?, &after).await {
+            match self.change(&before, after, operator, &Description::in_bulk(detail), None).await {
                 Err(AccountError::Conflict(_) | AccountError::NoSuchAccount) => {}
-                done => return done,
+                done => return done.map(drop),
             }
         }
         Err(AccountError::Changed)

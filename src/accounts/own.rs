@@ -16,7 +16,7 @@ use crate::accounts::Accounts;
 use crate::base::calendar::ZoneName;
 use crate::base::identity::{Role, SignedIn};
 use crate::base::values::{Email, Name, Version};
-use crate::shared::audit_log::{AuditEntry, AuditKind};
+use crate::shared::audit_log::AuditKind;
 use crate::store::{Condition, Update, to_attribute};
 
 impl Accounts {
@@ -94,9 +94,7 @@ impl Accounts {
     /// Writes the audit entry of an address that another account has. The answer does not depend on it.
     async fn record_taken(&self, who: &SignedIn, account: &Account, email: &Email) {
         let detail = format!("Email not changed to {email}: another account has it.");
-        let (now, kind) = (self.clock.now(), AuditKind::AccountChanged);
-        let entry = AuditEntry::new(&self.rng, now, &who.into(), kind, account.label(), detail);
-        let entry = entry.at_path(format!("/people/{}", account.id));
+        let entry = self.audit_entry(account, &who.into(), AuditKind::AccountChanged, detail);
         if let Err(error) = self.dynamo.write_audit(&entry).await {
             tracing::warn!(%error, "a refused email address was not recorded");
         }
@@ -118,9 +116,7 @@ impl Accounts {
         let named = zone.as_ref().map_or("the workspace's", ZoneName::as_str);
         let what = Description::new(AuditKind::AccountChanged, format!("Time zone changed to {named}."));
         let after = Account { time_zone: zone.clone(), ..before.clone() }.changed(self.clock.now());
-        let write = self.change_write(&before, &after, Operator::Owner(who), &what)?;
-        self.make(write, &after).await.map_err(as_changed)?;
-        Ok(after)
+        self.change(&before, after, Operator::Owner(who), &what, None).await.map_err(as_changed)
     }
 
     /// Ends all sessions of a person except this one.
@@ -218,8 +214,8 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let after = after.changed(self.clock.now());
         let what = Description::new(AuditKind::TwoFactorChanged, detail);
-        let write = self.change_write(before, &after, Operator::Owner(who), &what)?;
-        self.make(write, &after).await.map_err(as_changed)
+        let changed = self.change(before, after, Operator::Owner(who), &what, None).await;
+        changed.map(drop).map_err(as_changed)
     }
 
     /// Checks a person's current password, if there is one, before a change that needs it.

@@ -9,12 +9,14 @@ use http::{HeaderMap, header};
 
 use super::device::Device;
 use super::device_name::device_name;
+use super::domain::Account;
 use super::hashing::Queue;
 use super::login_throttle::Budget;
 use super::session::{SessionCookie, open};
 use crate::accounts::Accounts;
-use crate::base::identity::AccountId;
+use crate::base::identity::{AccountId, Actor};
 use crate::base::values::Email;
+use crate::shared::audit_log::AuditActor;
 use crate::web::client::{ClientAddress, Network};
 
 /// The address, the network and the device of a request, if they are known.
@@ -36,6 +38,12 @@ impl Requester {
     /// Returns the browser and the system in words, and the address, for a session.
     pub(super) fn device_and_address(&self) -> (String, Option<IpAddr>) {
         (self.device_name.clone(), self.address)
+    }
+
+    /// Returns the person of an account as audit entries name them, for a request that has no session yet.
+    pub(super) fn actor(&self, account: &Account) -> AuditActor {
+        let by = Actor::new(account.name.as_str());
+        AuditActor { by, account: Some(account.id), address: self.address }
     }
 
     /// Returns the queue for its passwords.

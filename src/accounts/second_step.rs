@@ -17,8 +17,7 @@ use super::sign_in_audit::SignInSubject;
 use super::ticket::Ticket;
 use super::two_factor::{Enrollment, RecoveryCodes, SecondFactorCode, TwoFactor, TwoFactorError, Used};
 use crate::accounts::Accounts;
-use crate::base::identity::Actor;
-use crate::shared::audit_log::{AuditActor, AuditKind};
+use crate::shared::audit_log::AuditKind;
 use crate::store::{Condition, to_attribute};
 
 /// What follows after the first step of signing in.
@@ -182,8 +181,7 @@ impl Accounts {
         let now = self.clock.now();
         let after = before.clone().with_two_factor(Some(two_factor)).changed(now);
         let after = Account { last_sign_in_at: Some(now), ..after };
-        let by = Actor::new(after.name.as_str());
-        let actor = AuditActor { by, account: Some(after.id), address: from.address };
+        let actor = from.actor(&after);
         let what = Description::new(AuditKind::TwoFactorChanged, "Two-factor authentication set up.");
         let write = self.change_write(&before, &after, Operator::Link(&actor), &what)?;
         let how = "Signed in by password or link and a new second factor with";

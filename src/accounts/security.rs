@@ -8,14 +8,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::AccountError;
-use super::authority::AUTHORITY;
 use super::change::Operator;
 use super::domain::Account;
 use crate::accounts::Accounts;
 use crate::base::identity::Role;
 use crate::base::values::Version;
 use crate::shared::audit_log::{AuditEntry, AuditKind};
-use crate::store::{Condition, GuardedWrite, Key, WriteError, from_item, to_item};
+use crate::store::{Condition, GuardedWrite, Key, from_item, to_item};
 
 /// The settings for signing in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,12 +128,7 @@ impl Accounts {
         let write = self.dynamo.guarded_write();
         let write = write.put("security", to_item(&security_key(), &after)?, has_version(seen));
         let write = operator.authorize(write.audit(&entry.at_path("/people"))?, None);
-        match self.dynamo.write(write).await {
-            Ok(()) => Ok(after),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(refusal)) if refusal.of(AUTHORITY) => Err(AccountError::NoLongerAllowed),
-            Err(WriteError::Refused(_)) => Err(AccountError::Changed),
-        }
+        if self.write_authorized(write).await? { Ok(after) } else { Err(AccountError::Changed) }
     }
 }
 

@@ -32,7 +32,7 @@ use crate::web::lists::Listed;
 pub(super) const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long writing the last use may take. The request continues without it.
-pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(1);
+const SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The name of the list in cursors.
 const LIST: &str = "sessions";
@@ -147,14 +147,19 @@ impl Accounts {
             let key = session_key(cookie.account, &cookie.secret.hash());
             Ok::<_, StoreError>(self.dynamo.guarded_write().update("session", &key, &seen, unchanged))
         };
+        self.write_last_use(write()).await;
+    }
+
+    /// Sends the write of the last use of a session or a token. The request does not depend on it.
+    pub(super) async fn write_last_use(&self, write: Result<GuardedWrite, StoreError>) {
         let hasty = self.dynamo.clone().with_policy(RetryPolicy::new(SEEN_WITHIN, SEEN_WITHIN));
-        let written = match write() {
+        let written = match write {
             // Its own time: the request's would let a failing store hold up the request until its deadline.
             Ok(write) => hasty.within(None, hasty.try_write(write)).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = written {
-            tracing::debug!(%error, "the last use of a session was not written");
+            tracing::debug!(%error, "the last use of a session or token was not written");
         }
     }
 

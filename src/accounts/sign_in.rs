@@ -18,9 +18,8 @@ use super::session::{SessionCookie, cookie, open, signed};
 use super::sessions::SessionId;
 use super::sign_in_audit::SignInSubject;
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, Actor, Role};
+use crate::base::identity::{AccountId, Role};
 use crate::base::values::Email;
-use crate::shared::audit_log::AuditActor;
 use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute};
 
 /// What the page and the audit log say about a wrong email address or password.
@@ -164,8 +163,7 @@ impl Accounts {
         if let Some(session) = self.session_of(headers).await
             && let Some(account) = self.read(session.account).await?
         {
-            let by = Actor::new(account.name.as_str());
-            let actor = AuditActor { by, account: Some(account.id), address: from.address };
+            let actor = from.actor(&account);
             let id = SessionId::of(&session.secret);
             if !self.end_one_session(&account, &id, Operator::SignedOut(&actor)).await? {
                 // A cookie of version 0.1 whose session is not in the table must start none later.

@@ -58,10 +58,7 @@ impl Accounts {
         from: &Requester,
         how: &str,
     ) -> Result<GuardedWrite, StoreError> {
-        let by = Actor::new(account.name.as_str());
-        let actor = AuditActor { by, account: Some(account.id), address: from.address };
         let (kind, detail) = (AuditKind::SignedIn, format!("{how} {}.", from.device_name));
-        let entry = AuditEntry::new(&self.rng, self.clock.now(), &actor, kind, account.label(), detail);
-        write.audit(&entry.at_path(format!("/people/{}", account.id)))
+        write.audit(&self.audit_entry(account, &from.actor(account), kind, detail))
     }
 }

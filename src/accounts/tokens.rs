@@ -13,7 +13,7 @@ use super::authority::{AUTHORITY, is_active_with};
 use super::change::Operator;
 use super::domain::{Account, AccountStatus, Secret, Token, TokenDraft, TokenId, TokenName};
 use super::items::{TOKENS, account_key, owned_token_key, token_key};
-use super::sessions::{SEEN_EVERY, SEEN_WITHIN};
+use super::sessions::SEEN_EVERY;
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Name};
@@ -22,7 +22,7 @@ use crate::shared::idempotency::write_once;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Answer, Done, Idempotency};
 use crate::store::{
-    Condition, Dynamo, Key, RetryPolicy, Select, StoreError, Update, from_item, to_attribute, to_item,
+    Condition, GuardedWrite, Key, Select, StoreError, Update, from_item, to_attribute, to_item,
 };
 use crate::web::lists::Listed;
 
@@ -110,15 +110,7 @@ impl Accounts {
             let used = Update::default().set("lastUsedAt", to_attribute(now)?);
             Ok::<_, StoreError>(self.dynamo.guarded_write().update("token", key, &used, unchanged))
         };
-        let hasty = self.dynamo.clone().with_policy(RetryPolicy::new(SEEN_WITHIN, SEEN_WITHIN));
-        let written = match write() {
-            // Its own time: the request's would let a failing store hold up the request until its deadline.
-            Ok(write) => hasty.within(None, hasty.try_write(write)).await.map(drop),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            tracing::debug!(%error, "the last use of a token was not written");
-        }
+        self.write_last_use(write()).await;
     }
 }
 
@@ -152,8 +144,28 @@ impl Accounts {
         if !account.is_active() {
             return Err(AccountError::NotActive);
         }
-        let now = self.clock.now();
         let secret = Secret::new(self.rng.bytes());
+        let (owned, item) = self.items_of_new_token(&account, draft, &secret);
+        let write = self.token_write(&account, &owned, &item, operator)?;
+        let token = token_of(owned, &item);
+        match write_once::<_, AccountError>(&self.dynamo, write, token, idempotency).await? {
+            Ok(Done::Now(token)) => Ok(Made::Now(token, secret)),
+            Ok(Done::Replayed(answer)) => Ok(Made::Replayed(answer)),
+            Err(refusal) if refusal.of("account") || refusal.of(AUTHORITY) => {
+                Err(AccountError::NoLongerAllowed)
+            }
+            Err(_) => Err(AccountError::Changed),
+        }
+    }
+
+    /// Returns the two items of a new token.
+    fn items_of_new_token(
+        &self,
+        account: &Account,
+        draft: TokenDraft,
+        secret: &Secret,
+    ) -> (OwnedItem, TokenItem) {
+        let now = self.clock.now();
         let expires_at = draft.days.map(|days| days.from(now).as_second());
         let owned = OwnedItem {
             id: TokenId::new(now, &self.rng.bytes()),
@@ -164,7 +176,7 @@ impl Accounts {
             expires_at,
         };
         let item = TokenItem {
-            account_id: owner,
+            account_id: account.id,
             name: account.name.clone(),
             email: account.email.clone(),
             role: draft.role,
@@ -173,40 +185,28 @@ impl Accounts {
             expires_at,
             last_used_at: None,
         };
+        (owned, item)
+    }
+
+    /// Returns the write that creates a token, if its account still has the token's role and its tokens were not revoked.
+    fn token_write(
+        &self,
+        account: &Account,
+        owned: &OwnedItem,
+        item: &TokenItem,
+        operator: Operator<'_>,
+    ) -> Result<GuardedWrite, StoreError> {
         let detail = format!("Token {} created with the role {}.", item.token, item.role);
-        let entry = AuditEntry::new(
-            &self.rng,
-            now,
-            &operator.actor(),
-            AuditKind::TokenCreated,
-            account.label(),
-            detail,
-        );
-        let same_epoch = match account.token_epoch {
-            // Accounts of version 0.1 have no such attribute.
-            1 => Condition::Any(vec![
-                Condition::is_number("tokenEpoch", 1),
-                Condition::Same(vec![("tokenEpoch".to_owned(), None)]),
-            ]),
-            epoch => Condition::is_number("tokenEpoch", epoch),
-        };
+        let entry = self.audit_entry(account, &operator.actor(), AuditKind::TokenCreated, detail);
+        let may_have = is_active_with(item.role).and(has_token_epoch(account.token_epoch));
         let write = self
             .dynamo
             .guarded_write()
-            .put("owned", to_item(&owned_token_key(owner, owned.id), &owned)?, Condition::Absent)
-            .put("token", to_item(&token_key(&owned.hash), &item)?, Condition::Absent)
-            .check("account", &account_key(owner), is_active_with(draft.role).and(same_epoch))
-            .audit(&entry.at_path(format!("/people/{owner}")))?;
-        let write = operator.authorize(write, Some(owner));
-        let token = token_of(owned, &item);
-        match write_once::<_, AccountError>(&self.dynamo, write, token, idempotency).await? {
-            Ok(Done::Now(token)) => Ok(Made::Now(token, secret)),
-            Ok(Done::Replayed(answer)) => Ok(Made::Replayed(answer)),
-            Err(refusal) if refusal.of("account") || refusal.of(AUTHORITY) => {
-                Err(AccountError::NoLongerAllowed)
-            }
-            Err(_) => Err(AccountError::Changed),
-        }
+            .put("owned", to_item(&owned_token_key(account.id, owned.id), owned)?, Condition::Absent)
+            .put("token", to_item(&token_key(&owned.hash), item)?, Condition::Absent)
+            .check("account", &account_key(account.id), may_have)
+            .audit(&entry)?;
+        Ok(operator.authorize(write, Some(account.id)))
     }
 
     /// Returns a page of an account's tokens that were not revoked, newest first.
@@ -303,19 +303,19 @@ impl Accounts {
             .audit(&entry.at_path(format!("/people/{owner}")))?;
         let write = operator.authorize(write, None);
         let write = Idempotency::record(idempotency, write, &token)?;
-        let written = revoke(&self.dynamo, write).await;
+        let written = self.write_authorized(write).await;
         // In any case, because a write whose answer was lost may have happened.
         self.auth_cache.invalidate(&AuthKey::Token(hash));
-        written.map(|()| token)
+        if written? { Ok(token) } else { Err(AccountError::NoSuchToken) }
     }
 }
 
-async fn revoke(dynamo: &Dynamo, write: crate::store::GuardedWrite) -> Result<(), AccountError> {
-    use crate::store::WriteError;
-    match dynamo.write(write).await {
-        Ok(()) => Ok(()),
-        Err(WriteError::Store(error)) => Err(error.into()),
-        Err(WriteError::Refused(refusal)) if refusal.of(AUTHORITY) => Err(AccountError::NoLongerAllowed),
-        Err(WriteError::Refused(_)) => Err(AccountError::NoSuchToken),
+/// Returns the condition that the tokens of an account were not revoked since this epoch.
+fn has_token_epoch(epoch: u64) -> Condition {
+    let same = Condition::is_number("tokenEpoch", epoch);
+    match epoch {
+        // Accounts of version 0.1 have no such attribute.
+        1 => Condition::Any(vec![same, Condition::Same(vec![("tokenEpoch".to_owned(), None)])]),
+        _ => same,
     }
 }
