@@ -108,98 +108,35 @@ impl From<QueueFull> for AccountError {
 
 impl IntoProblem for AccountError {
     fn into_problem(self) -> Problem {
-        use StatusCode as S;
         match self {
             Self::NoSuchAccount => not_found("Account not found", "It was deleted or never existed."),
             Self::NoSuchToken => not_found("Token not found", "It was revoked, or it isn't yours."),
-            Self::EmailTaken(_) => {
-                let invalid = Invalid::new("Another account has this email.");
-                WebError::field("email", &invalid).into_problem()
-            }
-            Self::SignUpOff => Problem::new(
-                S::FORBIDDEN,
-                "sign-up-off",
-                "Sign-up is off",
-                "Ask an administrator for an account.",
-            ),
-            Self::WrongInvitationCode => {
-                let invalid = Invalid::new("Incorrect invitation code.");
-                WebError::field("code", &invalid).into_problem()
-            }
-            Self::WrongPassword => {
-                let invalid = Invalid::new("Incorrect current password.");
-                WebError::field("current", &invalid).into_problem()
-            }
+            Self::EmailTaken(_) => wrong("email", "Another account has this email."),
+            Self::EmailNeeded => wrong("email", "A person needs an email to sign in with."),
+            Self::WrongInvitationCode => wrong("code", "Incorrect invitation code."),
+            Self::WrongPassword => wrong("current", "Incorrect current password."),
             Self::NewPassword(invalid) => WebError::field("password", &invalid).into_problem(),
-            Self::TooManyAttempts(throttled) => Problem::new(
-                S::TOO_MANY_REQUESTS,
-                "too-many-attempts",
-                "Too many failed attempts",
-                format!("Wait {} and try again.", throttled.wait()),
-            )
-            .retry_after(throttled.seconds),
+            Self::RoleTooHigh(role) => {
+                wrong("role", format!("The account is {role}. Choose that role or a lower one."))
+            }
+            Self::TwoFactor(error) => two_factor(error),
+            Self::LastAdministrator => last_administrator(),
+            Self::NotActive => not_active(),
+            Self::NoDataKey => no_data_key(),
+            Self::TwoFactorRequired => two_factor_required(),
+            Self::SignUpOff => {
+                forbidden("sign-up-off", "Sign-up is off", "Ask an administrator for an account.")
+            }
+            Self::Disabled => disabled(),
+            Self::NoLongerAllowed => NoLongerAllowed.into_problem(),
+            Self::SessionNeeded => session_needed(),
+            Self::SessionNeededForAdministrator => session_needed_for_administrator(),
+            Self::TooManyAttempts(throttled) => too_many_attempts(&throttled),
             Self::Busy => {
                 Problem::busy("Too many people are signing in right now. Try again in a few seconds.")
             }
-            Self::Changed => Problem::new(
-                S::CONFLICT,
-                "conflict",
-                "The account just changed",
-                "Nothing was saved. Try again.",
-            ),
-            Self::Conflict(current) => conflict(&current),
-            Self::LastAdministrator => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
-                "last-administrator",
-                "This is the last active administrator",
-                "Make another person an administrator first.",
-            ),
-            Self::RoleTooHigh(role) => {
-                let message = format!("The account is {role}. Choose that role or a lower one.");
-                WebError::field("role", &Invalid::new(message)).into_problem()
-            }
-            Self::NotActive => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
-                "account-not-active",
-                "This isn't possible for the account now",
-                "The account is invited, disabled, or a service, which doesn't sign in.",
-            ),
-            Self::TwoFactor(error) => two_factor(error),
-            Self::NoDataKey => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
-                "no-data-key",
-                "Two-factor authentication isn't available on this server",
-                "Set HOLDFAST_DATA_KEY, as docs/configuration.md says.",
-            ),
-            Self::TwoFactorRequired => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
-                "two-factor-required",
-                "Your role requires two-factor authentication",
-                "You can't turn it off. An administrator can change the requirement.",
-            ),
-            Self::EmailNeeded => {
-                let invalid = Invalid::new("A person needs an email to sign in with.");
-                WebError::field("email", &invalid).into_problem()
-            }
-            Self::Disabled => Problem::new(
-                S::FORBIDDEN,
-                "account-disabled",
-                "Your account is disabled",
-                "An administrator disabled your account. Ask an administrator to enable it.",
-            ),
-            Self::NoLongerAllowed => NoLongerAllowed.into_problem(),
-            Self::SessionNeeded => Problem::new(
-                S::FORBIDDEN,
-                "session-needed",
-                "A token can't do this",
-                "Sign in with a browser and use the account page.",
-            ),
-            Self::SessionNeededForAdministrator => Problem::new(
-                S::FORBIDDEN,
-                "session-needed",
-                "A token can't do this to an administrator",
-                "Only a signed-in browser can add, promote, or enable an administrator, change their email, or reset their sign-in. Use the People page.",
-            ),
+            Self::Changed => conflict("The account just changed", "Nothing was saved. Try again."),
+            Self::Conflict(current) => stale(&current),
             Self::KeyReused(error) => error.into_problem(),
             Self::Cursor(error) => error.into_problem(),
             Self::Hashing(_) => Problem::unknown(&self),
@@ -208,23 +145,84 @@ impl IntoProblem for AccountError {
     }
 }
 
-fn conflict(current: &Account) -> Problem {
-    Problem::new(
-        StatusCode::CONFLICT,
-        "conflict",
-        "The account has changed",
-        "Nothing was saved. `fresh` is the current account; send the change again with its version.",
-    )
-    .with("fresh", json!(AccountView::from(current)))
+// What was entered is wrong.
+
+/// Creates the problem of a field with a wrong value.
+fn wrong(field: &str, message: impl Into<String>) -> Problem {
+    WebError::field(field, &Invalid::new(message)).into_problem()
 }
 
 fn two_factor(error: TwoFactorError) -> Problem {
     match error {
-        TwoFactorError::WrongCode => WebError::field("code", &Invalid::new("Incorrect code.")).into_problem(),
-        TwoFactorError::UsedCode => {
-            let invalid = Invalid::new("This code was already used. Wait for the next one.");
-            WebError::field("code", &invalid).into_problem()
-        }
+        TwoFactorError::WrongCode => wrong("code", "Incorrect code."),
+        TwoFactorError::UsedCode => wrong("code", "This code was already used. Wait for the next one."),
         TwoFactorError::Cipher(_) => Problem::unknown(&error),
     }
+}
+
+// A rule forbids the change.
+
+fn rule_violation(name: &'static str, title: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, name, title, detail)
+}
+
+fn last_administrator() -> Problem {
+    let title = "This is the last active administrator";
+    rule_violation("last-administrator", title, "Make another person an administrator first.")
+}
+
+fn not_active() -> Problem {
+    let detail = "The account is invited, disabled, or a service, which doesn't sign in.";
+    rule_violation("account-not-active", "This isn't possible for the account now", detail)
+}
+
+fn no_data_key() -> Problem {
+    let title = "Two-factor authentication isn't available on this server";
+    rule_violation("no-data-key", title, "Set HOLDFAST_DATA_KEY, as docs/configuration.md says.")
+}
+
+fn two_factor_required() -> Problem {
+    let title = "Your role requires two-factor authentication";
+    let detail = "You can't turn it off. An administrator can change the requirement.";
+    rule_violation("two-factor-required", title, detail)
+}
+
+// The sender may not do this.
+
+fn forbidden(name: &'static str, title: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, name, title, detail)
+}
+
+fn disabled() -> Problem {
+    let detail = "An administrator disabled your account. Ask an administrator to enable it.";
+    forbidden("account-disabled", "Your account is disabled", detail)
+}
+
+fn session_needed() -> Problem {
+    let detail = "Sign in with a browser and use the account page.";
+    forbidden("session-needed", "A token can't do this", detail)
+}
+
+fn session_needed_for_administrator() -> Problem {
+    let detail = "Only a signed-in browser can add, promote, or enable an administrator, change their email, or reset their sign-in. Use the People page.";
+    forbidden("session-needed", "A token can't do this to an administrator", detail)
+}
+
+// The request may succeed later.
+
+fn too_many_attempts(throttled: &Throttled) -> Problem {
+    let detail = format!("Wait {} and try again.", throttled.wait());
+    let title = "Too many failed attempts";
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", title, detail);
+    problem.retry_after(throttled.seconds)
+}
+
+fn conflict(title: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "conflict", title, detail)
+}
+
+/// Creates the problem of a change that names an old version. It contains the current account.
+fn stale(current: &Account) -> Problem {
+    let detail = "Nothing was saved. `fresh` is the current account; send the change again with its version.";
+    conflict("The account has changed", detail).with("fresh", json!(AccountView::from(current)))
 }

@@ -16,9 +16,9 @@ use super::requester::Requester;
 use super::second_step::NextStep;
 use super::session::SessionCookie;
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, Actor, Role};
+use crate::base::identity::{AccountId, Role};
 use crate::base::values::{Email, Invalid, Name};
-use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::audit_log::AuditKind;
 use crate::store::schema::TTL;
 use crate::store::{Condition, GuardedWrite, Key, StoreError, from_item, to_attribute, to_item};
 
@@ -105,8 +105,8 @@ impl Accounts {
         let write = self.dynamo.guarded_write();
         let write = add_link(write, &account, LinkPurpose::SignIn, &secret, expires_at)?;
         let (kind, detail) = (AuditKind::LinkChanged, "Sign-in link created.");
-        let entry = AuditEntry::new(&self.rng, now, &operator.actor(), kind, account.label(), detail);
-        let write = operator.authorize(write.audit(&entry.at_path(format!("/people/{id}")))?, None);
+        let entry = self.audit_entry(&account, &operator.actor(), kind, detail);
+        let write = operator.authorize(write.audit(&entry)?, None);
         if self.dynamo.try_write(write).await? {
             Ok(secret.reveal().to_owned())
         } else {
@@ -246,24 +246,12 @@ impl Accounts {
         if link.only_signs_in() && matches!(input, LinkInput::Nothing) {
             return self.sign_in_by_link(secret, link.account, from).await;
         }
-        let Some(Used { after, detail, how }) = self.after_link(&link, input).await? else {
-            return Ok(None);
-        };
-        let (before, now) = (link.account, self.clock.now());
-        let next = self.second_step(&after).await?;
+        let Some(used) = self.after_link(&link, input).await? else { return Ok(None) };
+        let next = self.second_step(&used.after).await?;
         // A person who still has to make the second step has not signed in.
-        let last_sign_in_at = if next.is_some() { before.last_sign_in_at } else { Some(now) };
-        let after = Account { link: None, last_sign_in_at, ..after };
-        let by = Actor::new(after.name.as_str());
-        let actor = AuditActor { by, account: Some(after.id), address: from.address };
-        let what = Description::new(AuditKind::PasswordChanged, detail);
-        let write = self.change_write(&before, &after, Operator::Link(&actor), &what)?;
-        let write = delete_link(write, secret, now)?;
-        let write = match next.is_some() {
-            true => write,
-            false => self.audit_sign_in(write, &after, from, how)?,
-        };
-        let (write, session) = self.add_session_unless(next.is_some(), write, &after, from)?;
+        let signs_in = next.is_none();
+        let (write, after) = self.link_write(secret, &link.account, used, signs_in, from)?;
+        let (write, session) = self.add_session_if(signs_in, write, &after, from)?;
         let made = self.make(write, &after).await;
         self.forget_replaced(from);
         match made {
@@ -275,6 +263,26 @@ impl Accounts {
             Err(AccountError::Conflict(_) | AccountError::Changed | AccountError::NoSuchAccount) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the write of what a link changes, and the account after it.
+    fn link_write(
+        &self,
+        secret: &Secret,
+        before: &Account,
+        Used { after, detail, how }: Used,
+        signs_in: bool,
+        from: &Requester,
+    ) -> Result<(GuardedWrite, Account), StoreError> {
+        let now = self.clock.now();
+        let last_sign_in_at = if signs_in { Some(now) } else { before.last_sign_in_at };
+        let after = Account { link: None, last_sign_in_at, ..after };
+        let actor = from.actor(&after);
+        let what = Description::new(AuditKind::PasswordChanged, detail);
+        let write = self.change_write(before, &after, Operator::Link(&actor), &what)?;
+        let write = delete_link(write, secret, now)?;
+        let write = if signs_in { self.audit_sign_in(write, &after, from, how)? } else { write };
+        Ok((write, after))
     }
 
     /// Returns what a link changes, or `None` if it does not fit the input.
@@ -317,7 +325,7 @@ impl Accounts {
             true => write.check("account", &account_key(account.id), Self::may_sign_in(&account)),
             false => self.signed_in_write(write, &account, from, "Signed in by a link with")?,
         };
-        let (write, session) = self.add_session_unless(next.is_some(), write, &account, from)?;
+        let (write, session) = self.add_session_if(next.is_none(), write, &account, from)?;
         if !self.write_session(write, from).await? {
             return Ok(None);
         }
@@ -325,15 +333,15 @@ impl Accounts {
         Ok(next.map(|next| (account, next)))
     }
 
-    /// Adds a session to a write, unless a second step comes first.
-    fn add_session_unless(
+    /// Adds a session to a write, if the person signs in now.
+    fn add_session_if(
         &self,
-        second_step: bool,
+        signs_in: bool,
         write: GuardedWrite,
         account: &Account,
         from: &Requester,
     ) -> Result<(GuardedWrite, Option<SessionCookie>), StoreError> {
-        if second_step {
+        if !signs_in {
             return Ok((write, None));
         }
         let (write, session) = self.add_session(write, account, from)?;

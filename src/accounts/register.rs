@@ -6,13 +6,13 @@
 use super::AccountError;
 use super::change::{Description, Operator};
 use super::domain::Account;
-use super::password::Password;
+use super::password::{Password, PasswordHash};
 use super::requester::Requester;
 use super::sign_in_audit::SignInSubject;
 use crate::accounts::Accounts;
-use crate::base::identity::{AccountId, Actor, Role};
+use crate::base::identity::{AccountId, Role};
 use crate::base::values::{Email, Name};
-use crate::shared::audit_log::{AuditActor, AuditKind};
+use crate::shared::audit_log::AuditKind;
 
 /// The input for signing up.
 #[derive(Debug)]
@@ -50,20 +50,9 @@ impl Accounts {
             self.record_failure(&subject, "Incorrect invitation code.").await;
             return Err(AccountError::WrongInvitationCode);
         }
-        let hash = Some(self.hash(&permit, password).await?);
-        let now = self.clock.now();
-        let id = AccountId::new(now, &self.rng.bytes());
-        let actor = AuditActor { by: Actor::new(name.as_str()), account: Some(id), address: from.address };
-        let account = Account::new(id, name, email, Role::Participant, hash, now);
-        let what = Description::new(AuditKind::AccountCreated, "Signed up as a participant.");
-        let write = self.creation_write(&account, Operator::Link(&actor), &what)?;
-        // A write that is refused takes less time than one that is made, so a taken address gets a write of its own.
-        let made = match self.by_email(&account.email).await? {
-            None => self.make(write, &account).await,
-            Some(_) => Err(AccountError::EmailTaken(account.email)),
-        };
-        match made {
-            Ok(()) => tracing::info!(account = %account.id, "signed up"),
+        let hash = self.hash(&permit, password).await?;
+        match self.create_participant(name, email, hash, from).await {
+            Ok(id) => tracing::info!(account = %id, "signed up"),
             Err(AccountError::EmailTaken(_)) => {
                 self.record_failure(&subject, "Sign-up with an email that has an account.").await;
             }
@@ -71,5 +60,26 @@ impl Accounts {
         }
         // In both cases, so that the number of attempts that are left reveals nothing either.
         self.return_attempt(counted).await
+    }
+
+    /// Creates the account, unless another one has its address.
+    async fn create_participant(
+        &self,
+        name: Name,
+        email: Email,
+        password: PasswordHash,
+        from: &Requester,
+    ) -> Result<AccountId, AccountError> {
+        let now = self.clock.now();
+        let id = AccountId::new(now, &self.rng.bytes());
+        let account = Account::new(id, name, email, Role::Participant, Some(password), now);
+        let actor = from.actor(&account);
+        let what = Description::new(AuditKind::AccountCreated, "Signed up as a participant.");
+        let write = self.creation_write(&account, Operator::Link(&actor), &what)?;
+        // A write that is refused takes less time than one that is made, so a taken address gets a write of its own.
+        match self.by_email(&account.email).await? {
+            None => self.make(write, &account).await.map(|()| id),
+            Some(_) => Err(AccountError::EmailTaken(account.email)),
+        }
     }
 }
