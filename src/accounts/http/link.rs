@@ -2,7 +2,7 @@
 //!
 //! Invariant: opening the page changes nothing. Its button uses the link, because mail scanners open links.
 
-use super::parts::{Delay, redirect_to_next, retry_after};
+use super::parts::{Delay, message, redirect_to_next};
 use super::sign_in_page::{SignInPage, Step};
 use crate::accounts::domain::{LinkPurpose, Secret};
 use crate::accounts::links::{LinkInput, OpenLink};
@@ -23,79 +23,86 @@ pub(super) fn routes() -> Routes<Accounts> {
 
 async fn page(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: Option<SignedIn>,
-    Path(secret): Path<String>,
-    WantsFragment(fragment): WantsFragment,
+    Path(text): Path<String>,
 ) -> PageAnswer {
-    match open(&accounts, &secret).await? {
-        Some(link) => html(StatusCode::OK, &LinkPage::of(context, secret, &link)),
+    match open(&accounts, &text).await? {
+        Some((_, link)) => html(StatusCode::OK, &LinkPage::of(target.context, text, &link)),
         // The browser's Back button opens the used link again.
-        None if who.is_some() => Ok(redirect_to_next(&context, "", fragment)),
-        None => gone(context),
+        None if who.is_some() => Ok(redirect_to_next(&target, "")),
+        None => gone(target.context),
     }
 }
 
 async fn use_link(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     from: Requester,
-    Path(secret): Path<String>,
-    WantsFragment(fragment): WantsFragment,
+    Path(text): Path<String>,
     FormData(form): FormData<LinkForm>,
 ) -> PageAnswer {
-    let Some(link) = open(&accounts, &secret).await? else { return gone(context) };
-    let page = LinkPage {
-        name: form.name.clone(),
-        email: form.email.clone(),
-        ..LinkPage::of(context.clone(), secret.clone(), &link)
-    };
+    let Some((secret, link)) = open(&accounts, &text).await? else { return gone(target.context) };
     let input = match read(&link, &form) {
         Ok(input) => input,
-        Err(errors) => return html(StatusCode::UNPROCESSABLE_ENTITY, &LinkPage { errors, ..page }),
+        Err(errors) => return rejected(page_of(target.context, text, &link, form), errors),
     };
-    let Ok(secret) = secret.parse::<Secret>() else { return gone(context) };
     match accounts.use_link(&secret, input, &from).await {
         Ok(Some((account, next))) => {
             tracing::info!(account = %account.id, "a link was used");
             let there = if link.is_first_start() { "/welcome" } else { "/" };
-            let page = SignInPage::new(context.clone(), &accounts.sign_up, context.url(there));
-            match next {
-                NextStep::SignedIn(cookies) => {
-                    Ok((cookies, see_other(&context, there, fragment)).into_response())
-                }
-                NextStep::Code(ticket) => {
-                    html(StatusCode::OK, &SignInPage { step: Step::Code(ticket), ..page })
-                }
-                NextStep::Enroll(enrolling) => {
-                    html(StatusCode::OK, &SignInPage { step: Step::Enroll(enrolling), ..page })
-                }
-            }
+            follow(&accounts, target, next, there)
         }
-        Ok(None) => gone(context),
-        Err(AccountError::EmailTaken(_)) => {
-            let errors = LinkErrors {
-                email: Some("Another account has this email. Use a different one.".to_owned()),
-                ..LinkErrors::default()
-            };
-            html(StatusCode::UNPROCESSABLE_ENTITY, &LinkPage { errors, ..page })
-        }
-        Err(AccountError::NewPassword(invalid)) => {
-            let errors = LinkErrors { password: Some(invalid.to_string()), ..LinkErrors::default() };
-            html(StatusCode::UNPROCESSABLE_ENTITY, &LinkPage { errors, ..page })
-        }
-        Err(error) => {
-            let Delay { status, message, seconds } = Delay::of(error)?;
-            Ok(retry_after(html(status, &LinkPage { notice: Some(message), ..page })?, seconds))
-        }
+        Ok(None) => gone(target.context),
+        Err(error) => failed(page_of(target.context, text, &link, form), error),
     }
 }
 
-async fn open(accounts: &Accounts, secret: &str) -> Result<Option<OpenLink>, AccountError> {
-    match secret.parse::<Secret>() {
-        Ok(secret) => accounts.open_link(&secret).await,
-        Err(_) => Ok(None),
-    }
+/// Returns the secret and the link with this text, if the link works.
+async fn open(accounts: &Accounts, text: &str) -> Result<Option<(Secret, OpenLink)>, AccountError> {
+    let Ok(secret) = text.parse::<Secret>() else { return Ok(None) };
+    let link = accounts.open_link(&secret).await?;
+    Ok(link.map(|link| (secret, link)))
+}
+
+/// Redirects a person who is signed in, or shows the second step of signing in.
+fn follow(accounts: &Accounts, target: RenderTarget, next: NextStep, there: &str) -> PageAnswer {
+    let step = match next {
+        NextStep::SignedIn(cookies) => return Ok((cookies, target.redirect(there)).into_response()),
+        NextStep::Code(ticket) => Step::Code(ticket),
+        NextStep::Enroll(enrolling) => Step::Enroll(enrolling),
+    };
+    let there = target.context.url(there);
+    let page = SignInPage::new(target.context, &accounts.sign_up, there);
+    html(StatusCode::OK, &SignInPage { step, ..page })
+}
+
+/// Renders the form with a message at the rejected field.
+fn failed(page: LinkPage, error: AccountError) -> PageAnswer {
+    let errors = match error {
+        AccountError::EmailTaken(_) => {
+            let message = "Another account has this email. Use a different one.";
+            LinkErrors { email: Some(message.to_owned()), ..LinkErrors::default() }
+        }
+        AccountError::NewPassword(invalid) => {
+            LinkErrors { password: Some(invalid.to_string()), ..LinkErrors::default() }
+        }
+        other => {
+            let delay = Delay::of(other)?;
+            return delay.answer(|status, notice| html(status, &LinkPage { notice: Some(notice), ..page }));
+        }
+    };
+    rejected(page, errors)
+}
+
+fn rejected(page: LinkPage, errors: LinkErrors) -> PageAnswer {
+    html(StatusCode::UNPROCESSABLE_ENTITY, &LinkPage { errors, ..page })
+}
+
+/// Returns the page with the typed text except for the password.
+fn page_of(context: PageContext, secret: String, link: &OpenLink, form: LinkForm) -> LinkPage {
+    let LinkForm { name, email, .. } = form;
+    LinkPage { name, email, ..LinkPage::of(context, secret, link) }
 }
 
 fn gone(context: PageContext) -> PageAnswer {
@@ -149,10 +156,6 @@ fn own_email(link: &OpenLink, text: &str) -> Result<Email, Invalid> {
     Ok(email)
 }
 
-fn message<T>(read: Result<T, Invalid>) -> Option<String> {
-    read.err().map(|invalid| invalid.to_string())
-}
-
 /// The errors of the fields.
 #[derive(Debug, Default)]
 struct LinkErrors {
@@ -186,47 +189,55 @@ struct LinkPage {
 impl LinkPage {
     fn of(context: PageContext, secret: String, link: &OpenLink) -> Self {
         let account = &link.account;
-        let is_first = link.is_first_start();
-        let (heading, explanation, button) = match link.purpose {
-            LinkPurpose::SignIn if is_first => (
-                "Set up Holdfast",
-                "You're the first administrator. Enter your name, your email, and a password.".to_owned(),
-                "Start",
-            ),
-            LinkPurpose::SignIn => {
-                ("Sign in", format!("This link signs you in as {}.", isolated(&account.label())), "Sign in")
-            }
-            LinkPurpose::Invitation => (
-                "Join Holdfast",
-                format!(
-                    "You're invited as {} with the email {}.",
-                    account.role,
-                    isolated(account.email.as_str())
-                ),
-                "Join",
-            ),
-            LinkPurpose::Reset => (
-                "Choose a new password",
-                format!("For {}. All other sessions will end.", isolated(&account.label())),
-                "Set password",
-            ),
-        };
-        let invited = link.purpose == LinkPurpose::Invitation;
+        let (is_first, is_invited) = (link.is_first_start(), link.purpose == LinkPurpose::Invitation);
+        let LinkText { heading, explanation, button } = LinkText::of(link);
         Self {
             context,
             secret,
             heading,
             explanation,
             button,
-            asks_name: is_first || invited,
+            asks_name: is_first || is_invited,
             asks_email: is_first,
             asks_password: is_first || link.purpose != LinkPurpose::SignIn,
-            name: if invited { account.name.to_string() } else { String::new() },
+            name: if is_invited { account.name.to_string() } else { String::new() },
             email: String::new(),
             username: account.email.to_string(),
             notice: None,
             errors: LinkErrors::default(),
         }
+    }
+}
+
+/// What the page of a link says.
+struct LinkText {
+    heading: &'static str,
+    explanation: String,
+    button: &'static str,
+}
+
+impl LinkText {
+    fn of(link: &OpenLink) -> Self {
+        let account = &link.account;
+        let (heading, explanation, button) = match link.purpose {
+            LinkPurpose::SignIn if link.is_first_start() => {
+                let explanation =
+                    "You're the first administrator. Enter your name, your email, and a password.";
+                ("Set up Holdfast", explanation.to_owned(), "Start")
+            }
+            LinkPurpose::SignIn => {
+                ("Sign in", format!("This link signs you in as {}.", isolated(&account.label())), "Sign in")
+            }
+            LinkPurpose::Invitation => {
+                let (role, email) = (account.role, isolated(account.email.as_str()));
+                ("Join Holdfast", format!("You're invited as {role} with the email {email}."), "Join")
+            }
+            LinkPurpose::Reset => {
+                let explanation = format!("For {}. All other sessions will end.", isolated(&account.label()));
+                ("Choose a new password", explanation, "Set password")
+            }
+        };
+        Self { heading, explanation, button }
     }
 }
 

@@ -1,13 +1,17 @@
-//! What several pages of accounts share: the address to redirect to afterwards, and the wait before the next attempt.
+//! What several pages of accounts share: the address to redirect to afterwards, the messages at fields, and the wait
+//! before the next attempt.
 
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use crate::accounts::AccountError;
+use crate::base::values::Invalid;
+use crate::shared::pages::PageAnswer;
 use crate::web::pages::PageContext;
+use crate::web::query::address;
 pub(super) use crate::web::request::local_path;
-use crate::web::respond::see_other;
+use crate::web::target::RenderTarget;
 
 #[derive(Deserialize)]
 pub(super) struct NextQuery {
@@ -17,13 +21,17 @@ pub(super) struct NextQuery {
 
 /// Returns the address of a page that redirects to `next` afterwards.
 pub(super) fn with_next(context: &PageContext, path: &str, next: &str) -> String {
-    let query = if next.is_empty() { None } else { serde_urlencoded::to_string([("next", next)]).ok() };
-    query.map_or_else(|| context.url(path), |query| format!("{}?{query}", context.url(path)))
+    context.url(&address(path, [("next", next)]))
 }
 
 /// Redirects to `next` if it is a local path, otherwise to the start page.
-pub(super) fn redirect_to_next(context: &PageContext, next: &str, fragment: bool) -> Response {
-    see_other(context, local_path(&context.base, next).unwrap_or("/"), fragment)
+pub(super) fn redirect_to_next(target: &RenderTarget, next: &str) -> Response {
+    target.redirect(local_path(&target.context.base, next).unwrap_or("/"))
+}
+
+/// Returns the message at a field, if its value is wrong.
+pub(super) fn message<T>(read: Result<T, Invalid>) -> Option<String> {
+    read.err().map(|invalid| invalid.to_string())
 }
 
 /// Why a person must wait before the next attempt, and how long.
@@ -52,6 +60,11 @@ impl Delay {
             }),
             other => Err(other),
         }
+    }
+
+    /// Answers with the page that `render` returns for the status and the message.
+    pub(super) fn answer(self, render: impl FnOnce(StatusCode, String) -> PageAnswer) -> PageAnswer {
+        Ok(retry_after(render(self.status, self.message)?, self.seconds))
     }
 }
 

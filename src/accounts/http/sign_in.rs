@@ -1,15 +1,14 @@
 //! The sign-in page with its two steps, and signing out.
 
-use axum_extra::extract::CookieJar;
 use http::HeaderMap;
 
-use super::parts::{Delay, local_path, redirect_to_next, retry_after};
+use super::parts::{Delay, local_path, redirect_to_next};
 use super::sign_in_page::{AfterCodes, RecoveryCodesPage, SendAgainPage, SignInPage, Step};
 use crate::accounts::domain::Account;
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
 use crate::accounts::second_step::NextStep;
-use crate::accounts::sign_in::INCORRECT;
+use crate::accounts::sign_in::{INCORRECT, SessionCookies};
 use crate::accounts::two_factor::{SecondFactorCode, TwoFactorError};
 use crate::accounts::{AccountError, Accounts};
 use crate::base::identity::Via;
@@ -29,18 +28,17 @@ pub(super) fn routes() -> Routes<Accounts> {
 
 async fn sign_in_page(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: Option<SignedIn>,
     Query(query): Query<SignInQuery>,
-    WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     match who {
-        Some(who) if fragment => Ok(signed_in(&who)),
-        Some(_) => Ok(redirect_to_next(&context, &query.next, false)),
+        Some(who) if target.fragment => Ok(signed_in(&who)),
+        Some(_) => Ok(redirect_to_next(&target, &query.next)),
         None => {
             let signed_up = query.signed_up.is_some();
-            let page = SignInPage::new(context, &accounts.sign_up, query.next);
-            SignInPage { signed_up, ..page }.render_as(StatusCode::OK, fragment)
+            let page = SignInPage::new(target.context, &accounts.sign_up, query.next);
+            SignInPage { signed_up, ..page }.render_as(StatusCode::OK, target.fragment)
         }
     }
 }
@@ -59,50 +57,75 @@ fn saying_who(response: Response, who: &SignedIn) -> Response {
 
 async fn sign_in(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     from: Requester,
-    WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignInForm>,
 ) -> PageAnswer {
-    let there = There {
-        context: context.clone(),
-        next: form.next.clone(),
-        unsent: unsent_form(&form.unsent_to, &form.unsent),
-        fragment,
-    };
-    let page = SignInPage::new(context, &accounts.sign_up, form.next.clone());
-    let page = SignInPage { email: form.email.clone(), unsent: there.unsent.clone(), ..page };
     let step = match form.ticket.is_empty() {
         true => first_step(&accounts, &form, &from).await,
         false => second_step(&accounts, &form, &from).await,
     };
     match step {
-        Ok(Outcome::SignedIn(account, cookies)) => {
+        Ok(outcome) => answer(&accounts, target, form, outcome),
+        Err(error) => Delay::of(error)?.answer(|status, message| {
+            let page = form.page(&accounts, target.context);
+            SignInPage { error: Some(message), ..page }.render_as(status, target.fragment)
+        }),
+    }
+}
+
+/// Renders what a step of signing in leads to.
+fn answer(accounts: &Accounts, target: RenderTarget, form: SignInForm, outcome: Outcome) -> PageAnswer {
+    match outcome {
+        Outcome::SignedIn(account, cookies) => {
             tracing::info!(account = %account.id, "signed in");
-            Ok((cookies, there.after(&account)?).into_response())
+            Ok((cookies, after(target, &form, *account)?).into_response())
         }
-        Ok(Outcome::Enrolled(account, cookies, codes)) => {
+        Outcome::Enrolled(account, cookies, codes) => {
             tracing::info!(account = %account.id, "signed in with a new second factor");
-            Ok((cookies, there.after_codes(*account, codes)?).into_response())
+            Ok((cookies, after_codes(target, &form, *account, codes)?).into_response())
         }
-        Ok(Outcome::Asks(step)) => SignInPage { step, ..page }.render_as(StatusCode::OK, fragment),
-        Ok(Outcome::Refused(step, message)) => {
+        Outcome::Asks(step) => {
+            let page = form.page(accounts, target.context);
+            SignInPage { step, ..page }.render_as(StatusCode::OK, target.fragment)
+        }
+        Outcome::Refused(step, message) => {
+            let page = form.page(accounts, target.context);
             let page = SignInPage { step, error: Some(message), ..page };
-            page.render_as(StatusCode::UNPROCESSABLE_ENTITY, fragment)
-        }
-        Err(error) => {
-            let Delay { status, message, seconds } = Delay::of(error)?;
-            let response = SignInPage { error: Some(message), ..page }.render_as(status, fragment)?;
-            Ok(retry_after(response, seconds))
+            page.render_as(StatusCode::UNPROCESSABLE_ENTITY, target.fragment)
         }
     }
 }
 
+/// Leads to the page after signing in.
+fn after(target: RenderTarget, form: &SignInForm, account: Account) -> PageAnswer {
+    let who = account.signed_in(Via::Session);
+    match form.unsent() {
+        _ if target.fragment => Ok(signed_in(&who)),
+        Some(unsent) => SendAgainPage::new(target.context, who, form.next.clone(), unsent).render(),
+        None => Ok(redirect_to_next(&target, &form.next)),
+    }
+}
+
+/// Shows new recovery codes, and then continues as after any other sign-in.
+fn after_codes(target: RenderTarget, form: &SignInForm, account: Account, codes: Vec<String>) -> PageAnswer {
+    let who = account.signed_in(Via::Session);
+    let next = local_path(&target.context.base, &form.next).unwrap_or("/").to_owned();
+    let then = match form.unsent() {
+        _ if target.fragment => AfterCodes::Dialog,
+        Some(unsent) => AfterCodes::SendAgain(unsent.into()),
+        None => AfterCodes::Page,
+    };
+    let context = PageContext { account: Some(who.clone()), ..target.context };
+    let page = RecoveryCodesPage { context, codes, next, then }.render()?;
+    Ok(if target.fragment { saying_who(page, &who) } else { page })
+}
+
 /// What a step of signing in leads to.
 enum Outcome {
-    SignedIn(Box<Account>, (CookieJar, CookieJar)),
+    SignedIn(Box<Account>, SessionCookies),
     /// The person set up two-factor authentication and sees these recovery codes once.
-    Enrolled(Box<Account>, (CookieJar, CookieJar), Vec<String>),
+    Enrolled(Box<Account>, SessionCookies, Vec<String>),
     Asks(Step),
     Refused(Step, String),
 }
@@ -143,90 +166,84 @@ async fn second_step(
     form: &SignInForm,
     from: &Requester,
 ) -> Result<Outcome, AccountError> {
-    let too_late = "Signing in took too long, or your account changed. Sign in again.";
-    let too_late = || Ok(Outcome::Refused(Step::Password, too_late.to_owned()));
-    let Some(account) = accounts.of_ticket(&form.ticket).await? else { return too_late() };
-    // The same step is shown again.
-    let again = match form.enrollment.is_empty() {
-        true => Step::Code(form.ticket.clone()),
-        false => match accounts.shown_again(&account, form.enrollment.clone()).await? {
-            Some(enrolling) => Step::Enroll(enrolling),
-            None => return too_late(),
-        },
-    };
+    let Some(account) = accounts.of_ticket(&form.ticket).await? else { return Ok(too_late()) };
+    let Some(again) = shown_again(accounts, form, &account).await? else { return Ok(too_late()) };
     let code = match form.code.parse::<SecondFactorCode>() {
         Ok(code) => code,
         Err(invalid) => return Ok(Outcome::Refused(again, invalid.to_string())),
     };
     let done = match form.enrollment.is_empty() {
-        true => {
-            let cookies = accounts.sign_in_by_code(&account, &code, from).await;
-            cookies.map(|cookies| Outcome::SignedIn(Box::new(account), cookies))
-        }
-        false => {
-            let enrolled = accounts.enroll_and_sign_in(&account, form.enrollment.clone(), &code, from).await;
-            enrolled.map(|(cookies, codes)| {
-                let codes = codes.iter().map(|code| code.reveal()).collect();
-                Outcome::Enrolled(Box::new(account), cookies, codes)
-            })
-        }
+        true => by_code(accounts, account, &code, from).await,
+        false => by_enrollment(accounts, account, form, &code, from).await,
     };
+    unless_refused(done, again)
+}
+
+/// Returns the step that is shown again after a wrong code, or `None` if its secret cannot be read.
+async fn shown_again(
+    accounts: &Accounts,
+    form: &SignInForm,
+    account: &Account,
+) -> Result<Option<Step>, AccountError> {
+    if form.enrollment.is_empty() {
+        return Ok(Some(Step::Code(form.ticket.clone())));
+    }
+    let enrolling = accounts.shown_again(account, form.enrollment.clone()).await?;
+    Ok(enrolling.map(Step::Enroll))
+}
+
+async fn by_code(
+    accounts: &Accounts,
+    account: Account,
+    code: &SecondFactorCode,
+    from: &Requester,
+) -> Result<Outcome, AccountError> {
+    let cookies = accounts.sign_in_by_code(&account, code, from).await?;
+    Ok(Outcome::SignedIn(Box::new(account), cookies))
+}
+
+async fn by_enrollment(
+    accounts: &Accounts,
+    account: Account,
+    form: &SignInForm,
+    code: &SecondFactorCode,
+    from: &Requester,
+) -> Result<Outcome, AccountError> {
+    let sealed = form.enrollment.clone();
+    let (cookies, codes) = accounts.enroll_and_sign_in(&account, sealed, code, from).await?;
+    let codes = codes.iter().map(|code| code.reveal()).collect();
+    Ok(Outcome::Enrolled(Box::new(account), cookies, codes))
+}
+
+/// Shows the step again if the code was refused and another one may help.
+fn unless_refused(done: Result<Outcome, AccountError>, again: Step) -> Result<Outcome, AccountError> {
     match done {
         Err(AccountError::TwoFactor(TwoFactorError::WrongCode)) => {
             Ok(Outcome::Refused(again, "Incorrect code.".to_owned()))
         }
-        // Another code does not help: the person starts again.
-        Err(AccountError::Changed) => too_late(),
         Err(AccountError::TwoFactor(TwoFactorError::UsedCode)) => {
             let message = "This code was already used. Wait for the next one, up to 30 seconds.";
             Ok(Outcome::Refused(again, message.to_owned()))
         }
+        // Another code does not help: the person starts again.
+        Err(AccountError::Changed) => Ok(too_late()),
         done => done,
     }
 }
 
-/// Where a person goes after signing in.
-struct There {
-    context: PageContext,
-    next: String,
-    unsent: Option<UnsentForm>,
-    fragment: bool,
-}
-
-impl There {
-    fn after(self, account: &Account) -> PageAnswer {
-        let who = account.clone().signed_in(Via::Session);
-        match self.unsent {
-            _ if self.fragment => Ok(signed_in(&who)),
-            Some(form) => SendAgainPage::new(self.context, who, self.next, form).render(),
-            None => Ok(redirect_to_next(&self.context, &self.next, false)),
-        }
-    }
-
-    /// Shows new recovery codes, and then continues as after any other sign-in.
-    fn after_codes(self, account: Account, codes: Vec<String>) -> PageAnswer {
-        let who = account.signed_in(Via::Session);
-        let next = local_path(&self.context.base, &self.next).unwrap_or("/").to_owned();
-        let then = match self.unsent {
-            _ if self.fragment => AfterCodes::Dialog,
-            Some(form) => AfterCodes::SendAgain(form.into()),
-            None => AfterCodes::Page,
-        };
-        let context = PageContext { account: Some(who.clone()), ..self.context };
-        let page = RecoveryCodesPage { context, codes, next, then }.render()?;
-        Ok(if self.fragment { saying_who(page, &who) } else { page })
-    }
+fn too_late() -> Outcome {
+    let message = "Signing in took too long, or your account changed. Sign in again.";
+    Outcome::Refused(Step::Password, message.to_owned())
 }
 
 async fn sign_out(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     from: Requester,
-    WantsFragment(fragment): WantsFragment,
     headers: HeaderMap,
 ) -> PageAnswer {
     let expired = accounts.sign_out(&headers, &from).await?;
-    Ok((expired, see_other(&context, "/sign-in", fragment)).into_response())
+    Ok((expired, target.redirect("/sign-in")).into_response())
 }
 
 #[derive(Deserialize)]
@@ -261,8 +278,16 @@ struct SignInForm {
     unsent: String,
 }
 
-/// Returns the form that the sign-in page carries, if it can be sent to this site.
-fn unsent_form(to: &str, fields: &str) -> Option<UnsentForm> {
-    local_path("", to)?;
-    UnsentForm::new(to.to_owned(), fields.to_owned())
+impl SignInForm {
+    /// Returns the form that the sign-in page carries, if it can be sent to this site.
+    fn unsent(&self) -> Option<UnsentForm> {
+        local_path("", &self.unsent_to)?;
+        UnsentForm::new(self.unsent_to.clone(), self.unsent.clone())
+    }
+
+    /// Returns the first step with what was typed, except for the password.
+    fn page(self, accounts: &Accounts, context: PageContext) -> SignInPage {
+        let unsent = self.unsent();
+        SignInPage { email: self.email, unsent, ..SignInPage::new(context, &accounts.sign_up, self.next) }
+    }
 }

@@ -5,7 +5,7 @@
 //! sign-up is off, both the page and the form answer 403, because sign-up is forbidden for everyone, and the page says
 //! so.
 
-use super::parts::{Delay, NextQuery, redirect_to_next, retry_after, with_next};
+use super::parts::{Delay, NextQuery, message, redirect_to_next, with_next};
 use crate::accounts::password::Password;
 use crate::accounts::register::SignUpDraft;
 use crate::accounts::requester::Requester;
@@ -20,42 +20,40 @@ pub(super) fn routes() -> Routes<Accounts> {
 
 async fn page(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: Option<SignedIn>,
     Query(query): Query<NextQuery>,
-    WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     if who.is_some() {
-        return Ok(redirect_to_next(&context, &query.next, fragment));
+        return Ok(redirect_to_next(&target, &query.next));
     }
     if accounts.sign_up.is_off() {
-        return off(context, query.next);
+        return off(target.context, query.next);
     }
-    html(StatusCode::OK, &SignUpPage::new(context, &accounts.sign_up, query.next))
+    html(StatusCode::OK, &SignUpPage::new(target.context, &accounts.sign_up, query.next))
 }
 
 async fn sign_up(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: Option<SignedIn>,
     from: Requester,
-    WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignUpForm>,
 ) -> PageAnswer {
     // The form was sent from another tab, or twice.
     if who.is_some() {
-        return Ok(redirect_to_next(&context, &form.next, fragment));
+        return Ok(redirect_to_next(&target, &form.next));
     }
     if accounts.sign_up.is_off() {
-        return off(context, form.next);
+        return off(target.context, form.next);
     }
     let result = match read(&form, accounts.sign_up.needs_code()) {
         Ok(draft) => accounts.sign_up(draft, &form.code, &from).await,
-        Err(errors) => return rejected(SignUpPage { errors, ..page_of(&accounts, context, form) }),
+        Err(errors) => return rejected(SignUpPage { errors, ..page_of(&accounts, target.context, form) }),
     };
     match result {
-        Ok(()) => Ok(see_other(&context, &now_sign_in(&form.next), fragment)),
-        Err(error) => failed(page_of(&accounts, context, form), error),
+        Ok(()) => Ok(target.redirect(&now_sign_in(&form.next))),
+        Err(error) => failed(page_of(&accounts, target.context, form), error),
     }
 }
 
@@ -74,22 +72,20 @@ fn page_of(accounts: &Accounts, context: PageContext, form: SignUpForm) -> SignU
 
 /// Renders the form with a message at the rejected field.
 fn failed(page: SignUpPage, error: AccountError) -> PageAnswer {
-    match error {
+    let errors = match error {
         AccountError::WrongInvitationCode => {
             let message = "Incorrect invitation code. Ask the person who invited you.";
-            let errors = SignUpErrors { code: Some(message.to_owned()), ..SignUpErrors::default() };
-            rejected(SignUpPage { errors, ..page })
+            SignUpErrors { code: Some(message.to_owned()), ..SignUpErrors::default() }
         }
         AccountError::NewPassword(invalid) => {
-            let errors = SignUpErrors { password: Some(invalid.to_string()), ..SignUpErrors::default() };
-            rejected(SignUpPage { errors, ..page })
+            SignUpErrors { password: Some(invalid.to_string()), ..SignUpErrors::default() }
         }
         other => {
-            let Delay { status, message, seconds } = Delay::of(other)?;
-            let page = SignUpPage { notice: Some(message), ..page };
-            Ok(retry_after(html(status, &page)?, seconds))
+            let delay = Delay::of(other)?;
+            return delay.answer(|status, notice| html(status, &SignUpPage { notice: Some(notice), ..page }));
         }
-    }
+    };
+    rejected(SignUpPage { errors, ..page })
 }
 
 fn rejected(page: SignUpPage) -> PageAnswer {
@@ -128,10 +124,6 @@ fn read(form: &SignUpForm, needs_code: bool) -> Result<SignUpDraft, SignUpErrors
             code,
         }),
     }
-}
-
-fn message<T>(read: Result<T, Invalid>) -> Option<String> {
-    read.err().map(|invalid| invalid.to_string())
 }
 
 /// Parses a stranger's name. Administrators may export it and open the file in a spreadsheet, which would run a
