@@ -1,6 +1,6 @@
 //! The page where a person sets up two-factor authentication, replaces the recovery codes, or switches it off.
 
-use super::parts::{Delay, retry_after};
+use super::parts::Delay;
 use super::sign_in_page::{AfterCodes, RecoveryCodesPage};
 use crate::accounts::second_step::Enrolling;
 use crate::accounts::tokens::require_session;
@@ -29,16 +29,13 @@ async fn set_up(
     FormData(form): FormData<SetUpForm>,
 ) -> PageAnswer {
     require_session(&who)?;
-    let done = match form.code.parse::<SecondFactorCode>() {
-        Ok(code) => {
-            let (current, sealed) = (form.current.parse().ok(), form.enrollment.clone());
-            accounts.set_up_two_factor(&who, current, sealed, &code).await
-        }
-        Err(invalid) => {
-            return refused(&accounts, context, &who, Some(form.enrollment), invalid.to_string()).await;
-        }
+    let (current, sealed) = (form.current.parse().ok(), form.enrollment);
+    let code = match form.code.parse::<SecondFactorCode>() {
+        Ok(code) => code,
+        Err(invalid) => return refused(&accounts, context, &who, Some(sealed), invalid.to_string()).await,
     };
-    answer(&accounts, context, &who, Some(form.enrollment), done).await
+    let done = accounts.set_up_two_factor(&who, current, sealed.clone(), &code).await;
+    answer(&accounts, context, &who, Some(sealed), done).await
 }
 
 async fn new_codes(
@@ -54,15 +51,14 @@ async fn new_codes(
 
 async fn switch_off(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
-    WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<ConfirmForm>,
 ) -> PageAnswer {
     require_session(&who)?;
     match accounts.switch_two_factor_off(&who, form.current.parse().ok()).await {
-        Ok(()) => Ok(see_other(&context, "/account?done=two-factor-off", fragment)),
-        Err(error) => answer(&accounts, context, &who, None, Err(error)).await,
+        Ok(()) => Ok(target.redirect("/account?done=two-factor-off")),
+        Err(error) => answer(&accounts, target.context, &who, None, Err(error)).await,
     }
 }
 
@@ -74,29 +70,34 @@ async fn answer(
     sealed: Option<String>,
     done: Result<RecoveryCodes, AccountError>,
 ) -> PageAnswer {
-    let message = match done {
+    let error = match done {
         Ok(codes) => {
             let codes = codes.iter().map(|code| code.reveal()).collect();
             let next = "/account".to_owned();
             return RecoveryCodesPage { context, codes, next, then: AfterCodes::Page }.render();
         }
-        Err(AccountError::WrongPassword) => "Incorrect current password.".to_owned(),
-        Err(AccountError::TwoFactor(TwoFactorError::WrongCode)) => "Incorrect code.".to_owned(),
-        Err(AccountError::TwoFactor(TwoFactorError::UsedCode)) => {
-            "This code was already used. Wait for the next one.".to_owned()
-        }
-        Err(AccountError::TwoFactorRequired) => {
-            "Your role requires two-factor authentication. It stays on.".to_owned()
-        }
-        Err(AccountError::Changed) => "Your account just changed. Nothing was saved; try again.".to_owned(),
-        Err(error) => {
-            let Delay { status, message, seconds } = Delay::of(error)?;
-            let page = TwoFactorPage::of(accounts, context, who, sealed).await?;
-            let page = TwoFactorPage { error: Some(message), ..page };
-            return Ok(retry_after(html(status, &page)?, seconds));
-        }
+        Err(error) => error,
     };
-    refused(accounts, context, who, sealed, message).await
+    if let Some(message) = refusal(&error) {
+        return refused(accounts, context, who, sealed, message.to_owned()).await;
+    }
+    let delay = Delay::of(error)?;
+    let page = TwoFactorPage::of(accounts, context, who, sealed).await?;
+    delay.answer(|status, message| html(status, &TwoFactorPage { error: Some(message), ..page }))
+}
+
+/// Returns the message of a change that was refused, if the same form can be corrected and sent again.
+fn refusal(error: &AccountError) -> Option<&'static str> {
+    match error {
+        AccountError::WrongPassword => Some("Incorrect current password."),
+        AccountError::TwoFactor(TwoFactorError::WrongCode) => Some("Incorrect code."),
+        AccountError::TwoFactor(TwoFactorError::UsedCode) => {
+            Some("This code was already used. Wait for the next one.")
+        }
+        AccountError::TwoFactorRequired => Some("Your role requires two-factor authentication. It stays on."),
+        AccountError::Changed => Some("Your account just changed. Nothing was saved; try again."),
+        _ => None,
+    }
 }
 
 async fn refused(

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::super::parts::retry_after;
+use super::super::parts::{Delay, retry_after};
 use crate::accounts::domain::{Account, ListedSession, SessionId, TokenName};
 use crate::accounts::password::Password;
 use crate::accounts::session_view::SessionSection;
@@ -27,19 +27,19 @@ pub(super) const DONE: [(&str, &str); 6] = [
     ("sessions", "All other sessions ended."),
 ];
 
-pub(super) fn done(context: &PageContext, what: &str, fragment: bool) -> Response {
-    see_other(context, &format!("/account?done={what}"), fragment)
+/// Redirects to the page, which says what was done.
+pub(super) fn done(target: &RenderTarget, what: &str) -> Response {
+    target.redirect(&address("/account", [("done", what)]))
 }
 
-/// Returns the page with the newest tokens, or those after a cursor, and the first sessions.
+/// Returns the page with the newest tokens and the first sessions.
 pub(super) async fn account_page(
     accounts: &Accounts,
     context: PageContext,
     who: &SignedIn,
     headers: &HeaderMap,
-    cursor: Option<&str>,
 ) -> Result<AccountPage, AccountError> {
-    account_page_at(accounts, context, who, headers, (cursor, None)).await
+    account_page_at(accounts, context, who, headers, (None, None)).await
 }
 
 /// Returns the page with the tokens and the sessions after these cursors.
@@ -52,9 +52,7 @@ pub(super) async fn account_page_at(
 ) -> Result<AccountPage, AccountError> {
     let account = accounts.find(who.id).await?;
     let tokens = accounts.tokens(who.id, ROWS, tokens).await?;
-    let older = |cursor: String| {
-        Some(format!("/account?{}", serde_urlencoded::to_string([("cursor", cursor)]).ok()?))
-    };
+    let older = |cursor: String| Some(address("/account", [("cursor", cursor)]));
     let tokens = TokenSection::new("/account/tokens".to_owned(), tokens, "No tokens yet.", older);
     let key = accounts.rng.uuid().to_string();
     let this = accounts.session_of(headers).await.map(|cookie| SessionId::of(&cookie.secret));
@@ -95,12 +93,46 @@ async fn sessions_with(
     Ok(page)
 }
 
-pub(super) fn answer(status: StatusCode, page: &AccountPage, seconds: Option<u64>) -> PageAnswer {
-    let response = html(status, page)?;
-    Ok(match seconds {
-        Some(seconds) => retry_after(response, seconds),
-        None => response,
-    })
+/// Why a form of the page was refused.
+pub(super) struct Rejection<E> {
+    status: StatusCode,
+    /// The messages at its fields.
+    errors: E,
+    /// The seconds to wait before the next attempt.
+    seconds: Option<u64>,
+}
+
+impl<E> Rejection<E> {
+    /// Creates the rejection of wrong values.
+    pub(super) fn invalid(errors: E) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, errors, seconds: None }
+    }
+
+    /// Creates the rejection of a form whose account was changed at the same time.
+    pub(super) fn conflict(errors: E) -> Self {
+        Self { status: StatusCode::CONFLICT, errors, seconds: None }
+    }
+
+    /// Creates the rejection of a form that can be sent again after a delay.
+    ///
+    /// # Errors
+    /// The error itself, if it requires no delay.
+    pub(super) fn delayed(
+        error: AccountError,
+        errors: impl FnOnce(String) -> E,
+    ) -> Result<Self, AccountError> {
+        let Delay { status, message, seconds } = Delay::of(error)?;
+        Ok(Self { status, errors: errors(message), seconds: Some(seconds) })
+    }
+
+    /// Answers with the page that `render` returns for the messages.
+    pub(super) fn answer(self, render: impl FnOnce(E) -> AccountPage) -> PageAnswer {
+        let response = html(self.status, &render(self.errors))?;
+        Ok(match self.seconds {
+            Some(seconds) => retry_after(response, seconds),
+            None => response,
+        })
+    }
 }
 
 /// The page with a person's own name, address, password, sessions and tokens.
@@ -150,6 +182,7 @@ pub(super) struct ProfileErrors {
     /// An error that does not belong to a field.
     pub(super) notice: Option<String>,
 }
+
 /// The errors of the fields of a new password.
 #[derive(Debug, Default)]
 pub(super) struct PasswordErrors {

@@ -2,39 +2,49 @@
 
 use http::HeaderMap;
 
-use super::super::parts::Delay;
-use super::page::{AccountPage, PasswordErrors, account_page, answer, done};
+use super::page::{AccountPage, PasswordErrors, Rejection, account_page, done};
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
+use crate::accounts::sign_in::SessionCookies;
 use crate::accounts::tokens::require_session;
 use crate::accounts::{AccountError, Accounts};
 use crate::shared::pages::*;
 
 pub(super) async fn change_password(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
     from: Requester,
     headers: HeaderMap,
-    WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<PasswordForm>,
 ) -> PageAnswer {
     require_session(&who)?;
-    let (status, password, seconds) = match new_password(&form) {
-        Err(errors) => (StatusCode::UNPROCESSABLE_ENTITY, errors, None),
-        Ok(new) => {
-            let (current, revoke) = (form.current.parse().ok(), form.revoke_tokens.is_some());
-            match accounts.change_password(&who, current, new, revoke, &from).await {
-                Ok(cookies) => {
-                    tracing::info!(account = %who.id, "password changed");
-                    return Ok((cookies, done(&context, "password", fragment)).into_response());
-                }
-                Err(error) => password_rejection(error)?,
-            }
+    let rejection = match change(&accounts, &who, &form, &from).await? {
+        Ok(cookies) => {
+            tracing::info!(account = %who.id, "password changed");
+            return Ok((cookies, done(&target, "password")).into_response());
         }
+        Err(rejection) => rejection,
     };
-    let page = account_page(&accounts, context, &who, &headers, None).await?;
-    answer(status, &AccountPage { password, ..page }, seconds)
+    let page = account_page(&accounts, target.context, &who, &headers).await?;
+    rejection.answer(|password| AccountPage { password, ..page })
+}
+
+async fn change(
+    accounts: &Accounts,
+    who: &SignedIn,
+    form: &PasswordForm,
+    from: &Requester,
+) -> Result<Result<SessionCookies, Rejection<PasswordErrors>>, AccountError> {
+    let new = match new_password(form) {
+        Ok(new) => new,
+        Err(errors) => return Ok(Err(Rejection::invalid(errors))),
+    };
+    let (current, revoke) = (form.current.parse().ok(), form.revoke_tokens.is_some());
+    match accounts.change_password(who, current, new, revoke, from).await {
+        Ok(cookies) => Ok(Ok(cookies)),
+        Err(error) => rejection_of(error).map(Err),
+    }
 }
 
 /// Parses the new password, which must be typed twice.
@@ -50,28 +60,26 @@ fn new_password(form: &PasswordForm) -> Result<Password, PasswordErrors> {
     }
 }
 
-/// Returns the status and message for a failed password change, and how many seconds to wait.
-fn password_rejection(
-    error: AccountError,
-) -> Result<(StatusCode, PasswordErrors, Option<u64>), AccountError> {
-    if let AccountError::NewPassword(invalid) = &error {
-        let errors = PasswordErrors { new: Some(invalid.to_string()), ..PasswordErrors::default() };
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, errors, None));
-    }
-    let (status, message, seconds) = match error {
+/// Returns the rejection of a failed password change.
+///
+/// # Errors
+/// The error itself, if another page answers it.
+fn rejection_of(error: AccountError) -> Result<Rejection<PasswordErrors>, AccountError> {
+    let at_current = |message| PasswordErrors { current: Some(message), ..PasswordErrors::default() };
+    Ok(match error {
+        AccountError::NewPassword(invalid) => {
+            let new = Some(invalid.to_string());
+            Rejection::invalid(PasswordErrors { new, ..PasswordErrors::default() })
+        }
         AccountError::WrongPassword => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "Incorrect current password.".to_owned(), None)
+            Rejection::invalid(at_current("Incorrect current password.".to_owned()))
         }
         AccountError::Changed => {
             let message = "Your account just changed. Nothing was saved; try again.";
-            (StatusCode::CONFLICT, message.to_owned(), None)
+            Rejection::conflict(at_current(message.to_owned()))
         }
-        other => {
-            let Delay { status, message, seconds } = Delay::of(other)?;
-            (status, message, Some(seconds))
-        }
-    };
-    Ok((status, PasswordErrors { current: Some(message), ..PasswordErrors::default() }, seconds))
+        other => Rejection::delayed(other, at_current)?,
+    })
 }
 
 #[derive(Deserialize)]

@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 
-use super::super::parts::Delay;
-use super::page::{AccountPage, ProfileErrors, ProfileFields, account_page, answer, done};
+use super::super::parts::message;
+use super::page::{AccountPage, ProfileErrors, ProfileFields, Rejection, account_page, done};
 use crate::accounts::requester::Requester;
 use crate::accounts::tokens::require_session;
 use crate::accounts::{AccountError, Accounts};
@@ -13,48 +13,48 @@ use crate::shared::pages::*;
 
 pub(super) async fn change_profile(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
     from: Requester,
     headers: HeaderMap,
-    WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<ProfileForm>,
 ) -> PageAnswer {
     require_session(&who)?;
-    let (status, errors, seconds) = match (form.name.parse::<Name>(), form.email.parse::<Email>()) {
-        (Ok(name), Ok(email)) => {
-            let (profile, current) = ((name, email), form.current.parse().ok());
-            match accounts.change_profile(&who, form.version, profile, current, &from).await {
-                Ok(_) => return Ok(done(&context, "profile", fragment)),
-                Err(error) => profile_rejection(error, &who)?,
-            }
-        }
-        (name, email) => {
-            let errors = ProfileErrors {
-                name: name.err().map(|invalid| invalid.to_string()),
-                email: email.err().map(|invalid| invalid.to_string()),
-                ..ProfileErrors::default()
-            };
-            (StatusCode::UNPROCESSABLE_ENTITY, errors, None)
-        }
+    let Err(rejection) = change(&accounts, &who, &form, &from).await? else {
+        return Ok(done(&target, "profile"));
     };
-    let page = account_page(&accounts, context, &who, &headers, None).await?;
+    let page = account_page(&accounts, target.context, &who, &headers).await?;
     let profile = ProfileFields { name: form.name, email: form.email, ..page.profile };
-    let page = AccountPage { profile, profile_errors: errors, ..page };
-    answer(status, &page, seconds)
+    rejection.answer(|profile_errors| AccountPage { profile, profile_errors, ..page })
 }
 
-/// Returns the status and messages for a refused change of the name or the address, and how many seconds to wait.
-fn profile_rejection(
-    error: AccountError,
+async fn change(
+    accounts: &Accounts,
     who: &SignedIn,
-) -> Result<(StatusCode, ProfileErrors, Option<u64>), AccountError> {
+    form: &ProfileForm,
+    from: &Requester,
+) -> Result<Result<(), Rejection<ProfileErrors>>, AccountError> {
+    let profile = match form.name_and_email() {
+        Ok(profile) => profile,
+        Err(errors) => return Ok(Err(Rejection::invalid(errors))),
+    };
+    let current = form.current.parse().ok();
+    match accounts.change_profile(who, form.version, profile, current, from).await {
+        Ok(_) => Ok(Ok(())),
+        Err(error) => rejection_of(error, who).map(Err),
+    }
+}
+
+/// Returns the rejection of a failed change of the name or the address.
+///
+/// # Errors
+/// The error itself, if another page answers it.
+fn rejection_of(error: AccountError, who: &SignedIn) -> Result<Rejection<ProfileErrors>, AccountError> {
     let none = ProfileErrors::default;
-    let invalid = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(match error {
         AccountError::WrongPassword => {
             let message = "Incorrect current password. You need it to change your email.";
-            (invalid, ProfileErrors { current: Some(message.to_owned()), ..none() }, None)
+            Rejection::invalid(ProfileErrors { current: Some(message.to_owned()), ..none() })
         }
         AccountError::EmailTaken(_) => {
             // Only people who work with each other learn who has an account.
@@ -62,27 +62,23 @@ fn profile_rejection(
                 true => "Another account has this email.",
                 false => "This email can't be used.",
             };
-            (invalid, ProfileErrors { email: Some(message.to_owned()), ..none() }, None)
+            Rejection::invalid(ProfileErrors { email: Some(message.to_owned()), ..none() })
         }
         AccountError::Conflict(current) => {
             let message = format!(
                 "Your account just changed. It is now {}. Nothing was saved; check it and save again.",
                 current.label()
             );
-            (StatusCode::CONFLICT, ProfileErrors { notice: Some(message), ..none() }, None)
+            Rejection::conflict(ProfileErrors { notice: Some(message), ..none() })
         }
-        other => {
-            let Delay { status, message, seconds } = Delay::of(other)?;
-            (status, ProfileErrors { notice: Some(message), ..none() }, Some(seconds))
-        }
+        other => Rejection::delayed(other, |message| ProfileErrors { notice: Some(message), ..none() })?,
     })
 }
 
 pub(super) async fn change_time_zone(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
-    WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<TimeZoneForm>,
 ) -> PageAnswer {
     require_session(&who)?;
@@ -91,7 +87,7 @@ pub(super) async fn change_time_zone(
         name => Some(name.parse::<ZoneName>().map_err(|invalid| WebError::field("time_zone", &invalid))?),
     };
     accounts.change_time_zone(&who, zone).await?;
-    Ok(done(&context, "time-zone", fragment))
+    Ok(done(&target, "time-zone"))
 }
 
 #[derive(Deserialize)]
@@ -101,6 +97,19 @@ pub(super) struct ProfileForm {
     email: String,
     #[serde(default)]
     current: String,
+}
+
+impl ProfileForm {
+    /// Parses the name and the address, or returns the errors of both.
+    fn name_and_email(&self) -> Result<(Name, Email), ProfileErrors> {
+        match (self.name.parse::<Name>(), self.email.parse::<Email>()) {
+            (Ok(name), Ok(email)) => Ok((name, email)),
+            (name, email) => {
+                let (name, email) = (message(name), message(email));
+                Err(ProfileErrors { name, email, ..ProfileErrors::default() })
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -11,25 +11,23 @@ use crate::shared::pages::*;
 
 pub(super) async fn end_session(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
     Path(id): Path<SessionId>,
-    WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     require_session(&who)?;
     accounts.end_session_of(who.id, &id, Operator::Owner(&who)).await?;
-    Ok(done(&context, "session", fragment))
+    Ok(done(&target, "session"))
 }
 
 pub(super) async fn end_other_sessions(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
     headers: HeaderMap,
-    WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     require_session(&who)?;
     let this = accounts.session_of(&headers).await.ok_or(AccountError::SessionNeeded)?;
     accounts.end_other_sessions(&who, &this).await?;
-    Ok(done(&context, "sessions", fragment))
+    Ok(done(&target, "sessions"))
 }

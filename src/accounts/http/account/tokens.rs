@@ -8,7 +8,6 @@ use crate::accounts::domain::{Token, TokenId};
 use crate::accounts::token_view::{TOKEN_EXISTS, TokenErrors, TokenFields, token_exists};
 use crate::accounts::tokens::{Made, require_session};
 use crate::accounts::{AccountError, Accounts};
-use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::store::idempotency::Idempotency;
 
@@ -16,50 +15,55 @@ const PATH: &str = "/account";
 
 pub(super) async fn create_token(
     State(accounts): State<Accounts>,
-    context: PageContext,
-    who: SignedIn,
+    target: RenderTarget,
     headers: HeaderMap,
-    WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<RawForm>,
+    submission: Submission,
 ) -> PageAnswer {
-    require_session(&who)?;
-    let typed = TokenFields::of(&form);
-    let answer = |_: &Token| token_exists(PATH);
-    let request = form.request_by_key("/account/tokens", &who, accounts.clock.now());
-    let idempotency = request.map(|request| Idempotency { request, answer: &answer });
-    let errors = match typed.input() {
-        Ok(input) => {
-            let (draft, operator) = (input.draft(who.role), Operator::Owner(&who));
-            match accounts.create_token(who.id, draft, operator, idempotency.as_ref()).await {
-                Ok(Made::Now(token, secret)) => {
-                    let page = account_page(&accounts, context, &who, &headers, None).await?;
-                    let tokens = page.tokens.with_new(&token, &secret);
-                    return html(StatusCode::CREATED, &AccountPage { tokens, ..page });
-                }
-                Ok(Made::Replayed(_)) => {
-                    let there = see_other(&context, PATH, fragment);
-                    return Ok(with_toast_there(there, Tone::Info, TOKEN_EXISTS));
-                }
-                Err(error) => TokenErrors::of(error, "Your role")?,
-            }
+    require_session(&submission.who)?;
+    let typed = TokenFields::of(&submission.form);
+    match create(&accounts, &submission, &typed).await? {
+        Ok(Made::Now(token, secret)) => {
+            let page = account_page(&accounts, target.context, &submission.who, &headers).await?;
+            let tokens = page.tokens.with_new(&token, &secret);
+            html(StatusCode::CREATED, &AccountPage { tokens, ..page })
         }
-        Err(errors) => *errors,
+        Ok(Made::Replayed(_)) => Ok(with_toast_there(target.redirect(PATH), Tone::Info, TOKEN_EXISTS)),
+        Err(errors) => {
+            let page = account_page(&accounts, target.context, &submission.who, &headers).await?;
+            let tokens = page.tokens.with_typed(typed, errors);
+            html(StatusCode::UNPROCESSABLE_ENTITY, &AccountPage { tokens, ..page })
+        }
+    }
+}
+
+/// Creates the token of a form, or returns the errors of its fields.
+async fn create(
+    accounts: &Accounts,
+    submission: &Submission,
+    typed: &TokenFields,
+) -> Result<Result<Made, TokenErrors>, AccountError> {
+    let input = match typed.input() {
+        Ok(input) => input,
+        Err(errors) => return Ok(Err(*errors)),
     };
-    let page = account_page(&accounts, context, &who, &headers, None).await?;
-    let tokens = page.tokens.with_typed(typed, errors);
-    html(StatusCode::UNPROCESSABLE_ENTITY, &AccountPage { tokens, ..page })
+    let answer = |_: &Token| token_exists(PATH);
+    let idempotency = submission.request_by_key().map(|request| Idempotency { request, answer: &answer });
+    let (draft, operator) = (input.draft(submission.who.role), Operator::Owner(&submission.who));
+    match accounts.create_token(submission.who.id, draft, operator, idempotency.as_ref()).await {
+        Ok(made) => Ok(Ok(made)),
+        Err(error) => TokenErrors::of(error, "Your role").map(Err),
+    }
 }
 
 pub(super) async fn revoke_token(
     State(accounts): State<Accounts>,
-    context: PageContext,
+    target: RenderTarget,
     who: SignedIn,
     Path(id): Path<TokenId>,
-    WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     match accounts.revoke_token(who.id, id, Operator::Owner(&who), None).await {
         // The token was already revoked, for example on another page.
-        Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&context, PATH, fragment)),
+        Ok(_) | Err(AccountError::NoSuchToken) => Ok(target.redirect(PATH)),
         Err(error) => Err(error.into()),
     }
 }
