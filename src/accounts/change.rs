@@ -134,9 +134,7 @@ impl Accounts {
         let update = Update::between(&account_item(before)?, &account_item(after)?);
         let write = self.dynamo.guarded_write().update(ACCOUNT, &key, &update, operator.condition(before));
         let write = operator.authorize(write, Some(after.id));
-        let write = move_login(write, Some(before), Some(after))?;
-        let write = count_administrators(write, Some(before), Some(after))?;
-        let write = reindex(write, Some(before), Some(after))?;
+        let write = keep_consistent(write, Some(before), Some(after))?;
         self.record(write, after, operator, what)
     }
 
@@ -150,9 +148,7 @@ impl Accounts {
         let write = self.dynamo.guarded_write();
         let write = write.put(ACCOUNT, account_item(account)?, Condition::Absent);
         let write = operator.authorize(write, Some(account.id));
-        let write = move_login(write, None, Some(account))?;
-        let write = count_administrators(write, None, Some(account))?;
-        let write = reindex(write, None, Some(account))?;
+        let write = keep_consistent(write, None, Some(account))?;
         self.record(write, account, operator, what)
     }
 
@@ -166,9 +162,7 @@ impl Accounts {
         let write = self.dynamo.guarded_write();
         let write = write.delete(ACCOUNT, &account_key(before.id), operator.condition(before));
         let write = operator.authorize(write, Some(before.id));
-        let write = move_login(write, Some(before), None)?;
-        let write = count_administrators(write, Some(before), None)?;
-        let write = reindex(write, Some(before), None)?;
+        let write = keep_consistent(write, Some(before), None)?;
         self.record(write, &before.clone().changed(self.clock.now()), operator, what)
     }
 
@@ -265,6 +259,18 @@ impl Accounts {
         }
         Ok(AccountError::Changed)
     }
+}
+
+/// Adds what must agree with an account to the write of its change: its sign-in name, the number of administrators and its
+/// search words.
+fn keep_consistent(
+    write: GuardedWrite,
+    before: Option<&Account>,
+    after: Option<&Account>,
+) -> Result<GuardedWrite, StoreError> {
+    let write = move_login(write, before, after)?;
+    let write = count_administrators(write, before, after)?;
+    reindex(write, before, after)
 }
 
 /// Moves the sign-in name if the address changes.
