@@ -261,8 +261,8 @@ impl Accounts {
     }
 }
 
-/// Adds what must agree with an account to the write of its change: its sign-in name, the number of administrators and its
-/// search words.
+/// Adds what must agree with an account to the write of its change: its sign-in name, the number of administrators and
+/// its search words.
 fn keep_consistent(
     write: GuardedWrite,
     before: Option<&Account>,

@@ -188,7 +188,7 @@ impl Accounts {
         (owned, item)
     }
 
-    /// Returns the write that creates a token, if its account still has the token's role and its tokens were not revoked.
+    /// Returns the write that creates a token, if its account still has the role and its tokens were not revoked.
     fn token_write(
         &self,
         account: &Account,

@@ -29,8 +29,8 @@ pub struct AccountChanges {
 impl Accounts {
     /// Changes an account. Disabling it ends its sessions and links. The tokens of a person are revoked, and those of a
     /// service do not work until it is enabled. Enabling an account cancels its
-    /// [deletion](crate::accounts::deletion). A role that requires a second factor ends the sessions of a person who has
-    /// none.
+    /// [deletion](crate::accounts::deletion). A role that requires a second factor ends the sessions of a person who
+    /// has none.
     ///
     /// # Errors
     /// [`AccountError::Conflict`]; [`AccountError::EmailTaken`]; [`AccountError::LastAdministrator`];
