@@ -88,10 +88,10 @@ impl TokenSection {
         path: String,
         page: Listed<Token>,
         none: &'static str,
-        older: impl FnOnce(String) -> Option<String>,
+        older: impl FnOnce(String) -> String,
     ) -> Self {
         let rows = page.items.into_iter().map(Into::into).collect();
-        Self { path, rows, older: page.next.and_then(older), none, new: None, form: None }
+        Self { path, rows, older: page.next.map(older), none, new: None, form: None }
     }
 
     /// Shows a new token.

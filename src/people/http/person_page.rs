@@ -111,7 +111,7 @@ fn token_section(people: &People, account: &Account, tokens: Listed<Token>) -> T
     let (id, is_service) = (account.id, account.kind == AccountKind::Service);
     let none =
         if is_service { "No tokens." } else { "No tokens. People create tokens on their own account page." };
-    let older = |cursor| Some(page_after(id, "tokens", cursor));
+    let older = |cursor| page_after(id, "tokens", cursor);
     let section = TokenSection::new(format!("{}/tokens", page_of(id)), tokens, none, older);
     let may_create = is_service && account.status != AccountStatus::Disabled;
     let form = may_create.then(|| TokenForm::new(account.role, people.rng.uuid().to_string()));

@@ -52,7 +52,7 @@ pub(super) async fn account_page_at(
 ) -> Result<AccountPage, AccountError> {
     let account = accounts.find(who.id).await?;
     let tokens = accounts.tokens(who.id, ROWS, tokens).await?;
-    let older = |cursor: String| Some(address("/account", [("cursor", cursor)]));
+    let older = |cursor| address("/account", [("cursor", cursor)]);
     let tokens = TokenSection::new("/account/tokens".to_owned(), tokens, "No tokens yet.", older);
     let key = accounts.rng.uuid().to_string();
     let this = accounts.session_of(headers).await.map(|cookie| SessionId::of(&cookie.secret));
