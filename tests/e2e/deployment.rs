@@ -1,123 +1,37 @@
 //! Deployment: the template's table equals the code's table, and the built bootstraps answer API Gateway.
 
-use std::collections::BTreeSet;
+mod resources;
+mod workers;
+
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::{AttributeValue, TableDescription};
+use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use holdfast::accounts::change::Operator;
-use holdfast::accounts::sign_up::SignUp;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
-use holdfast::inventory::domain::DeadLetterStatus;
-use holdfast::leads::domain::Stock;
-use holdfast::projections::consume::is_relevant;
-use holdfast::store::Select;
-use holdfast::store::stream::batch;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use serde_yaml_ng::Value as Yaml;
 
 use super::compression::unpacked;
 use super::order_races::interrupt;
-use super::orders::{create as create_order, of_stock, set_cap, stock};
-use super::template::FUNCTIONS;
-use crate::support::gateway;
+use super::orders::{create as create_order, set_cap, stock};
 use crate::support::lambda::LambdaRuntime;
 use crate::support::workspace::{PATIENCE, Workspace, create, new_lead};
-use crate::support::{Case, TestEnvironment, cases};
+use crate::support::{Case, TestEnvironment, cases, gateway};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
-        dynamodb: the_templates_table_equals_the_codes_table,
-            the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
+    let mut cases = cases![
+        dynamodb: the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
             the_bootstrap_answers_409_and_422,
             the_bootstrap_sends_compressed_assets_whole,
             the_bootstrap_compresses_pages,
-            the_bootstrap_links_within_its_stage,
-            the_stream_bootstrap_keeps_a_bad_record_and_continues,
-            the_inventory_bootstrap_applies_a_batch_once_and_keeps_invalid_messages_as_dead_letters,
-            the_inventory_bootstrap_names_every_unfinished_record,
-            the_sweeper_bootstrap_aborts_an_interrupted_order;
-        embedded: the_stream_filter_passes_only_relevant_records,
-            the_sign_up_parameters_are_the_variables_that_the_function_reads
-    ]
-}
-
-async fn the_templates_table_equals_the_codes_table(environment: TestEnvironment) {
-    Workspace::open(&environment).await;
-    let client = environment.sdk_client();
-    let made = client.describe_table().table_name(environment.table()).send().await.unwrap().table.unwrap();
-    let ttl = client.describe_time_to_live().table_name(environment.table()).send().await.unwrap();
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
-    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
-    let table = &template["Resources"]["Table"]["Properties"];
-
-    assert_eq!(template_definitions(table), table_definitions(&made));
-    assert_eq!(template_keys(&table["KeySchema"]), keys(made.key_schema()));
-    let indexes: BTreeSet<_> = table["GlobalSecondaryIndexes"]
-        .as_sequence()
-        .unwrap()
-        .iter()
-        .map(|index| {
-            let projection = index["Projection"]["ProjectionType"].as_str().unwrap().to_owned();
-            (index["IndexName"].as_str().unwrap().to_owned(), template_keys(&index["KeySchema"]), projection)
-        })
-        .collect();
-    let made_indexes: BTreeSet<_> = made
-        .global_secondary_indexes()
-        .iter()
-        .map(|index| {
-            let projection = index.projection().unwrap().projection_type().unwrap().as_str().to_owned();
-            (index.index_name().unwrap().to_owned(), keys(index.key_schema()), projection)
-        })
-        .collect();
-    assert_eq!(indexes, made_indexes);
-    assert_eq!(indexes.len(), 10);
-    let stream = made.stream_specification().expect("the table has a stream");
-    let view = stream.stream_view_type().map(|view| view.as_str());
-    assert!(stream.stream_enabled());
-    assert_eq!(
-        (view, table["StreamSpecification"]["StreamViewType"].as_str()),
-        (Some("NEW_AND_OLD_IMAGES"), view)
-    );
-    let ttl = ttl.time_to_live_description.unwrap();
-    assert_eq!(table["TimeToLiveSpecification"]["AttributeName"].as_str(), ttl.attribute_name());
-    assert_eq!(table["BillingMode"].as_str(), Some("PAY_PER_REQUEST"));
-    assert_eq!(template["Parameters"]["DeletionProtection"]["Default"].as_str(), Some("true"));
-    for (guard, value) in [
-        (&table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true),
-        (&table["SSESpecification"]["SSEEnabled"], true),
-    ] {
-        assert_eq!(guard.as_bool(), Some(value));
-    }
-    assert!(!text.contains("dynamodb:Scan") && !text.contains("dynamodb:*"), "least privilege");
-}
-
-fn template_definitions(table: &Yaml) -> BTreeSet<(String, String)> {
-    let definitions = table["AttributeDefinitions"].as_sequence().unwrap().iter();
-    let text = |value: &Yaml| value.as_str().unwrap().to_owned();
-    definitions.map(|one| (text(&one["AttributeName"]), text(&one["AttributeType"]))).collect()
-}
-
-fn table_definitions(table: &TableDescription) -> BTreeSet<(String, String)> {
-    let definitions = table.attribute_definitions().iter();
-    definitions.map(|one| (one.attribute_name.clone(), one.attribute_type.as_str().to_owned())).collect()
-}
-
-fn template_keys(schema: &Yaml) -> Vec<(String, String)> {
-    let text = |value: &Yaml| value.as_str().unwrap().to_owned();
-    schema
-        .as_sequence()
-        .unwrap()
-        .iter()
-        .map(|key| (text(&key["AttributeName"]), text(&key["KeyType"])))
-        .collect()
-}
-
-fn keys(schema: &[aws_sdk_dynamodb::types::KeySchemaElement]) -> Vec<(String, String)> {
-    schema.iter().map(|key| (key.attribute_name.clone(), key.key_type.as_str().to_owned())).collect()
+            the_bootstrap_links_within_its_stage
+    ];
+    cases.extend(resources::all());
+    cases.extend(workers::all());
+    cases
 }
 
 /// The built web bootstrap over a case's table.
@@ -286,89 +200,6 @@ pub async fn worker(environment: &TestEnvironment, bootstrap: &str) -> (Workspac
     (workspace, runtime.expect("the bootstrap starts"))
 }
 
-async fn the_stream_bootstrap_keeps_a_bad_record_and_continues(environment: TestEnvironment) {
-    let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_stream")).await;
-    let admin = workspace.program(Role::Administrator).await;
-    let rule = json!({ "name": "Look", "on": "lead.created", "command": "get_leads state={state}" });
-    admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
-    // The fixture's leads lack required attributes. The second record stays incomplete.
-    let mut event = event("stream");
-    let complete = |event: &mut Value, record: usize, image: &str| {
-        for name in ["createdAt", "updatedAt"] {
-            event["Records"][record]["dynamodb"][image][name] = json!({ "S": "2026-11-21T22:04:00Z" });
-        }
-        event["Records"][record]["dynamodb"][image]["updatedBy"] = json!({ "S": "Ann" });
-    };
-    complete(&mut event, 0, "NewImage");
-    for _ in 0..2 {
-        assert_eq!(lambda.invoke(event.clone()).await, json!({ "batchItemFailures": [] }));
-    }
-    assert_eq!(workspace.app.statistics().read().await.unwrap().total, 1);
-    let letters: Value = admin.get("/api/automation/dead-letters").send().await.expect(200).json();
-    let [letter] = &letters["items"].as_array().unwrap()[..] else { panic!("{letters}") };
-    assert_eq!(letter["key"]["sk"], "LEAD", "{letters}");
-    let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
-    assert_eq!(runs["items"].as_array().unwrap().len(), 1);
-
-    // A record without a valid sequence number is kept as well.
-    event["Records"][1]["dynamodb"]["SequenceNumber"] = json!("?");
-    event["Records"][1]["eventID"] = json!(null);
-    assert_eq!(lambda.invoke(event).await, json!({ "batchItemFailures": [] }));
-    let letters: Value = admin.get("/api/automation/dead-letters").send().await.expect(200).json();
-    assert_eq!(letters["items"].as_array().unwrap().len(), 2);
-    assert!(!lambda.output().contains("ada@example.com"), "{}", lambda.output());
-    assert_eq!(dead_letters_in_metrics(&lambda), 2, "{}", lambda.output());
-}
-
-/// The number of dead letters in the function's metrics.
-fn dead_letters_in_metrics(lambda: &LambdaRuntime) -> u64 {
-    let output = lambda.output();
-    let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter_map(|line| line["DeadLetters"].as_u64()).sum()
-}
-
-/// The number of unfinished batches in the function's metrics.
-fn unfinished_in_metrics(lambda: &LambdaRuntime) -> usize {
-    let output = lambda.output();
-    let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|line| line["outcome"] == "unfinished" && line["Failures"] == 1).count()
-}
-
-async fn the_inventory_bootstrap_applies_a_batch_once_and_keeps_invalid_messages_as_dead_letters(
-    environment: TestEnvironment,
-) {
-    let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_inventory")).await;
-    for _ in 0..3 {
-        assert_eq!(lambda.invoke(event("kafka-msk")).await, json!({ "batchItemFailures": [] }));
-        let stock = async |sku: &str| {
-            workspace.app.inventory().find(&sku.parse().unwrap()).await.unwrap().stock.get()
-        };
-        assert_eq!((stock("85123A").await, stock("71053").await), (4, 3));
-        let parked = workspace
-            .app
-            .inventory()
-            .list_dead_letters(DeadLetterStatus::Open, 10, None)
-            .await
-            .unwrap()
-            .items;
-        let mut places: Vec<_> = parked
-            .iter()
-            .map(|one| (one.source.partition, one.source.offset, one.reason.name.as_str()))
-            .collect();
-        places.sort_unstable();
-        let expected = [
-            (Some(0), Some(16), "bad-json"),
-            (Some(0), Some(18), "insufficient-stock"),
-            (Some(1), Some(5), "bad-json"),
-        ];
-        assert_eq!(places, expected);
-    }
-    let consumers = workspace.app.inventory().list_progress(100, None).await.unwrap().items;
-    let places: Vec<_> = consumers.iter().map(|one| (one.partition, one.offset)).collect();
-    assert_eq!(places, [(0, 18), (1, 5)]);
-    assert_eq!(lambda.invoke(json!({ "records": {} })).await, json!({ "batchItemFailures": [] }));
-}
-
 /// Makes a product unreadable.
 pub async fn spoil_product(environment: &TestEnvironment, sku: &str) {
     environment
@@ -378,28 +209,6 @@ pub async fn spoil_product(environment: &TestEnvironment, sku: &str) {
             ("stock", AttributeValue::S("many".to_owned())),
         ]])
         .await;
-}
-
-async fn the_inventory_bootstrap_names_every_unfinished_record(environment: TestEnvironment) {
-    let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_inventory")).await;
-    spoil_product(&environment, "84406B").await;
-    let item =
-        |offset: u32| json!({ "itemIdentifier": { "partition": "inventory-events-2", "offset": offset } });
-    let unfinished = json!({ "batchItemFailures": [item(7), item(9)] });
-    for _ in 0..2 {
-        assert_eq!(lambda.invoke(event("kafka-self-managed")).await, unfinished);
-        let other = workspace.app.inventory().find(&"84029G".parse().unwrap()).await.unwrap();
-        assert_eq!((other.stock.get(), other.version.get()), (1, 2), "the other record is applied, once");
-    }
-    let client = environment.sdk_client();
-    let spoilt = client
-        .delete_item()
-        .table_name(environment.table())
-        .key("sk", AttributeValue::S("PRODUCT".to_owned()));
-    spoilt.key("pk", AttributeValue::S("PRODUCT#84406B".to_owned())).send().await.unwrap();
-    assert_eq!(lambda.invoke(event("kafka-self-managed")).await, json!({ "batchItemFailures": [] }));
-    assert_eq!(unfinished_in_metrics(&lambda), 2, "{}", lambda.output());
-    assert_eq!(workspace.app.inventory().find(&"84406B".parse().unwrap()).await.unwrap().stock.get(), 5);
 }
 
 /// A large order of 80 leads, which are all leads, that was interrupted an hour ago.
@@ -413,112 +222,4 @@ pub async fn interrupt_an_order_an_hour_ago(environment: &TestEnvironment, works
     cut.app.clock = Clock::from_fn(|| Timestamp::now() - SignedDuration::from_hours(1));
     let made = interrupt(&wire, 2, async move { create_order(&cut, &["NY", "CA"], Some(40)).await }).await;
     assert!(made.is_none());
-}
-
-async fn the_sweeper_bootstrap_aborts_an_interrupted_order(environment: TestEnvironment) {
-    let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_sweeper")).await;
-    interrupt_an_order_an_hour_ago(&environment, &workspace).await;
-    let pending =
-        async || workspace.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap().items.len();
-    assert_eq!(pending().await, 1);
-    let asked = json!({ "sweeps": 2, "secondsBetween": 0 });
-    assert_eq!(lambda.invoke(asked).await, json!({ "sweeps": 2 }));
-    assert_eq!(pending().await, 0);
-    assert_eq!(of_stock(&workspace, Stock::Unassigned).await.len(), 80);
-    let order = create_order(&workspace, &["NY", "CA"], Some(40)).await.unwrap();
-    assert_eq!(order.leads.len(), 80);
-    // The function can parse the input of the schedule.
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
-    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
-    let schedule = &template["Resources"]["SweeperFunction"]["Properties"]["Events"]["EveryMinute"];
-    let input: Value = serde_json::from_str(schedule["Properties"]["Input"].as_str().unwrap()).unwrap();
-    assert_eq!(input, json!({ "sweeps": 2, "secondsBetween": 30 }));
-}
-
-async fn the_sign_up_parameters_are_the_variables_that_the_function_reads(_: TestEnvironment) {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
-    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
-    let parameter = &template["Parameters"]["SignUp"];
-    let allowed: Vec<_> =
-        parameter["AllowedValues"].as_sequence().unwrap().iter().map(Yaml::as_str).collect();
-    assert_eq!(allowed, SignUp::MODES.map(Some));
-    assert_eq!(parameter["Default"].as_str(), Some("open"));
-    assert_eq!(template["Parameters"]["InvitationCode"]["NoEcho"].as_bool(), Some(true));
-    let variables = &template["Resources"]["WebFunction"]["Properties"]["Environment"]["Variables"];
-    for name in [
-        "HOLDFAST_SIGN_UP",
-        "HOLDFAST_INVITATION_CODE_SECRET",
-        "HOLDFAST_COOKIE_KEY_SECRET",
-        "HOLDFAST_DATA_KEY_SECRET",
-    ] {
-        assert!(variables.get(name).is_some(), "{name}");
-    }
-    for function in ["StreamFunction", "SweeperFunction", "InventoryFunction"] {
-        let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
-        let names = variables.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap());
-        let expected = ["RUST_LOG", "HOLDFAST_TABLE", "HOLDFAST_METRICS"];
-        assert_eq!(names.collect::<Vec<_>>(), expected, "{function} has no page");
-    }
-    // No variable contains a secret: anyone who can read a function's configuration would see it.
-    for function in FUNCTIONS {
-        let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
-        let text = serde_yaml_ng::to_string(variables).unwrap();
-        let secrets = [
-            "{{resolve:",
-            "HOLDFAST_COOKIE_KEY:",
-            "HOLDFAST_DATA_KEY:",
-            "HOLDFAST_INVITATION_CODE:",
-            "HOLDFAST_ORIGIN_KEY:",
-        ];
-        assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
-    }
-}
-
-async fn the_stream_filter_passes_only_relevant_records(_: TestEnvironment) {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
-    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
-    let source = &template["Resources"]["StreamFunction"]["Properties"]["Events"]["Changes"]["Properties"];
-    let filters = source["FilterCriteria"]["Filters"].as_sequence().unwrap();
-    let patterns: Vec<Value> =
-        filters.iter().map(|one| serde_json::from_str(one["Pattern"].as_str().unwrap()).unwrap()).collect();
-    let admits = |pattern: &Value, name: &str, key: &str| match &pattern["dynamodb"]["Keys"][name]["S"] {
-        Value::Null => true,
-        values => values.as_array().unwrap().iter().any(|value| match value.get("prefix") {
-            Some(prefix) => key.starts_with(prefix.as_str().unwrap()),
-            None => value == key,
-        }),
-    };
-    for (pk, sk) in [
-        ("LEAD#1", "LEAD"),
-        ("LEAD#1", "HISTORY#0000000001"),
-        ("LEAD#1", "COUNTED"),
-        ("EMAIL#ann@example.com", "EMAIL"),
-        ("ORDER#1", "ORDER"),
-        ("ORDER#1", "LEADS#00001"),
-        ("ORDER#1", "COUNTED"),
-        ("STATE#NY", "CAP"),
-        ("STATE#NY", "COUNTED"),
-        ("STATE#NY", "FREE#1"),
-        ("STATS", "STATS"),
-        ("RULES", "1"),
-        ("RUN#1", "RUN"),
-        ("RULE#1", "LAST"),
-        ("RAFFLE#1", "RAFFLE"),
-        ("RAFFLE#1", "BLOCK#01"),
-        ("RAFFLE#1", "SEED"),
-        ("RAFFLE#1", "SOLD"),
-        ("DEADLETTER#1", "DEADLETTER"),
-        ("ACCOUNT#1", "ACCOUNT"),
-        ("TOKEN#1", "TOKEN"),
-        ("ATTEMPTS#ann@example.com", "ATTEMPTS"),
-        ("STREAM#holdfast", "SHARD#1"),
-    ] {
-        let mut event = event("stream");
-        event["Records"].as_array_mut().unwrap().truncate(1);
-        event["Records"][0]["dynamodb"]["Keys"] = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
-        let change = batch(event).unwrap().changes.remove(0);
-        let admitted = patterns.iter().any(|pattern| admits(pattern, "pk", pk) && admits(pattern, "sk", sk));
-        assert_eq!(admitted, is_relevant(&change.key), "{pk} {sk}");
-    }
-    assert_eq!(source["FunctionResponseTypes"][0].as_str(), Some("ReportBatchItemFailures"));
 }

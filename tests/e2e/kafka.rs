@@ -1,6 +1,9 @@
 //! Consuming a topic with a real consumer group: shared partitions, kills, late joins, failures and shutdown.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod crowd;
+mod records;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use holdfast::hosts::kafka;
@@ -9,7 +12,6 @@ use holdfast::inventory::check::Checked;
 use holdfast::inventory::domain::{DeadLetter, DeadLetterStatus, Kind, Product};
 use holdfast::inventory::store::Order;
 use holdfast::store::RetryPolicy;
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -20,28 +22,26 @@ use crate::support::kafka::{Broker, Record};
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
-        store: concurrent_sales_over_kafka_and_http_sell_the_stock_and_the_rest_become_dead_letters,
-            a_consumer_waits_for_a_failing_store_and_skips_nothing;
-        dynamodb: a_group_with_a_killed_member_and_late_joiners_reaches_the_expected_stock,
-            a_stopped_consumer_commits_its_work_and_the_next_one_continues;
-        app: messages_of_one_sku_share_transactions,
-            a_poison_message_stops_nothing_at_any_position,
-            a_killed_consumer_loses_and_repeats_nothing;
+    let mut cases = cases![
+        store: a_consumer_waits_for_a_failing_store_and_skips_nothing;
+        dynamodb: a_stopped_consumer_commits_its_work_and_the_next_one_continues;
+        app: a_killed_consumer_loses_and_repeats_nothing;
         embedded: invalid_kafka_settings_are_refused_with_a_reason,
-            batches_with_every_compression_are_read,
-            framing_around_json_is_removed_and_other_formats_are_named,
-            a_record_that_is_too_large_keeps_its_beginning_length_and_hash,
             a_recreated_topic_is_detected_before_any_of_its_messages_is_applied,
             an_unreachable_broker_is_reported_once
-    ]
+    ];
+    cases.extend(crowd::all());
+    cases.extend(records::all());
+    cases
 }
 
 const WRITE: &str = "TransactWriteItems";
+
 /// Rebalances of this broker take seconds, more on a loaded machine.
 const LONG: Duration = Duration::from_secs(120);
+
 /// For many messages at once on a machine with two cores.
 const UNDER_LOAD: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(60),
@@ -118,272 +118,6 @@ async fn movements(workspace: &Workspace) -> u64 {
 
 async fn dead_letters(workspace: &Workspace) -> Vec<DeadLetter> {
     all_dead_letters(workspace, DeadLetterStatus::Open).await
-}
-
-/// The messages of many producers, and the stock that they must lead to.
-struct Crowd {
-    /// The messages of each producer.
-    producers: Vec<Vec<Record>>,
-    stocks: BTreeMap<String, u64>,
-    movements: u64,
-    dead_letters: usize,
-}
-
-impl Crowd {
-    const OPENING: u64 = 10_000;
-
-    /// Sixteen producers with 125 messages each. About a third of the messages are repeats. Each message can always
-    /// or never be applied, so the final stock does not depend on the order.
-    fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed);
-        let skus: Vec<String> = (0..20).map(|number| format!("S{number:02}")).collect();
-        let mut crowd = Self {
-            producers: Vec::new(),
-            stocks: skus.iter().map(|sku| (sku.clone(), Self::OPENING)).collect(),
-            movements: 20,
-            dead_letters: 0,
-        };
-        for producer in 0..16 {
-            let mut sent: Vec<Record> = Vec::new();
-            for number in 0..125 {
-                if number > 0 && dice.roll(10) < 3 {
-                    sent.push(dice.pick(&sent).clone());
-                } else {
-                    let new = crowd.new_message(&mut dice, &skus, &format!("p{producer}-{number}"));
-                    sent.push(new);
-                }
-            }
-            crowd.producers.push(sent);
-        }
-        crowd
-    }
-
-    fn new_message(&mut self, dice: &mut Dice, skus: &[String], id: &str) -> Record {
-        let sku: &String = dice.pick(skus);
-        let quantity = 1 + dice.roll(9) as u64;
-        let stock = self.stocks.get_mut(sku).unwrap();
-        match dice.roll(20) {
-            0 => {
-                self.dead_letters += 1;
-                message(id, sku, Kind::Sale, 1_000_000)
-            }
-            1 => {
-                self.dead_letters += 1;
-                message(id, &format!("NO-{sku}"), Kind::Return, quantity)
-            }
-            which => {
-                self.movements += 1;
-                let kind = [Kind::Sale, Kind::Sale, Kind::Return, Kind::Receipt][which % 4];
-                *stock = if kind == Kind::Sale { *stock - quantity } else { *stock + quantity };
-                message(id, sku, kind, quantity)
-            }
-        }
-    }
-
-    /// Each producer's messages in one of three parts.
-    fn part(&self, part: usize) -> Vec<Vec<Record>> {
-        let third = |sent: &Vec<Record>| sent.chunks(42).nth(part).unwrap_or_default().to_vec();
-        self.producers.iter().map(third).collect()
-    }
-}
-
-async fn a_group_with_a_killed_member_and_late_joiners_reaches_the_expected_stock(
-    environment: TestEnvironment,
-) {
-    let workspace = Workspace::open(&environment).await;
-    let crowd = Crowd::new(23);
-    let opening: Vec<_> =
-        crowd.stocks.keys().map(|sku| delivery(sku, sku, Kind::Count, Crowd::OPENING)).collect();
-    workspace.app.inventory().apply_all(&opening, None).await.unwrap();
-    let broker = Broker::new(4);
-    // A reader polls the products: a negative stock could not be read.
-    let looking = {
-        let workspace = workspace.another(&environment, &environment.another_wire(), PATIENCE);
-        tokio::spawn(async move {
-            let mut times = tokio::time::interval(wait::POLL_INTERVAL);
-            loop {
-                times.tick().await;
-                assert_eq!(stocks(&workspace).await.len(), 20);
-            }
-        })
-    };
-    let words = broker.words("shop");
-    let killed = Run::on_table(&environment, words.iter().map(String::as_str));
-    broker.send(crowd.part(0));
-    let moved = async |more: u64| {
-        let before = movements(&workspace).await;
-        let look = || async { if movements(&workspace).await >= before + more { Ok(()) } else { Err(()) } };
-        wait::within(LONG, look).await.expect("stocks move");
-    };
-    moved(100).await;
-    let second = Consumer::start(
-        &workspace.another(&environment, &environment.another_wire(), UNDER_LOAD),
-        &broker,
-        "shop",
-    );
-    second.until("it has partitions", |tally| tally.partitions > 0).await;
-    broker.send(crowd.part(1));
-    moved(60).await;
-    killed.signal("KILL");
-    assert_eq!(killed.ended().await, None, "{}", killed.err());
-    let late = Consumer::start(
-        &workspace.another(&environment, &environment.another_wire(), UNDER_LOAD),
-        &broker,
-        "shop",
-    );
-    broker.send(crowd.part(2));
-    all_committed(&broker, "shop").await;
-    let both = [second.end().await, late.end().await];
-    assert!(both.iter().all(|tally| tally.finished() > 0), "both had work: {both:?}");
-    looking.abort();
-    assert!(looking.await.unwrap_err().is_cancelled(), "a stock could not be read");
-
-    assert_eq!(stocks(&workspace).await, crowd.stocks);
-    let expected = Checked { products: 20, movements: crowd.movements, ..Checked::default() };
-    assert_eq!(check_all(&workspace).await, expected);
-    assert_eq!(dead_letters(&workspace).await.len(), crowd.dead_letters);
-    // Another group reads the whole topic again.
-    let again = Consumer::start(&workspace, &broker, "another");
-    all_committed(&broker, "another").await;
-    let tally = again.end().await;
-    assert_eq!((tally.applied, tally.dead_letters, tally.duplicates), (0, 0, 2_000));
-    assert_eq!(
-        (check_all(&workspace).await, dead_letters(&workspace).await.len()),
-        (expected, crowd.dead_letters)
-    );
-    let groups: BTreeSet<_> = workspace
-        .app
-        .inventory()
-        .list_progress(100, None)
-        .await
-        .unwrap()
-        .items
-        .into_iter()
-        .map(|one| one.group)
-        .collect();
-    assert!(groups.contains("another"), "{groups:?}");
-}
-
-async fn messages_of_one_sku_share_transactions(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let broker = Broker::new(4);
-    let mut sent = vec![message("open", "HOT", Kind::Count, 10_000)];
-    sent.extend((0..499).map(|number| message(&format!("m{number}"), "HOT", Kind::Sale, 1)));
-    broker.send(vec![sent]);
-    environment.wire().reset();
-    let consumer = Consumer::start(&workspace, &broker, "shop");
-    all_committed(&broker, "shop").await;
-    assert_eq!(consumer.end().await.applied, 500);
-    let (writes, calls) = (environment.wire().count(WRITE), environment.wire().total());
-    // Thirty messages per transaction make 17 transactions. The first batches are smaller, and the health report
-    // adds calls.
-    assert!(writes <= 60 && calls <= 120, "{writes} transactions, {calls} calls");
-    assert_eq!(stocks(&workspace).await["HOT"], 9_501);
-    let expected = Checked { products: 1, movements: 500, ..Checked::default() };
-    assert_eq!(check_all(&workspace).await, expected);
-}
-
-async fn concurrent_sales_over_kafka_and_http_sell_the_stock_and_the_rest_become_dead_letters(
-    environment: TestEnvironment,
-) {
-    let workspace = Workspace::open(&environment).await;
-    workspace.app.inventory().apply_all(&[delivery("open", "HOT", Kind::Count, 100)], None).await.unwrap();
-    let broker = Broker::new(1);
-    let consumer = Consumer::start(
-        &workspace.another(&environment, &environment.another_wire(), UNDER_LOAD),
-        &broker,
-        "shop",
-    );
-    consumer.until("it has the partition", |tally| tally.partitions > 0).await;
-    let selling = (0..15).map(|lane| {
-        let workspace = workspace.another(&environment, &environment.another_wire(), UNDER_LOAD);
-        tokio::spawn(async move {
-            let sale = |number| {
-                let sale = delivery(&format!("http{lane}-{number}"), "HOT", Kind::Sale, 1);
-                serde_json::from_slice::<Value>(&sale.raw).unwrap()
-            };
-            let sales: Vec<Value> = (0..10).map(sale).collect();
-            let seller = workspace.agent().await;
-            seller.post("/api/inventory/events").json(&json!(sales)).send().await.expect(200);
-        })
-    });
-    let selling: Vec<_> = selling.collect();
-    broker.send(
-        (0..10)
-            .map(|lane| {
-                (0..15)
-                    .map(|number| message(&format!("kafka{lane}-{number}"), "HOT", Kind::Sale, 1))
-                    .collect()
-            })
-            .collect(),
-    );
-    for seller in selling {
-        seller.await.unwrap();
-    }
-    all_committed(&broker, "shop").await;
-    consumer.end().await;
-    assert_eq!(stocks(&workspace).await["HOT"], 0);
-    let expected = Checked { products: 1, movements: 101, ..Checked::default() };
-    assert_eq!(check_all(&workspace).await, expected);
-    let waiting = dead_letters(&workspace).await;
-    assert_eq!(waiting.len(), 200);
-    assert!(waiting.iter().all(|letter| letter.reason.name == "insufficient-stock"));
-}
-
-/// A message that is invalid or cannot be applied, with the reason.
-fn poison(id: usize) -> (Record, &'static str) {
-    let body: Value = json!({
-        "schema": 1, "messageId": format!("poison{id}"), "sku": "A1", "kind": "SALE", "quantity": 1,
-        "occurredAt": "2026-11-22T00:00:00Z",
-    });
-    let with = |field: &str, value: Value| {
-        let mut body = body.clone();
-        body[field] = value;
-        Some(body.to_string().into_bytes())
-    };
-    let (value, reason) = match id % 6 {
-        0 => (Some(b"{\"schema\":1,".to_vec()), "bad-json"),
-        1 => (None, "bad-json"),
-        2 => (with("schema", json!(2)), "wrong-schema"),
-        3 => (with("sku", json!("NOBODYS")), "unknown-sku"),
-        4 => (with("quantity", json!(1_000_000)), "insufficient-stock"),
-        _ => (with("messageId", json!("m0-0")), "conflicting-duplicate"),
-    };
-    (("A1".to_owned(), value), reason)
-}
-
-async fn a_poison_message_stops_nothing_at_any_position(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let broker = Broker::new(1);
-    let mut sent = vec![message("open", "A1", Kind::Count, 1_000), message("m0-0", "A1", Kind::Return, 7)];
-    let mut reasons = BTreeMap::new();
-    // Every kind of poison at every position among five good messages.
-    for round in 0..36 {
-        let (poison, reason) = poison(round);
-        let mut batch: Vec<Record> =
-            (0..5).map(|number| message(&format!("g{round}-{number}"), "A1", Kind::Sale, 1)).collect();
-        batch.insert(round / 6, poison);
-        sent.extend(batch);
-        *reasons.entry(reason.to_owned()).or_insert(0) += 1;
-    }
-    broker.send(vec![sent.clone()]);
-    let consumer = Consumer::start(&workspace, &broker, "shop");
-    all_committed(&broker, "shop").await;
-    let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.dead_letters, tally.duplicates), (182, 36, 0));
-    assert_eq!(stocks(&workspace).await, BTreeMap::from([("A1".to_owned(), 1_007 - 180)]));
-    let waiting = dead_letters(&workspace).await;
-    let mut counts = BTreeMap::new();
-    for letter in &waiting {
-        *counts.entry(letter.reason.name.clone()).or_insert(0) += 1;
-    }
-    assert_eq!(counts, reasons);
-    // Each dead letter keeps the whole record and its position.
-    for letter in waiting {
-        let place = usize::try_from(letter.source.offset.unwrap()).unwrap();
-        let (_, raw) = workspace.app.inventory().find_dead_letter(letter.id).await.unwrap();
-        assert_eq!(raw, sent[place].1.clone().unwrap_or_default(), "{place}");
-    }
 }
 
 async fn a_consumer_waits_for_a_failing_store_and_skips_nothing(environment: TestEnvironment) {
@@ -506,75 +240,6 @@ async fn invalid_kafka_settings_are_refused_with_a_reason(_: TestEnvironment) {
         let tls = refused("security.protocol=ssl", 1).await;
         assert!(tls.contains("--features kafka-tls"), "{tls}");
     }
-}
-
-async fn batches_with_every_compression_are_read(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let broker = Broker::new(1);
-    let all = ["none", "gzip", "snappy", "lz4", "zstd"];
-    for compression in all {
-        let messages =
-            (0..20).map(|number| message(&format!("{compression}-{number}"), "A1", Kind::Receipt, 1));
-        broker.send_compressed(compression, messages.collect());
-    }
-    let consumer = Consumer::start(&workspace, &broker, "shop");
-    all_committed(&broker, "shop").await;
-    let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.dead_letters), (100, 0));
-    assert_eq!(stocks(&workspace).await["A1"], 100);
-}
-
-async fn framing_around_json_is_removed_and_other_formats_are_named(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let broker = Broker::new(1);
-    let json = |id: &str| {
-        format!(
-            r#"{{"schema":1.0,"messageId":"{id}","sku":"K3","kind":"RECEIPT","quantity":6.0,"occurredAt":"2026-01-01T00:00:00Z","traceId":"abc"}}"#
-        )
-        .into_bytes()
-    };
-    let sent = |bytes: Vec<u8>| ("K3".to_owned(), Some(bytes));
-    let framed = |schema: u8, rest: &[u8]| [&[0, 0, 0, 0, schema], rest].concat();
-    broker.send(vec![vec![
-        sent([b"\xef\xbb\xbf", &json("bom")[..]].concat()),
-        sent(framed(7, &json("framed"))),
-        sent(framed(8, &[2, 72, 101])),
-        ("K3".to_owned(), None),
-        sent(b"\xff\xfe{\0}\0".to_vec()),
-    ]]);
-    let consumer = Consumer::start(&workspace, &broker, "shop");
-    all_committed(&broker, "shop").await;
-    let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.dead_letters, tally.ignored), (2, 3, 2));
-    assert_eq!(stocks(&workspace).await["K3"], 12);
-    let mut words: Vec<_> =
-        dead_letters(&workspace).await.into_iter().map(|one| (one.source.offset, one.reason.words)).collect();
-    words.sort();
-    for ((offset, words), (expected, part)) in
-        words.iter().zip([(2, "Confluent's wire format with schema ID 8"), (3, "tombstone"), (4, "UTF-16")])
-    {
-        assert!(*offset == Some(expected) && words.contains(part), "{offset:?}: {words}");
-    }
-}
-
-async fn a_record_that_is_too_large_keeps_its_beginning_length_and_hash(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let broker = Broker::new(1);
-    let large = [b"{\"large\":\"", "x".repeat(3_000_000).as_bytes()].concat();
-    broker.send(vec![vec![("A1".to_owned(), Some(large.clone())), message("after", "A1", Kind::Count, 3)]]);
-    let consumer = Consumer::start(&workspace, &broker, "shop");
-    all_committed(&broker, "shop").await;
-    let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.dead_letters, tally.again), (1, 1, 0), "it stops nothing");
-    let kept = dead_letters(&workspace).await.remove(0);
-    assert_eq!((kept.bytes, kept.sha256.as_ref().map(String::len)), (3_000_010, Some(64)));
-    let (_, head) = workspace.app.inventory().find_dead_letter(kept.id).await.unwrap();
-    assert!(head.len() > 200_000 && large.starts_with(&head));
-    let agent = workspace.agent().await;
-    let retry =
-        agent.post(&format!("/api/inventory/parked/{}/retry", kept.id)).json(&json!({ "version": 1 }));
-    let refused: Value = retry.send().await.expect(422).json();
-    assert_eq!(refused["reason"]["name"], "too-large");
 }
 
 async fn a_recreated_topic_is_detected_before_any_of_its_messages_is_applied(environment: TestEnvironment) {

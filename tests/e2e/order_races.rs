@@ -1,40 +1,39 @@
 //! Races for leads: many concurrent orders, and orders that are interrupted at any point.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod accounted;
+mod random;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast::base::identity::Actor;
-use holdfast::base::values::OrderId;
-use holdfast::leads::domain::{Action, Lead, LeadChange, LeadId, Score, Status, Stock};
-use holdfast::leads::list::ListRequest;
-use holdfast::leads::{Filter, LeadError};
-use holdfast::orders::Found;
-use holdfast::orders::domain::{OrderStatus, Release, ReleaseReason};
-use holdfast::orders::{OrderError, StateLocks};
+use holdfast::leads::LeadError;
+use holdfast::leads::domain::{Action, LeadChange, LeadId, Score, Stock};
+use holdfast::orders::domain::OrderStatus;
+use holdfast::orders::{Found, OrderError, StateLocks};
 use holdfast::store::idempotency::Done;
-use holdfast::store::{Select, from_item};
 
-use super::orders::{by, create, find, new_order, of_stock, set_cap, state, stock};
+use self::accounted::assert_accounted;
+use super::orders::{by, create, find, of_stock, set_cap, state, stock};
 use crate::support::case::scaled;
-use crate::support::chance::{AdjustableClock, Dice, a_fault};
+use crate::support::chance::AdjustableClock;
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
-use holdfast::orders::domain::{OrderAction, OrderDetail};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         // On DynamoDB Local 20 orders take longer than an order waits for the locks of its states.
         embedded: orders_in_one_process_wait_for_each_other_without_retries;
         store: forty_concurrent_orders_share_the_oldest_leads_under_the_cap,
             a_large_order_interrupted_at_any_point_leaves_nothing_behind,
             a_large_order_whose_end_is_interrupted_has_ended_for_every_reader,
-            an_edit_waits_for_the_order_of_its_lead_and_loses_nothing,
-            random_operations_keep_every_lead_accounted_for_once
-    ]
+            an_edit_waits_for_the_order_of_its_lead_and_loses_nothing
+    ];
+    cases.extend(random::all());
+    cases
 }
 
 async fn orders_in_one_process_wait_for_each_other_without_retries(environment: TestEnvironment) {
@@ -267,248 +266,4 @@ async fn an_edit_waits_for_the_order_of_its_lead_and_loses_nothing(environment: 
     let moved = workspace.app.leads().update(lead.id, lead.version, &moved, &Actor::new("Bob"), None).await;
     assert!(matches!(moved, Err(LeadError::RuleViolation(_))), "its state is fixed while it is in an order");
     assert_accounted(&workspace, &queue, &["NY"]).await;
-}
-
-const WORKERS: usize = 16;
-const STATES: [&str; 3] = ["NY", "CA", "TX"];
-
-async fn random_operations_keep_every_lead_accounted_for_once(environment: TestEnvironment) {
-    let test_clock = AdjustableClock::default();
-    let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = test_clock.clock();
-    let mut queue = Vec::new();
-    for code in STATES {
-        set_cap(&workspace, code, 24).await;
-        queue.extend(stock(&workspace, code, 40).await);
-    }
-    let seed = getrandom::u64().unwrap();
-    println!("seed {seed}");
-    let queue = Arc::new(queue);
-    let workers = (0..WORKERS).map(|number| {
-        let wire = environment.another_wire();
-        let mut workspace = workspace.another(&environment, &wire, PATIENCE);
-        workspace.app.clock = test_clock.clock();
-        let (queue, test_clock) = (queue.clone(), test_clock.clone());
-        tokio::spawn(async move {
-            let mut dice = Dice(seed.wrapping_add(number as u64));
-            for _ in 0..scaled(240, 2_000) / WORKERS {
-                if dice.roll(4) == 0 {
-                    wire.next("TransactWriteItems", a_fault(&mut dice));
-                }
-                let (mut own, work) = (Dice(dice.roll(usize::MAX) as u64), workspace.clone());
-                let leads = queue.clone();
-                let mut task = tokio::spawn(async move { operate(&work, &leads, &mut own).await });
-                if dice.roll(8) == 0 {
-                    // A worker that is killed at any point.
-                    let life = Duration::from_millis(dice.roll(40) as u64);
-                    if tokio::time::timeout(life, &mut task).await.is_err() {
-                        task.abort();
-                        // Later operations find that its deadline has passed.
-                        test_clock.advance(1);
-                    }
-                } else {
-                    task.await.unwrap();
-                }
-                wire.reset();
-            }
-        })
-    });
-    for worker in join_all(workers).await {
-        worker.unwrap();
-    }
-    test_clock.advance(120);
-    while workspace.app.orders().reconciler().reconcile_all().await.unwrap() != Found::Nothing {}
-    assert_accounted(&workspace, &queue, &STATES).await;
-}
-
-/// One random operation. Only outcomes that the product allows are accepted.
-async fn operate(workspace: &Workspace, queue: &[Lead], dice: &mut Dice) {
-    let app = &workspace.app;
-    match dice.roll(10) {
-        0..=2 => {
-            let states: Vec<&str> = STATES.into_iter().filter(|_| dice.roll(2) == 0).collect();
-            let quantity = [Some(1), Some(2), Some(3), Some(4), Some(12), None][dice.roll(6)];
-            if !states.is_empty() {
-                accept(app.orders().create(&new_order(&states, quantity), None, &by(), None).await.map(drop));
-            }
-        }
-        3 => {
-            if let Some((order, _)) = an_order(workspace, dice).await {
-                accept(app.orders().fulfill(order, None, &by(), None).await.map(drop));
-            }
-        }
-        4 | 5 => {
-            if let Some((order, _)) = an_order(workspace, dice).await {
-                accept(app.orders().delete(order, None, &by(), None).await.map(drop));
-            }
-        }
-        6 => {
-            if let Some((order, lead)) = an_order(workspace, dice).await {
-                let Ok(found) = app.orders().find(order).await else { return };
-                let reason = *dice.pick(&[ReleaseReason::Duplicate, ReleaseReason::BadContact]);
-                let release = Release::new(reason, None).unwrap();
-                let version = found.order.version;
-                accept(app.orders().release(order, lead, version, &release, &by(), None).await.map(drop));
-            }
-        }
-        _ => change_a_lead(workspace, queue, dice).await,
-    }
-}
-
-async fn change_a_lead(workspace: &Workspace, queue: &[Lead], dice: &mut Dice) {
-    let Ok(lead) = workspace.app.leads().find(dice.pick(queue).id).await else { return };
-    let mut change = LeadChange { lead_score: Some(Score::try_from(85).unwrap()), ..LeadChange::default() };
-    match dice.roll(4) {
-        0 => change.status = Some(Status::Converted),
-        1 => change.state = Some(Some(state(STATES[dice.roll(STATES.len())]))),
-        _ => change.lead_score = Some(Score::try_from(80 + i64::try_from(dice.roll(20)).unwrap()).unwrap()),
-    }
-    let bob = Actor::new("Bob");
-    let done = match lead.stock {
-        Stock::Withheld => workspace.app.leads().restock(lead.id, lead.version, &bob, None).await,
-        _ => workspace.app.leads().update(lead.id, lead.version, &change, &bob, None).await,
-    };
-    match done {
-        Ok(_) | Err(LeadError::Conflict(_) | LeadError::RuleViolation(_)) => {}
-        Err(LeadError::Store(
-            holdfast::store::StoreError::Unavailable { .. }
-            | holdfast::store::StoreError::OutcomeUnknown { .. },
-        )) => {}
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// An order with an assigned lead, and that lead.
-async fn an_order(workspace: &Workspace, dice: &mut Dice) -> Option<(OrderId, LeadId)> {
-    let state = Some(state(STATES[dice.roll(STATES.len())]));
-    let filter = Filter { stock: Some(Stock::Assigned), state, ..Filter::default() };
-    let request = ListRequest { filter, limit: 10, ..ListRequest::default() };
-    let leads = workspace.app.leads().list(&request).await.ok()?.leads;
-    let lead = leads.get(dice.roll(leads.len().max(1)))?;
-    Some((lead.order_id?, lead.id))
-}
-
-fn accept(outcome: Result<(), OrderError>) {
-    match outcome {
-        Ok(())
-        | Err(
-            OrderError::NotFound(_)
-            | OrderError::Conflict(_)
-            | OrderError::RuleViolation(_)
-            | OrderError::NothingToGive(_)
-            | OrderError::Contention
-            | OrderError::Store(
-                holdfast::store::StoreError::Unavailable { .. }
-                | holdfast::store::StoreError::OutcomeUnknown { .. },
-            ),
-        ) => {}
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// Every lead is accounted for exactly once: in one open order, delivered by one fulfilled order, free at its place
-/// in the queue, or withheld. The counters equal a recount, and the histories agree.
-async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], states: &[&str]) {
-    let mut orders_of: BTreeMap<LeadId, OrderDetail> = BTreeMap::new();
-    let mut found: BTreeMap<OrderId, Option<OrderDetail>> = BTreeMap::new();
-    let mut seen: BTreeMap<LeadId, Lead> = BTreeMap::new();
-    for known in leads_known {
-        let lead = workspace.app.leads().find(known.id).await.unwrap();
-        if let Some(id) = lead.order_id {
-            if let std::collections::btree_map::Entry::Vacant(place) = found.entry(id) {
-                place.insert(find(workspace, id).await.ok());
-            }
-            let detail = found[&id].as_ref().unwrap_or_else(|| panic!("lead {} is in no order", lead.id));
-            orders_of.insert(lead.id, detail.clone());
-        }
-        seen.insert(lead.id, lead);
-    }
-    for detail in found.values().flatten() {
-        assert_eq!(detail.order.lead_count as usize, detail.leads.len());
-        for lead in &detail.leads {
-            assert_eq!(
-                seen[&lead.id].order_id,
-                Some(detail.order.id),
-                "the lead does not name the order that contains it"
-            );
-        }
-        let history = workspace.app.orders().history(detail.order.id, 100, None).await.unwrap().items;
-        assert_eq!(history.last().unwrap().action, OrderAction::Created);
-        assert_eq!(history[0].version, detail.order.version);
-    }
-    let mut queued: Vec<LeadId> = Vec::new();
-    let caps = workspace.app.orders().caps().await.unwrap();
-    for code in states {
-        let range = Select::partition(format!("STATE#{code}"), 1_000).begins_with("FREE#");
-        let page = workspace.app.dynamo.select(&range).await.unwrap();
-        assert!(!page.more);
-        for item in page.items {
-            let lead: Lead = from_item(item).unwrap();
-            assert_eq!(seen[&lead.id], lead, "the queue has the current lead");
-            queued.push(lead.id);
-        }
-        let out =
-            seen.values().filter(|lead| lead.stock == Stock::Assigned && lead.state == Some(state(code)));
-        let (out, cap) = (out.count(), caps.states.iter().find(|cap| cap.state == state(code)).unwrap());
-        assert_eq!(cap.out as usize, out, "leads of {code} in open orders");
-        let key = holdfast::store::Key::new(format!("STATE#{code}"), "CAP");
-        if let Some(item) = workspace.app.dynamo.get(&key).await.unwrap() {
-            let remaining: i64 = item["room"].as_n().unwrap().parse().unwrap();
-            assert_eq!(
-                remaining,
-                i64::from(cap.cap.get()) - i64::from(cap.out),
-                "what remains under the cap of {code}"
-            );
-        }
-    }
-    queued.sort_unstable();
-    let free: Vec<LeadId> =
-        seen.values().filter(|lead| lead.stock == Stock::Unassigned).map(|lead| lead.id).collect();
-    assert_eq!(queued, free, "the free leads are in the queue, each once");
-    for lead in seen.values() {
-        let order_status = orders_of.get(&lead.id).map(|detail| {
-            let has = detail.leads.iter().filter(|one| one.id == lead.id).count();
-            assert_eq!(has, 1, "the order contains the lead once");
-            detail.order.status
-        });
-        let expected = match lead.stock {
-            Stock::Unassigned | Stock::Withheld => None,
-            Stock::Assigned => Some(OrderStatus::Open),
-            Stock::Fulfilled => Some(OrderStatus::Fulfilled),
-        };
-        assert_eq!(order_status, expected, "{lead:?}");
-        assert_history(workspace, lead).await;
-    }
-}
-
-/// The history of a lead has every version once, and assignments and releases alternate.
-async fn assert_history(workspace: &Workspace, lead: &Lead) {
-    let (mut entries, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = workspace.app.leads().history(lead.id, 100, cursor.as_deref()).await.unwrap();
-        entries.extend(page.items);
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => break,
-        }
-    }
-    entries.reverse();
-    let versions: Vec<u64> = entries.iter().map(|entry| entry.version.get()).collect();
-    assert_eq!(versions, (1..=lead.version.get()).collect::<Vec<_>>(), "{}", lead.id);
-    let mut holder = None;
-    for entry in &entries {
-        match entry.action {
-            Action::Assigned => {
-                assert_eq!(holder, None, "it was free when it was assigned");
-                holder = entry.order;
-            }
-            Action::Released | Action::Returned => {
-                assert_eq!(holder, entry.order, "it was released by its order");
-                holder = None;
-            }
-            Action::Fulfilled => assert_eq!(holder, entry.order, "it was delivered by its order"),
-            _ => {}
-        }
-    }
-    assert_eq!(holder, lead.order_id, "its history ends in the current order");
 }

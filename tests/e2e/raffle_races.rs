@@ -1,43 +1,41 @@
 //! Races for tickets: crowds, retries, returned tickets, and a draw during purchases.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod accounted;
+mod draws;
 
-use futures_util::future::{join, join_all};
-use holdfast::base::identity::{AccountId, Role, SignedIn};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use holdfast::base::identity::{Role, SignedIn};
 use holdfast::raffles::RaffleError;
 use holdfast::raffles::buy::Purchase;
 use holdfast::raffles::domain::{
-    Block, Holding, NewRaffle, PurchaseError, Quantity, RaffleId, RaffleState, RaffleStatus, Ticket,
-    TicketCount, TicketNumber,
+    NewRaffle, PurchaseError, Quantity, RaffleId, RaffleState, RaffleStatus, TicketNumber,
 };
 use holdfast::store::idempotency::Done;
-use holdfast::store::{Key, Select, StoreError, from_item};
+use holdfast::store::{RetryPolicy, StoreError};
 use serde_json::{Value, json};
 
-use crate::support::case::scaled;
-use crate::support::chance::{AdjustableClock, Dice, a_fault};
+use self::accounted::assert_accounted;
+use crate::support::chance::{Dice, a_fault};
 use crate::support::http::Response;
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
-use holdfast::store::RetryPolicy;
-use std::time::Duration;
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         store: of_150_concurrent_purchases_exactly_100_succeed_and_refusals_are_correct,
             concurrent_purchases_sell_out_although_the_store_keeps_failing,
             concurrent_purchases_of_the_last_tickets_succeed_or_are_correctly_refused,
             a_ticket_returned_during_a_purchase_is_found_before_sold_out_is_answered,
-            twenty_concurrent_draws_have_one_winner,
-            a_purchase_during_the_draw_is_in_the_list_or_refused,
             ten_concurrent_returns_of_a_ticket_return_it_once,
-            a_draw_succeeds_during_many_purchases,
-            a_killed_draw_does_not_block_purchases_for_long,
             random_purchases_returns_and_a_draw_keep_every_ticket_accounted_for_once
-    ]
+    ];
+    cases.extend(draws::all());
+    cases
 }
 
 const WRITE: &str = "TransactWriteItems";
@@ -231,100 +229,6 @@ async fn a_ticket_returned_during_a_purchase_is_found_before_sold_out_is_answere
     assert!(matches!(refusal, RaffleError::Denied { denial: PurchaseError::SoldOut, .. }), "{refusal}");
 }
 
-async fn twenty_concurrent_draws_have_one_winner(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
-    let admin = workspace.account(Role::Administrator, "Ada").await;
-    for _ in 0..5 {
-        let id = open(&workspace, 20, 5).await;
-        for who in people(&workspace, 3).await {
-            buy(&workspace, id, 4, &who).await.unwrap();
-        }
-        let drawing = (0..20).map(|number| {
-            let workspace = if number % 2 == 0 { workspace.clone() } else { other.clone() };
-            let admin = admin.clone();
-            tokio::spawn(async move { draw(&workspace, id, &admin).await })
-        });
-        let (mut drawn, mut winners) = (0, BTreeSet::new());
-        for answer in join_all(drawing).await {
-            let state = match answer.unwrap() {
-                Ok(state) => {
-                    drawn += 1;
-                    state
-                }
-                Err(RaffleError::Drawn(fresh)) => *fresh,
-                Err(error) => panic!("{error}"),
-            };
-            assert_eq!(state.status, RaffleStatus::Closed);
-            winners.insert(state.winner.unwrap().number);
-        }
-        assert_eq!((drawn, winners.len()), (1, 1));
-        let accounted = assert_accounted(&workspace, id).await;
-        assert!(accounted.tickets.contains_key(winners.first().unwrap()));
-    }
-}
-
-async fn a_purchase_during_the_draw_is_in_the_list_or_refused(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let wire = environment.another_wire();
-    let other = workspace.another(&environment, &wire, PATIENCE);
-    let admin = workspace.account(Role::Administrator, "Ada").await;
-    let [ann, bob] = [
-        workspace.account(Role::Participant, "Ann").await,
-        workspace.account(Role::Participant, "Bob").await,
-    ];
-    let (mut in_time, mut refused) = (0, 0);
-    let rounds = scaled(42, 201);
-    for round in 0..rounds {
-        let id = open(&workspace, 10, 2).await;
-        buy(&workspace, id, 1, &ann).await.unwrap();
-        // One third of the rounds draws between the purchase's read and its write, one third buys between the
-        // draw's read and its write, and one third runs both freely.
-        let (bought, drawn) = match round % 3 {
-            0 => {
-                let gate = wire.hold(1, WRITE);
-                let drawing = async {
-                    gate.arrived(1).await;
-                    let drawn = draw(&workspace, id, &admin).await;
-                    gate.open();
-                    drawn
-                };
-                join(buy(&other, id, 1, &bob), drawing).await
-            }
-            1 => {
-                let gate = wire.hold(1, WRITE);
-                let buying = async {
-                    gate.arrived(1).await;
-                    let bought = buy(&workspace, id, 1, &bob).await;
-                    gate.open();
-                    bought
-                };
-                join(buying, draw(&other, id, &admin)).await
-            }
-            _ => join(buy(&workspace, id, 1, &bob), draw(&other, id, &admin)).await,
-        };
-        let winner = drawn.unwrap().winner.unwrap().number;
-        let proof = workspace.app.raffles().proof(id).await.unwrap();
-        let verdict = proof.verify().unwrap();
-        assert_eq!(verdict.winner, winner);
-        match bought {
-            Ok(purchase) => {
-                in_time += 1;
-                assert_eq!(verdict.sold, 2);
-                assert!(proof.sold.unwrap().contains(&purchase.numbers[0]));
-            }
-            Err(RaffleError::Denied { denial: PurchaseError::Drawn, fresh }) => {
-                refused += 1;
-                assert_eq!((verdict.sold, fresh.mine.len()), (1, 0));
-                assert_eq!(fresh.winner.map(|winner| winner.number), Some(winner));
-            }
-            Err(error) => panic!("{error}"),
-        }
-        assert_accounted(&workspace, id).await;
-    }
-    assert!(in_time >= rounds / 3 && refused >= rounds / 3, "{in_time} in time, {refused} refused");
-}
-
 async fn ten_concurrent_returns_of_a_ticket_return_it_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, 10, 3).await;
@@ -347,84 +251,6 @@ async fn ten_concurrent_returns_of_a_ticket_return_it_once(environment: TestEnvi
     }
     assert_eq!((done, gone), (1, 9));
     assert_eq!(assert_accounted(&workspace, id).await.tickets.len(), 2);
-}
-
-async fn a_draw_succeeds_during_many_purchases(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let admin = workspace.account(Role::Administrator, "Ada").await;
-    let id = open(&workspace, 100_000, 50).await;
-    let buyers = people(&workspace, 12).await;
-    buy(&workspace, id, 1, &buyers[0]).await.unwrap();
-    let ended = Arc::new(AtomicBool::new(false));
-    let buying: Vec<_> = buyers
-        .into_iter()
-        .map(|who| {
-            let (workspace, ended) =
-                (workspace.another(&environment, &environment.another_wire(), PATIENCE), ended.clone());
-            tokio::spawn(async move {
-                while !ended.load(Ordering::SeqCst) {
-                    match buy(&workspace, id, 1, &who).await {
-                        Ok(_) => {}
-                        Err(RaffleError::Denied { denial: PurchaseError::Drawn, .. }) => return,
-                        // The limit is high, but people may reach it. Then they return one ticket and continue.
-                        Err(RaffleError::Denied { denial: PurchaseError::LimitReached { .. }, fresh }) => {
-                            let _ = workspace.app.raffles().cancel(id, fresh.mine[0], None, &who, None).await;
-                        }
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-            })
-        })
-        .collect();
-    let drawn = draw(&workspace, id, &admin).await;
-    ended.store(true, Ordering::SeqCst);
-    for buyer in join_all(buying).await {
-        buyer.unwrap();
-    }
-    let accounted = assert_accounted(&workspace, id).await;
-    assert!(accounted.tickets.contains_key(&drawn.unwrap().winner.unwrap().number));
-}
-
-async fn a_killed_draw_does_not_block_purchases_for_long(environment: TestEnvironment) {
-    let test_clock = AdjustableClock::default();
-    let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = test_clock.clock();
-    let wire = environment.another_wire();
-    let mut dying = workspace.another(&environment, &wire, PATIENCE);
-    dying.app.clock = test_clock.clock();
-    let id = open(&workspace, 10, 2).await;
-    let admin = workspace.account(Role::Administrator, "Ada").await;
-    let [ann, bob] = [
-        workspace.account(Role::Participant, "Ann").await,
-        workspace.account(Role::Participant, "Bob").await,
-    ];
-    buy(&workspace, id, 1, &ann).await.unwrap();
-    // A purchase overtakes the draw. The draw announces itself and is killed before its retry.
-    let closing = wire.hold(1, WRITE);
-    let announced = wire.hold(1, WRITE);
-    let again = wire.hold(1, WRITE);
-    let task = tokio::spawn(async move { draw(&dying, id, &admin).await });
-    closing.arrived(1).await;
-    // The purchase may take from any block: the draw guards all of them.
-    buy(&workspace, id, 1, &bob).await.unwrap();
-    closing.open();
-    announced.arrived(1).await;
-    announced.open();
-    again.arrived(1).await;
-    task.abort();
-    let buying = {
-        let workspace = workspace.clone();
-        tokio::spawn(async move { buy(&workspace, id, 1, &bob).await })
-    };
-    environment.wire().reset();
-    while environment.wire().count("Query") < 3 {
-        tokio::task::yield_now().await;
-        assert!(!buying.is_finished(), "the purchase waits for the draw");
-    }
-    test_clock.advance(10);
-    let purchase = buying.await.unwrap().unwrap();
-    assert_eq!(purchase.raffle.mine.len(), 2);
-    assert_accounted(&workspace, id).await;
 }
 
 const WORKERS: usize = 8;
@@ -495,54 +321,4 @@ async fn operate(workspace: &Workspace, id: RaffleId, people: &[SignedIn], dice:
         ) => {}
         Err(error) => panic!("{error}"),
     }
-}
-
-/// The sold tickets of a raffle, from two kinds of items.
-pub struct Accounted {
-    /// From the ticket items.
-    pub tickets: BTreeMap<TicketNumber, Ticket>,
-    /// From the holdings of people.
-    pub holdings: HashMap<AccountId, Holding>,
-}
-
-/// Checks that blocks, tickets and holdings agree, that all numbers belong to the raffle, and that no one is over
-/// the limit.
-pub async fn assert_accounted(workspace: &Workspace, id: RaffleId) -> Accounted {
-    let dynamo = &workspace.app.dynamo;
-    let mut tickets: BTreeMap<TicketNumber, Ticket> = BTreeMap::new();
-    let mut cursor = None;
-    loop {
-        let page = workspace.app.raffles().tickets(id, 100, cursor.as_deref()).await.unwrap();
-        tickets.extend(page.items.into_iter().map(|ticket| (ticket.number, ticket)));
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => break,
-        }
-    }
-    let range = Select::partition(format!("RAFFLE#{id}"), 100).begins_with("BLOCK#");
-    let blocks: Vec<Block> =
-        dynamo.select(&range).await.unwrap().items.into_iter().map(|item| from_item(item).unwrap()).collect();
-    let raffle = dynamo.get(&Key::new(format!("RAFFLE#{id}"), "RAFFLE")).await.unwrap().unwrap();
-    let raffle: holdfast::raffles::domain::Raffle = from_item(raffle).unwrap();
-    let pool = holdfast::raffles::domain::Pool::of(blocks, raffle.tickets).unwrap();
-    assert_eq!(pool.sold_numbers(), tickets.keys().copied().collect::<Vec<_>>(), "blocks and tickets agree");
-    assert!(tickets.keys().all(|number| number.get() <= raffle.tickets.get()));
-    assert!(raffle.tickets <= TicketCount::try_from(TicketCount::MAX).unwrap());
-    let range = Select::partition(format!("TICKETS#{id}"), 1_000).begins_with("HOLDER#");
-    let mut holdings: HashMap<AccountId, Holding> = HashMap::new();
-    for item in dynamo.select(&range).await.unwrap().items {
-        let account = item["sk"].as_s().unwrap().strip_prefix("HOLDER#").unwrap().parse().unwrap();
-        holdings.insert(account, from_item(item).unwrap());
-    }
-    let mut held: BTreeMap<TicketNumber, AccountId> = BTreeMap::new();
-    for (account, holding) in &holdings {
-        assert!(holding.count() <= raffle.limit.get(), "{account} is over the limit");
-        for number in &holding.numbers {
-            assert_eq!(held.insert(*number, *account), None, "{number} has two holders");
-        }
-    }
-    let holders: BTreeMap<TicketNumber, AccountId> =
-        tickets.values().map(|ticket| (ticket.number, ticket.holder)).collect();
-    assert_eq!(held, holders, "holdings and tickets agree");
-    Accounted { tickets, holdings }
 }

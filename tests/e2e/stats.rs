@@ -1,18 +1,16 @@
 //! The statistics: always equal to a recount, even when the stream repeats records.
 
-use std::collections::{BTreeMap, HashMap};
+mod recounts;
+mod restored;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
-use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::FutureExt as _;
 use futures_util::future::{join, pending};
-use holdfast::app::build_router;
-use holdfast::base::blocking::BlockingPool;
 use holdfast::base::calendar;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
@@ -21,33 +19,29 @@ use holdfast::leads::list::ListRequest;
 use holdfast::orders::domain::{Release, ReleaseReason};
 use holdfast::projections::consume::is_relevant;
 use holdfast::stats;
-use holdfast::stats::{RecountError, Stats};
-use holdfast::store::line::Line;
+use holdfast::stats::Stats;
 use holdfast::store::stream::{Batch, Change};
-use holdfast::store::{Embedded, PollInterval, StreamReader, schema};
+use holdfast::store::{PollInterval, StreamReader};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::orders::{by, create as create_order, set_cap, stock};
 use crate::support::workspace::{PATIENCE, Workspace, address, change, create, new_lead};
-use crate::support::{Case, Fault, TestEnvironment, cases};
+use crate::support::{Case, TestEnvironment, cases};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         store: the_statistics_equal_a_recount_after_all_kinds_of_changes,
             repeated_and_reordered_batches_count_once,
             two_concurrent_readers_count_a_change_once,
-            statistics_of_an_earlier_version_are_migrated_without_loss_or_double_counting,
-            hundreds_of_changes_are_counted_in_full_transactions,
-            counting_continues_on_a_restored_table_with_a_new_stream,
-            a_recount_corrects_the_statistics_during_writes,
-            an_interrupted_recount_starts_again;
-        embedded: a_recount_stops_when_a_newer_one_has_started,
-            counting_continues_on_a_backup_restored_into_a_new_engine,
-            pages_show_how_late_the_statistics_are;
+            hundreds_of_changes_are_counted_in_full_transactions;
+        embedded: pages_show_how_late_the_statistics_are;
         app: daily_counts_follow_new_york_days
-    ]
+    ];
+    cases.extend(recounts::all());
+    cases.extend(restored::all());
+    cases
 }
 
 /// Short waits, so that retries happen soon.
@@ -228,54 +222,6 @@ async fn set(environment: &TestEnvironment, pk: &str, sk: &str, expression: &str
     environment.store().update_item(update.set_expression_attribute_values(Some(values))).await;
 }
 
-/// Sets a text attribute of an item without the application, synchronously.
-fn set_now(environment: &TestEnvironment, pk: &str, name: &str, value: &str) {
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let update =
-        UpdateItemInput::builder().table_name(environment.table()).key("pk", text(pk)).key("sk", text(pk));
-    let update = update.update_expression("SET #name = :value").expression_attribute_names("#name", name);
-    let update = update.expression_attribute_values(":value", text(value));
-    environment.store().update_item(update).now_or_never().expect("the embedded engine does it at once");
-}
-
-async fn statistics_of_an_earlier_version_are_migrated_without_loss_or_double_counting(
-    environment: TestEnvironment,
-) {
-    let workspace = Workspace::open(&environment).await;
-    let counts = async || {
-        let stats = workspace.app.statistics().read().await.unwrap();
-        let of = |code: &str| {
-            let state = stats.by_state.iter().find(|count| count.state == code.parse().unwrap()).unwrap();
-            [state.unassigned, state.assigned, state.fulfilled]
-        };
-        (stats.by_stock[0].count, of("NY"), of("WY"))
-    };
-    set(&environment, "STATS", "STATS", "SET prospect = :n, unassigned = :n", &[(":n", 9)]).await;
-    set(&environment, "STATE#NY", "COUNTED", "SET unassigned = :u, assigned = :a", &[(":u", 4), (":a", 2)])
-        .await;
-    set(&environment, "STATE#WY", "COUNTED", "SET unassigned = :u, fulfilled = :f", &[(":u", -1), (":f", 3)])
-        .await;
-    assert_eq!(counts().await, (9, [4, 2, 0], [0, 0, 3]), "both layouts are added");
-
-    stock(&workspace, "NY", 1).await;
-    process_stream(&environment, &workspace).await;
-    assert_eq!(
-        counts().await,
-        (10, [5, 2, 0], [0, 0, 3]),
-        "the first change that is counted takes them over"
-    );
-    environment.wire().reset();
-    counts().await;
-    assert_eq!(environment.wire().total(), 1, "all statistics are one read");
-
-    // A function of the earlier version was still running.
-    set(&environment, "STATE#WY", "COUNTED", "ADD unassigned :u", &[(":u", 3)]).await;
-    process_stream(&environment, &workspace).await;
-    assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]), "its change takes them over as well");
-    workspace.app.statistics().migrate().await.unwrap();
-    assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]));
-}
-
 async fn hundreds_of_changes_are_counted_in_full_transactions(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let leads = stock(&workspace, "NY", 250).await;
@@ -310,20 +256,6 @@ async fn daily_counts_follow_new_york_days(environment: TestEnvironment) {
     assert_eq!(sum(|day| day.leads_delivered), 44);
 }
 
-/// All items of a table.
-async fn items(environment: &TestEnvironment) -> Vec<HashMap<String, AttributeValue>> {
-    let (mut items, mut start) = (Vec::new(), None);
-    loop {
-        let scan = ScanInput::builder().table_name(environment.table()).set_exclusive_start_key(start);
-        let page = environment.store().scan(scan).await;
-        items.extend(page.items.unwrap_or_default());
-        start = page.last_evaluated_key.filter(|key| !key.is_empty());
-        if start.is_none() {
-            return items;
-        }
-    }
-}
-
 /// Changes of all kinds to a workspace with leads.
 async fn change_on(workspace: &Workspace) {
     let agent = workspace.agent().await;
@@ -336,166 +268,6 @@ async fn change_on(workspace: &Workspace) {
         change(&agent, &lead, version, json!({ "state": "TX", "status": "QUALIFIED" })).await.expect(200);
     }
     create(&agent, &new_lead("New", "new@example.com")).await;
-}
-
-async fn counting_continues_on_a_restored_table_with_a_new_stream(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    live(&workspace).await;
-    process_stream(&environment, &workspace).await;
-    let before = assert_recounted(&workspace).await;
-    // A table that AWS restores has the items and a new stream, whose sequence numbers may be smaller.
-    let restored =
-        TestEnvironment::on(environment.engine().kind(), "restored").await.expect("the same engine");
-    let other = Workspace::open(&restored).await;
-    let items = items(&environment).await;
-    let pairs = items.iter().map(|item| item.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    restored.insert_items(pairs.map(Iterator::collect).collect()).await;
-    // Pretend that the last counted records have high sequence numbers of the old stream.
-    for item in items.iter().filter(|item| item["sk"] == AttributeValue::S("COUNTED".to_owned())) {
-        let update = UpdateItemInput::builder().table_name(restored.table());
-        let update = update.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
-        let update = update.update_expression("SET #sequence = :last");
-        let update = update.expression_attribute_names("#sequence", "sequence");
-        let last = AttributeValue::S("9".repeat(40));
-        restored.store().update_item(update.expression_attribute_values(":last", last)).await;
-    }
-    process_stream(&restored, &other).await;
-    assert_eq!(assert_recounted(&other).await.by_stock, before.by_stock, "what was restored counts once");
-    change_on(&other).await;
-    process_stream(&restored, &other).await;
-    let after = assert_recounted(&other).await;
-    assert_eq!(after.total, before.total + 1);
-    restored.close().await;
-}
-
-async fn counting_continues_on_a_backup_restored_into_a_new_engine(environment: TestEnvironment) {
-    let directory = std::env::temp_dir().join(format!("holdfast-{}", environment.table()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let open = |name: &str| {
-        let clock = Clock::of_system();
-        holdfast::engine::Engine::open(&directory.join(name), move || clock.now()).unwrap()
-    };
-    let workspace = Workspace::open(&environment).await;
-    let over = |engine: &holdfast::engine::Engine| {
-        let embedded = Embedded::new(engine.clone(), BlockingPool::here());
-        let mut workspace = workspace.clone();
-        workspace.app.dynamo = workspace.app.dynamo.over(Line::to(embedded.clone()));
-        workspace.app.background = workspace.app.dynamo.clone();
-        (workspace.router, workspace.routes) = build_router(workspace.app.clone());
-        (workspace, embedded)
-    };
-    let count = async |workspace: &Workspace, engine: &Embedded| {
-        let reader =
-            StreamReader::embedded(workspace.app.dynamo.clone(), engine.clone(), "case", is_relevant);
-        let handle = async |batch: Arc<Batch>| workspace.app.projections().consume_batch(&batch).await;
-        reader.paced(POLL).drain(handle, pending()).await.unwrap();
-    };
-    let first = open("first.db");
-    let (workspace, engine) = over(&first);
-    schema::create_table(&workspace.app.dynamo).await.unwrap();
-    live(&workspace).await;
-    count(&workspace, &engine).await;
-    let counted = assert_recounted(&workspace).await;
-    first.backup(&directory.join("backup.db")).unwrap();
-    // Records after the backup are lost with the first engine, and their sequence numbers are reused.
-    change_on(&workspace).await;
-    count(&workspace, &engine).await;
-
-    let second = open("backup.db");
-    let (workspace, engine) = over(&second);
-    count(&workspace, &engine).await;
-    assert_eq!(assert_recounted(&workspace).await.by_stock, counted.by_stock);
-    change_on(&workspace).await;
-    count(&workspace, &engine).await;
-    assert_eq!(assert_recounted(&workspace).await.total, counted.total + 1);
-    drop((first, second, engine));
-    let _ = std::fs::remove_dir_all(&directory);
-}
-
-/// Makes the statistics and the counts of some records wrong, without the application.
-async fn make_wrong(environment: &TestEnvironment, workspace: &Workspace) {
-    set(environment, "STATS", "STATS", "ADD prospect :n, unassigned :n, unassignedNY :n", &[(":n", 7)]).await;
-    for lead in all_leads(workspace).await.iter().take(3) {
-        let text = |text: String| AttributeValue::S(text);
-        let delete = DeleteItemInput::builder().table_name(environment.table());
-        let key = delete.key("pk", text(format!("LEAD#{}", lead.id))).key("sk", text("COUNTED".to_owned()));
-        environment.store().delete_item(key).await;
-    }
-}
-
-async fn a_recount_corrects_the_statistics_during_writes(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    stock(&workspace, "WA", 130).await;
-    live(&workspace).await;
-    process_stream(&environment, &workspace).await;
-    make_wrong(&environment, &workspace).await;
-    let writing = async {
-        for _ in 0..3 {
-            change_on_once(&workspace).await;
-            process_stream(&environment, &workspace).await;
-        }
-    };
-    let (recounted, ()) = join(workspace.app.statistics().recount(|_| ()), writing).await;
-    let recounted = recounted.unwrap();
-    assert!(recounted.leads >= 191 && recounted.orders >= 2, "{recounted:?}");
-    // The stream may have corrected some of the errors first.
-    process_stream(&environment, &workspace).await;
-    assert_recounted(&workspace).await;
-
-    // A second recount finds nothing to correct, and later changes are counted.
-    let again = workspace.app.statistics().recount(|_| ()).await.unwrap();
-    assert_eq!(again.corrections, 0);
-    assert_recounted(&workspace).await;
-    change_on(&workspace).await;
-    process_stream(&environment, &workspace).await;
-    assert_recounted(&workspace).await;
-    let new_records = new_records(&environment, &workspace).await;
-    workspace.app.projections().consume(&new_records).await.unwrap();
-    assert_recounted(&workspace).await;
-}
-
-/// Changes some leads that are free now.
-async fn change_on_once(workspace: &Workspace) {
-    let agent = workspace.agent().await;
-    let free = all_leads(workspace).await.into_iter().filter(|lead| lead.stock == Stock::Unassigned).take(5);
-    for lead in free {
-        let other = if lead.state == Some("WA".parse().unwrap()) { "OR" } else { "WA" };
-        let lead = serde_json::to_value(lead).unwrap();
-        let version = lead["version"].as_u64().unwrap();
-        change(&agent, &lead, version, json!({ "state": other })).await.expect(200);
-    }
-}
-
-async fn an_interrupted_recount_starts_again(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    live(&workspace).await;
-    process_stream(&environment, &workspace).await;
-    let right = assert_recounted(&workspace).await;
-    make_wrong(&environment, &workspace).await;
-    // It has read the leads but not the orders.
-    let mut pages = 0;
-    let statistics = workspace.app.statistics();
-    let interrupted = statistics.recount(|_| {
-        pages += 1;
-        environment.wire().always("Query", Fault::Refused("AccessDeniedException"));
-    });
-    interrupted.await.unwrap_err();
-    assert_eq!(pages, 1);
-    environment.wire().reset();
-    change_on(&workspace).await;
-    process_stream(&environment, &workspace).await;
-    workspace.app.statistics().recount(|_| ()).await.unwrap();
-    assert_eq!(assert_recounted(&workspace).await.total, right.total + 1);
-}
-
-async fn a_recount_stops_when_a_newer_one_has_started(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    live(&workspace).await;
-    process_stream(&environment, &workspace).await;
-    let statistics = workspace.app.statistics();
-    let overtaken = statistics.recount(|_| set_now(&environment, "STATS", "recount", "another"));
-    assert!(matches!(overtaken.await, Err(RecountError::Superseded)));
-    assert_recounted(&workspace).await;
 }
 
 async fn pages_show_how_late_the_statistics_are(environment: TestEnvironment) {

@@ -1,7 +1,8 @@
 //! The raffle page in a browser: it shows other people's purchases, buys once even if an answer is lost, shows the
 //! draw on every open page, and lets anyone check it.
 
-use std::path::PathBuf;
+mod proofs;
+mod unanswered;
 
 use fantoccini::key::Key;
 use holdfast::base::identity::Role;
@@ -9,30 +10,27 @@ use holdfast::raffles::domain::RaffleId;
 use serde_json::{Value, json};
 
 use super::pages::assert_accessible;
-use super::{Office, WRITE, console_is_quiet, focus_is_on, focus_is_somewhere};
+use super::{Office, console_is_quiet, focus_is_on, focus_is_somewhere};
 use crate::raffle_pages::{drawn, open, sold, tickets};
 use crate::support::browser::{At, Browser, Look};
-use crate::support::line::Line;
-use crate::support::{Case, TestEnvironment, cases, process, wait};
+use crate::support::{Case, TestEnvironment, cases, wait};
 
 pub(super) fn all() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         browser: tickets_are_bought_with_the_keyboard,
             the_button_keeps_its_place_and_the_focus_after_a_purchase,
             a_purchase_appears_on_other_open_pages,
             polling_does_not_disturb_a_person_using_the_page,
             a_draw_appears_on_every_open_page,
-            a_purchase_that_never_arrives_is_retried_and_made_once,
-            a_purchase_whose_reply_is_lost_is_retried_and_made_once,
-            a_purchase_that_times_out_is_retried_and_made_once,
-            a_button_that_is_pressed_twice_buys_once,
             a_hidden_page_does_not_poll,
             raffles_work_without_javascript,
             a_resold_ticket_is_not_canceled_by_mistake,
             sold_tickets_are_exported_as_one_file,
-            a_proof_is_checked_in_the_browser,
             the_raffle_pages_are_accessible
-    ]
+    ];
+    cases.extend(proofs::all());
+    cases.extend(unanswered::all());
+    cases
 }
 
 /// A person on a raffle's page.
@@ -43,8 +41,6 @@ async fn at_raffle(office: &Office, id: RaffleId, name: &str, look: Look) -> Bro
     person.wait_for("#raffle-live").await;
     person
 }
-
-const UNANSWERED: &str = "We couldn't confirm your purchase. Try again; you won't get extra tickets.";
 
 async fn key(person: &Browser) -> Value {
     person.run("return document.querySelector('#buy-key').value", Vec::new()).await
@@ -217,100 +213,6 @@ async fn a_draw_appears_on_every_open_page(environment: TestEnvironment) {
     console_is_quiet(&pat).await;
 }
 
-async fn a_purchase_that_never_arrives_is_retried_and_made_once(environment: TestEnvironment) {
-    let office = Office::open(environment).await;
-    let id = open(&office.workspace, "Autumn", 10, 2).await;
-    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
-    let first = key(&pat).await;
-    pat.offline(true).await;
-    pat.click(At::Named("Buy")).await;
-    pat.wait_for_text("#toast-alert", UNANSWERED).await;
-    button_works(&pat).await;
-    focus_is_somewhere(&pat).await;
-    pat.wait_for_text("#raffle-lost", "Reconnecting…").await;
-    assert_eq!(pat.count(".toast").await, 1, "only the failed purchase is a toast");
-    assert_eq!(key(&pat).await, first);
-    assert!(tickets(&office.workspace, id).await.is_empty());
-    sold(&office.workspace, id, "Mia", 1).await;
-    pat.offline(false).await;
-    pat.wait_for_text(".remaining", "9 of 10 left").await;
-    wait::until("the page is live again", async || {
-        pat.run("return document.querySelector('#raffle-lost').textContent", Vec::new()).await == ""
-    })
-    .await;
-    assert_eq!(key(&pat).await, first, "polling keeps the key of an unanswered purchase");
-    pat.click(At::Named("Buy")).await;
-    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
-    pat.wait_until_gone(".toast").await;
-    assert_eq!(tickets(&office.workspace, id).await.len(), 2);
-}
-
-async fn a_purchase_whose_reply_is_lost_is_retried_and_made_once(environment: TestEnvironment) {
-    let office = Office::open(environment).await;
-    let id = open(&office.workspace, "Autumn", 10, 2).await;
-    let line = Line::to(&office.url("")).await;
-    let pat = office.environment.browser(Look::desktop()).await;
-    office.workspace.sign_in(&pat, &office.server, Role::Participant, "Pat").await;
-    // Cookies belong to the host, not to the port.
-    pat.goto(&line.url(&format!("/raffles/{id}"))).await;
-    pat.wait_for("#raffle-live").await;
-    let first = key(&pat).await;
-    line.swallow_replies(true);
-    pat.click(At::Named("Buy")).await;
-    wait::until("the ticket is sold", async || tickets(&office.workspace, id).await.len() == 1).await;
-    pat.wait_for_text("#toast-alert", UNANSWERED).await;
-    button_works(&pat).await;
-    assert_eq!(key(&pat).await, first);
-    line.swallow_replies(false);
-    // Polling shows the ticket; the retry shows that this purchase bought it.
-    pat.wait_for_text(".remaining", "9 of 10 left").await;
-    assert_eq!(key(&pat).await, first);
-    pat.click(At::Named("Buy 1 ticket")).await;
-    pat.wait_for_text("#raffle-notice", "You didn't get extra tickets").await;
-    pat.wait_until_gone(".toast").await;
-    assert_ne!(key(&pat).await, first);
-    assert_eq!(tickets(&office.workspace, id).await.len(), 1);
-}
-
-async fn a_purchase_that_times_out_is_retried_and_made_once(environment: TestEnvironment) {
-    let office = Office::open(environment).await;
-    let id = open(&office.workspace, "Autumn", 10, 2).await;
-    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
-    let first = key(&pat).await;
-    // The application itself retries as well.
-    let gate = office.environment.wire().hold(9, WRITE);
-    pat.click(At::Named("Buy")).await;
-    gate.arrived(1).await;
-    pat.wait_for_text("#buy-button", "Buying…").await;
-    let asked = polls(&pat).await;
-    pat.wait_for_text("#toast-alert", UNANSWERED).await;
-    assert_eq!(polls(&pat).await, asked, "the page does not poll while the purchase runs");
-    button_works(&pat).await;
-    assert_eq!(key(&pat).await, first);
-    gate.open();
-    pat.click(At::Css("#buy-button")).await;
-    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
-    assert_eq!(tickets(&office.workspace, id).await.len(), 1);
-}
-
-async fn a_button_that_is_pressed_twice_buys_once(environment: TestEnvironment) {
-    let office = Office::open(environment).await;
-    let id = open(&office.workspace, "Autumn", 10, 5).await;
-    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
-    office.environment.wire().reset();
-    let gate = office.environment.wire().hold(1, WRITE);
-    let press = "const button = document.querySelector('#buy-button');
-        button.click(); button.click(); button.form.requestSubmit(); return button.disabled";
-    assert_eq!(pat.run(press, Vec::new()).await, true);
-    gate.arrived(1).await;
-    pat.wait_for_text("#buy-button", "Buying…").await;
-    gate.open();
-    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
-    assert_eq!(office.environment.wire().count(WRITE), 1);
-    assert_eq!(tickets(&office.workspace, id).await.len(), 1);
-    console_is_quiet(&pat).await;
-}
-
 async fn a_hidden_page_does_not_poll(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 10, 2).await;
@@ -393,81 +295,6 @@ async fn sold_tickets_are_exported_as_one_file(environment: TestEnvironment) {
     root.wait_for_text("[data-progress]", "Done.").await;
     assert_eq!(root.run("return window.kept", Vec::new()).await, "tickets.csv");
     console_is_quiet(&root).await;
-}
-
-/// Writes a proof to a file for the file chooser.
-fn file(name: &str, text: &str) -> PathBuf {
-    let folder = process::target().join("proofs");
-    std::fs::create_dir_all(&folder).expect("the folder can be made");
-    let file = folder.join(format!("{name}-{:016x}.json", getrandom::u64().expect("random numbers")));
-    std::fs::write(&file, text).expect("the proof can be written");
-    file
-}
-
-async fn a_proof_is_checked_in_the_browser(environment: TestEnvironment) {
-    let office = Office::open(environment).await;
-    let visitor = office.environment.browser(Look::desktop()).await;
-    let check = async |name: &str, text: &str| {
-        visitor.goto(&office.url("/raffles/verify")).await;
-        visitor.upload("#proof-file", &file(name, text)).await;
-        visitor.wait_for_text("#verdict", ".").await;
-        (visitor.text(At::Css("#verdict")).await, visitor.count(".steps .wrong").await)
-    };
-    // The test vector of the method.
-    let proof = json!({
-        "method": "holdfast-raffle-1", "raffle": "019f0000-0000-7000-8000-000000000000", "title": "Vector",
-        "status": "CLOSED", "openedAt": "2026-11-21T12:00:00Z", "drawnAt": "2026-11-21T13:00:00Z",
-        "commitment": "630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd",
-        "seed": "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
-        "sold": [2, 3, 5, 7, 11],
-        "listHash": "563d8e0603dcc07d784135d99fd81ff6bf98495e898ec1f52e2e7605320cf6dc", "winner": 3,
-    });
-    let (verdict, wrong) = check("right", &proof.to_string()).await;
-    assert_eq!((verdict.as_str(), wrong), ("The proof holds: ticket 3 won.", 0));
-    assert!(visitor.text(At::Css(".steps")).await.contains("n = 5, k = 3, x = 1 at c = 0: ticket 3."));
-
-    let with = |name: &str, value: Value| {
-        let mut changed = proof.clone();
-        changed[name] = value;
-        changed.to_string()
-    };
-    for (name, text, wrong, words) in [
-        ("seed", with("seed", json!("00".repeat(32))), 2, "The seed matches the commitment: failed"),
-        ("short", with("seed", json!("00")), 2, "64 hexadecimal digits"),
-        ("list", with("sold", json!([2, 3, 5, 7, 12])), 1, "matches its hash: failed"),
-        ("order", with("sold", json!([3, 2, 5, 7, 11])), 3, "but 2 is out of order"),
-        ("twice", with("sold", json!([2, 2, 3, 5, 7])), 3, "but 2 is out of order"),
-        ("none", with("sold", json!([])), 3, "The list has no tickets."),
-        ("winner", with("winner", json!(5)), 1, "but the proof says 5."),
-        ("method", with("method", json!("other-2")), 1, "Its method is \"other-2\""),
-        ("open", with("status", json!("OPEN")), 1, "isn't drawn yet"),
-        ("bare", json!({}).to_string(), 6, "failed"),
-    ] {
-        let (verdict, failed) = check(name, &text).await;
-        let steps = visitor.text(At::Css(".steps")).await;
-        assert!(verdict.contains("doesn't hold") && steps.contains(words), "{name}: {verdict} {steps}");
-        assert!(failed >= wrong.min(1), "{name}: {steps}");
-    }
-    for text in ["not JSON", "[]", "null", ""] {
-        assert!(check("no-proof", text).await.0.contains("This isn't a proof"), "{text}");
-    }
-    // A browser that cannot compute hashes says so and names the command.
-    visitor.goto(&office.url("/raffles/verify")).await;
-    visitor.run("Object.defineProperty(crypto, 'subtle', { value: undefined })", Vec::new()).await;
-    visitor.upload("#proof-file", &file("right", &proof.to_string())).await;
-    visitor.wait_for_text("#verdict", "holdfast raffle verify FILE").await;
-
-    // From a raffle's own proof, with one click.
-    let id = open(&office.workspace, "Autumn", 300, 50).await;
-    for _ in 0..3 {
-        sold(&office.workspace, id, "Mia", 43).await;
-    }
-    let number = drawn(&office.workspace, id).await;
-    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
-    pat.click(At::Named("How the draw is verified")).await;
-    pat.click(At::Named("Check in this browser")).await;
-    pat.wait_for_text("#verdict", &format!("The proof holds: ticket {number} won.")).await;
-    console_is_quiet(&pat).await;
 }
 
 async fn the_raffle_pages_are_accessible(environment: TestEnvironment) {
