@@ -11,16 +11,16 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use holdfast::store::Embedded;
-use holdfast::store::line::{CallError, Calling, Operation, Reply, Target};
+use holdfast::store::line::{Calling, Operation, Target};
 use serde_json::Value;
-use tokio::sync::watch;
 
-use super::fault::{self, Fault, Refusal};
-use super::{request, wait};
+use super::fault::Fault;
+use super::gate::Gate;
+use super::outcome::{Answer, CallResult, Outcome, apply_fault};
+use super::request;
 
 /// One call of DynamoDB as it went over the wire. A retry is another call.
 #[derive(Clone, Debug)]
@@ -61,17 +61,6 @@ impl Call {
         });
         keys.collect()
     }
-}
-
-/// The answer that the SDK got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// None so far.
-    None,
-    /// An HTTP status.
-    Status(u16),
-    /// The connection failed.
-    Broken,
 }
 
 #[derive(Debug)]
@@ -325,114 +314,6 @@ impl Target for Watched {
     }
 }
 
-/// The result of a request.
-pub type Outcome = Result<HttpResponse, ConnectorError>;
-
-/// The result of a call, over HTTP or on the line.
-trait CallResult: Send {
-    /// The connection broke after the request was sent.
-    fn broken() -> Self;
-    /// The server refuses connections.
-    fn unreachable() -> Self;
-    fn refused(refusal: Refusal) -> Self;
-    /// The store's answer is replaced by this one.
-    fn instead(body: &Value) -> Self;
-    /// The answer as it is recorded.
-    fn answer(&self) -> Answer;
-    fn is_broken(&self) -> bool {
-        self.answer() == Answer::Broken
-    }
-}
-
-const CLOSED: &str = "connection closed before message completed";
-const REFUSED: &str = "connection refused";
-
-impl CallResult for Outcome {
-    fn broken() -> Self {
-        Err(ConnectorError::io(std::io::Error::other(CLOSED).into()))
-    }
-
-    fn unreachable() -> Self {
-        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, REFUSED);
-        Err(ConnectorError::io(refused.into()).never_connected())
-    }
-
-    fn refused(refusal: Refusal) -> Self {
-        Ok(refusal.into())
-    }
-
-    fn instead(body: &Value) -> Self {
-        Ok(fault::instead(body))
-    }
-
-    fn answer(&self) -> Answer {
-        match self {
-            Ok(response) => Answer::Status(response.status().as_u16()),
-            Err(_) => Answer::Broken,
-        }
-    }
-}
-
-impl CallResult for Result<Reply, CallError> {
-    fn broken() -> Self {
-        Err(CallError::NoAnswer(CLOSED.to_owned()))
-    }
-
-    fn unreachable() -> Self {
-        Err(CallError::NotSent { cause: REFUSED.to_owned(), may_pass: true })
-    }
-
-    fn refused(refusal: Refusal) -> Self {
-        Err(refusal.into())
-    }
-
-    fn instead(_: &Value) -> Self {
-        panic!("the line has no bytes to replace: run this case on DynamoDB Local")
-    }
-
-    fn answer(&self) -> Answer {
-        match self {
-            Ok(_) => Answer::Status(200),
-            Err(CallError::Service { is_server_fault: false, .. }) => Answer::Status(400),
-            Err(CallError::Service { .. }) => Answer::Status(500),
-            Err(CallError::NoAnswer(_) | CallError::NotSent { .. }) => Answer::Broken,
-        }
-    }
-}
-
-/// Applies `fault` to a call; `forward` sends it to the store.
-async fn apply_fault<O: CallResult>(fault: Fault, body: &Value, forward: impl AsyncFnOnce() -> O) -> O {
-    match fault {
-        Fault::ReplyLost => replace_reply(forward().await, O::broken),
-        Fault::ReplyNeverComes => {
-            let reply = forward().await;
-            if reply.is_broken() { reply } else { std::future::pending().await }
-        }
-        Fault::StatusAfterCommit(status) => {
-            replace_reply(forward().await, || O::refused(Refusal::server_error(status)))
-        }
-        Fault::ConnectionRefused => O::unreachable(),
-        Fault::Status(status) => O::refused(Refusal::server_error(status)),
-        Fault::Throttled => O::refused(Refusal::throttled()),
-        Fault::ThroughputExceeded => O::refused(Refusal::throughput_exceeded()),
-        Fault::TransactionConflict => O::refused(Refusal::transaction_conflict(body)),
-        Fault::TransactionInProgress => O::refused(Refusal::transaction_in_progress()),
-        Fault::Mixed(reasons) => O::refused(Refusal::transaction_canceled(body, &reasons)),
-        Fault::Refused(name) => O::refused(Refusal::named(name)),
-        Fault::Instead(body) => O::instead(&body),
-        Fault::Hang | Fault::Late(_) => std::future::pending().await,
-        Fault::Held(gate) => {
-            gate.pass().await;
-            forward().await
-        }
-    }
-}
-
-/// Replaces a reply. A failed call stays failed.
-fn replace_reply<O: CallResult>(reply: O, instead: impl FnOnce() -> O) -> O {
-    if reply.is_broken() { reply } else { instead() }
-}
-
 /// A sent call, which can be found in the record by its number.
 struct SentCall {
     wire: Wire,
@@ -446,42 +327,5 @@ impl SentCall {
         if let Some(call) = state.calls.iter_mut().find(|call| call.number == self.number) {
             change(call);
         }
-    }
-}
-
-/// A gate at which calls wait, so that a race happens the same way every time.
-#[derive(Clone, Debug)]
-pub struct Gate(Arc<watch::Sender<Waiting>>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    arrived: usize,
-    open: bool,
-}
-
-impl Gate {
-    fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Waiting::default())))
-    }
-
-    /// Waits until `count` calls wait at the gate; panics on timeout.
-    pub async fn arrived(&self, count: usize) {
-        let mut waiting = self.0.subscribe();
-        let arrival = waiting.wait_for(|waiting| waiting.arrived >= count);
-        let arrival = tokio::time::timeout(wait::PATIENCE, arrival).await.is_ok();
-        let arrived = self.0.borrow().arrived;
-        assert!(arrival, "{arrived} of {count} calls reached the gate");
-    }
-
-    /// Lets all calls through, now and later.
-    pub fn open(&self) {
-        self.0.send_modify(|waiting| waiting.open = true);
-    }
-
-    async fn pass(&self) {
-        let mut waiting = self.0.subscribe();
-        self.0.send_modify(|waiting| waiting.arrived += 1);
-        // This gate owns the sender, so waiting cannot fail.
-        let _ = waiting.wait_for(|waiting| waiting.open).await;
     }
 }

@@ -23,10 +23,11 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::OnceCell;
 use tower::service_fn;
 
-use super::connector::{Outcome, Wire};
+use super::connector::Wire;
 use super::environment::TestEnvironment;
 use super::http::Server;
 use super::missing_tool::MissingTool;
+use super::outcome::Outcome;
 use super::process::{self, Process};
 use super::wait;
 use super::workspace::{COOKIE_SECRET, DATA_SECRET};

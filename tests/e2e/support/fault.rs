@@ -10,7 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use holdfast::store::line::CallError;
 use serde_json::{Value, json};
 
-use super::connector::Gate;
+use super::gate::Gate;
 
 /// A fault of one call.
 #[derive(Clone, Debug)]
