@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::documents::is_of_programs;
 use crate::support::clock::TestClock;
+use crate::support::html::hidden;
 use crate::support::http::Client;
 use crate::support::workspace::{PATIENCE, Workspace, address, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
@@ -68,7 +69,7 @@ impl Sender {
 async fn senders(environment: &TestEnvironment, workspace: &Workspace) -> Vec<Sender> {
     let mut senders = vec![Sender::new("a visitor", None, workspace.visitor())];
     for role in Role::ALL {
-        let session = workspace.session(role, "Test").await.always("sec-fetch-site", "same-origin");
+        let session = workspace.person(role, "Test").await;
         senders.push(Sender::new(format!("{role} by session"), Some(role), session));
         senders.push(Sender::new(format!("{role} by token"), Some(role), workspace.program(role).await));
     }
@@ -92,7 +93,7 @@ async fn former_senders(environment: &TestEnvironment, workspace: &Workspace, ho
     };
     let (earlier, accounts) = (ago(session_age), ago(token_age).app.accounts());
     let link = earlier.app.accounts().sign_in_link(who.id, Operator::Command).await.unwrap();
-    let there = earlier.visitor().always("sec-fetch-site", "same-origin");
+    let there = earlier.visitor().same_origin();
     there.use_link(&link_path(&link)).await.expect(303);
     there.get("/api/accounts").send().await.expect(200);
     let days = Some("1".parse().unwrap());
@@ -113,7 +114,7 @@ async fn former_senders(environment: &TestEnvironment, workspace: &Workspace, ho
         _ => {}
     }
     let cookie = format!("holdfast={}", there.cookie("holdfast").expect("it was signed in"));
-    let browser = workspace.visitor().always("sec-fetch-site", "same-origin").always("cookie", &cookie);
+    let browser = workspace.visitor().same_origin().always("cookie", &cookie);
     let refused = if how == "disabled" { 403 } else { 401 };
     [("session", browser), ("token", workspace.bearer(secret.reveal()))].map(|(by, client)| {
         let sender = Sender::new(format!("{how} administrator by {by}"), None, client);
@@ -236,9 +237,7 @@ fn check_document(text: &str) {
 async fn a_write_from_another_site_is_refused(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = workspace.session(Role::Agent, "Ann").await;
-    let lead =
-        create(&ann.clone().always("sec-fetch-site", "same-origin"), &new_lead("Lead", "lead@example.com"))
-            .await;
+    let lead = create(&ann.clone().same_origin(), &new_lead("Lead", "lead@example.com")).await;
     let send = async |headers: &[(&str, &str)]| {
         let mut request = ann.patch(&address(&lead)).json(&json!({ "version": 1, "leadScore": 1 }));
         for (name, value) in headers {
@@ -303,7 +302,7 @@ const PASSWORD: &str = "correct horse battery";
 async fn the_dialog_to_sign_in_again_gets_only_the_form(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (email, id) = with_password(&workspace, "Zoë").await;
-    let visitor = workspace.visitor().always("sec-fetch-site", "same-origin");
+    let visitor = workspace.visitor().same_origin();
     let get = async || visitor.get("/sign-in").header("hx-request", "true").send().await;
     let sign_in = async |password: &str| {
         let form = [("email", email.as_str()), ("password", password), ("next", "/leads")];
@@ -330,18 +329,10 @@ async fn the_dialog_to_sign_in_again_gets_only_the_form(environment: TestEnviron
     cross.form(&[("email", &*email), ("password", PASSWORD)]).send().await.expect(403);
 }
 
-/// The value of a hidden field of a page, as the browser sends it.
-pub fn hidden(page: &str, name: &str) -> String {
-    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the page has the field");
-    let value = rest.split('"').next().unwrap();
-    let escapes = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
-    escapes.iter().fold(value.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
-}
-
 async fn a_form_without_a_session_is_carried_and_sent_after_signing_in(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (email, _) = with_password(&workspace, "Ann").await;
-    let visitor = workspace.visitor().always("sec-fetch-site", "same-origin").always("accept", "text/html");
+    let visitor = workspace.visitor().same_origin().always("accept", "text/html");
     let lead = [
         ("name", "Zoë \"O'Brien\" & <Co>"),
         ("email", "zoe@example.com"),
@@ -392,7 +383,7 @@ async fn a_form_without_a_session_is_carried_and_sent_after_signing_in(environme
 
 async fn a_form_that_cannot_be_carried_says_so(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let visitor = workspace.visitor().always("sec-fetch-site", "same-origin").always("accept", "text/html");
+    let visitor = workspace.visitor().same_origin().always("accept", "text/html");
     let password = [("current", "my old secret"), ("new", "my new secret"), ("again", "my new secret")];
     let page = visitor.post("/account/password").form(&password).send().await.expect(401);
     assert!(!page.text().contains("secret") && page.text().contains("Nothing was saved"), "{}", page.text());

@@ -140,7 +140,7 @@ async fn administrators_delete_themselves(environment: TestEnvironment) {
 
 async fn a_deletion_that_a_command_began_is_continued_on_its_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let admin = workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");
+    let admin = workspace.person(Role::Administrator, "Ada").await;
     let ann = workspace.account(Role::Agent, "Ann Lee").await;
     let lead = owned(&admin, ann.id, 1).await;
     let people = workspace.app.people();

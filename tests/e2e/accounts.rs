@@ -52,7 +52,7 @@ pub async fn with_password(workspace: &Workspace, email: &str) -> AccountId {
 
 /// A signed-out browser that sends forms from Holdfast's own pages.
 pub fn browser(workspace: &Workspace) -> Client {
-    workspace.visitor().always("sec-fetch-site", "same-origin")
+    workspace.visitor().same_origin()
 }
 
 /// Signs in with a password.
@@ -207,7 +207,7 @@ async fn signing_out_ends_the_session_of_this_browser(environment: TestEnvironme
 
 async fn an_invalid_password_or_token_name_is_refused_with_a_reason(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let long = "x".repeat(10_000);
     for password in ["", "eleven char", &long] {
         let refused = change(&ann, "", password, password).await.expect(422);

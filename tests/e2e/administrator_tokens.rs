@@ -71,7 +71,7 @@ async fn a_token_neither_makes_nor_takes_over_an_administrator(environment: Test
     let seen = version(&workspace, &bob).await.to_string();
     program.post(&two_factor).form(&[("version", seen.as_str())]).send().await.expect(403);
 
-    let admin = workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");
+    let admin = workspace.person(Role::Administrator, "Ada").await;
     let carl = workspace.account(Role::Administrator, "Carl Poe").await;
     for (number, answer) in attempts(&admin, &workspace, &ann, &carl).await.into_iter().enumerate() {
         assert!(answer.status.is_success(), "{number}: {}", answer.text());

@@ -289,7 +289,7 @@ async fn dead_letters_are_listed_retried_and_dismissed_on_their_page(environment
 
     let page = admin.get("/automation/dead-letters").send().await.expect(200).text().to_owned();
     assert!(ids.iter().all(|id| page.contains(&format!("dead-letter-{id}"))), "{page}");
-    crate::pages::assert_asks(&page, "/dismiss");
+    crate::support::html::assert_asks(&page, "/dismiss");
     let at = |id: &str, what: &str| format!("/automation/dead-letters/{id}/{what}");
     let refused = admin.post(&at(&ids[0], "retry")).form(&[("version", "1")]).send().await.expect(422);
     assert!(refused.text().contains("It still can&#39;t be applied."));

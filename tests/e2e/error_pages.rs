@@ -21,7 +21,7 @@ const NAVIGATION: &str = "aria-label=\"Main\"";
 
 /// What a browser sends with a request for a page.
 fn at_a_page(client: Client) -> Client {
-    client.always("accept", "text/html").always("sec-fetch-site", "same-origin")
+    client.always("accept", "text/html").same_origin()
 }
 
 #[track_caller]

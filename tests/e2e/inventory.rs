@@ -1,7 +1,6 @@
 //! Stocks and the messages that change them, without HTTP.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
@@ -15,11 +14,10 @@ use holdfast::inventory::domain::{
     Source, Units,
 };
 use holdfast::inventory::store::{Adjustment, DetailsChange, Order};
-use holdfast::store::RetryPolicy;
 use jiff::Timestamp;
 
 use crate::support::chance::{Dice, a_fault};
-use crate::support::workspace::Workspace;
+use crate::support::workspace::{UNDER_LOAD, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -41,12 +39,6 @@ pub fn all() -> Vec<Case> {
 }
 
 const WRITE: &str = "TransactWriteItems";
-/// For many operations at once on a machine with two cores: these cases check what is applied, not how fast.
-const UNDER_LOAD: RetryPolicy = RetryPolicy {
-    attempt: Duration::from_secs(60),
-    request: Duration::from_secs(180),
-    reserve: Duration::from_secs(10),
-};
 
 fn sku(text: &str) -> Sku {
     text.parse().unwrap()

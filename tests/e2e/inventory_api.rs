@@ -1,16 +1,13 @@
 //! The JSON API of the inventory: the result of each message, refused requests, and reports.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use holdfast::base::identity::Role;
 use holdfast::inventory::health::Progress;
-use holdfast::store::RetryPolicy;
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::http::{Client, Response};
-use crate::support::workspace::Workspace;
+use crate::support::workspace::{UNDER_LOAD, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -27,12 +24,6 @@ pub fn all() -> Vec<Case> {
 }
 
 pub const WRITE: &str = "TransactWriteItems";
-/// For many requests at once on a machine with two cores: these cases check what is applied, not how fast.
-const UNDER_LOAD: RetryPolicy = RetryPolicy {
-    attempt: Duration::from_secs(60),
-    request: Duration::from_secs(180),
-    reserve: Duration::from_secs(10),
-};
 const UNKNOWN_ID: &str = "019f0000-0000-7000-8000-000000000000";
 
 /// The JSON of a message.

@@ -1,13 +1,13 @@
 //! The pages of the inventory, with and without JavaScript. The loser of a race continues with one click.
 
-use holdfast::base::identity::Role;
 use holdfast::inventory::domain::{Delivery, Source};
 use holdfast::inventory::health::Progress;
 use serde_json::{Value, json};
 
 use crate::inventory_api::{dead_letters, event, product, send};
+use crate::support::html::hidden_in as hidden;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::Workspace;
+use crate::support::workspace::{Workspace, ann};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -26,17 +26,6 @@ pub fn all() -> Vec<Case> {
             dead_letters_are_decided_in_groups_on_their_page,
             consumers_are_shown_with_their_lag
     ]
-}
-
-async fn ann(workspace: &Workspace) -> Client {
-    workspace.session(Role::Agent, "Ann Lee").await.always("sec-fetch-site", "same-origin")
-}
-
-/// The value of the hidden field with this name, in the form with this id.
-fn hidden(html: &str, form: &str, name: &str) -> String {
-    let (_, rest) = html.split_once(&format!("id=\"{form}\"")).expect("the form is there");
-    let (_, rest) = rest.split_once(&format!("name=\"{name}\" value=\"")).expect("the field is there");
-    rest.split_once('"').expect("it ends").0.to_owned()
 }
 
 async fn page(client: &Client, path: &str) -> String {

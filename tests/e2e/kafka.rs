@@ -42,13 +42,6 @@ const WRITE: &str = "TransactWriteItems";
 /// Rebalances of this broker take seconds, more on a loaded machine.
 const LONG: Duration = Duration::from_secs(120);
 
-/// For many messages at once on a machine with two cores.
-const UNDER_LOAD: RetryPolicy = RetryPolicy {
-    attempt: Duration::from_secs(60),
-    request: Duration::from_secs(180),
-    reserve: Duration::from_secs(10),
-};
-
 /// A message as a producer sends it, with its sku as the key.
 fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Record {
     (sku.to_owned(), Some(delivery(id, sku, kind, quantity).raw))

@@ -119,7 +119,7 @@ async fn rotated(
 ) -> (SecretsManager, Workspace, Client) {
     let secrets_manager = secrets_manager(clock).await;
     let instance = instance(environment, workspace, &secrets_manager, clock).await;
-    let ann = instance.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = instance.person(Role::Agent, "Ann").await;
     secrets_manager.put(SECRET, &text(2), clock.now());
     clock.advance(TAKES_OVER);
     (secrets_manager, instance, ann)
@@ -129,7 +129,7 @@ async fn a_session_continues_in_a_new_cookie_that_is_sent_once(environment: Test
     let (workspace, clock) = (Workspace::open(&environment).await, TestClock::new());
     let (_vault, instance, ann) = rotated(&environment, &workspace, &clock).await;
     let program = instance.agent().await;
-    let with_cookie = || at(&instance, &ann).always("sec-fetch-site", "same-origin");
+    let with_cookie = || at(&instance, &ann).same_origin();
     // Every kind of answer renews the cookie: a page, a fragment, a problem, a missing page, a forbidden page, an
     // invalid form.
     for (path, status) in [("/leads", 200), ("/api/leads/no", 404), ("/leads/no", 404), ("/raffles/new", 403)]
@@ -162,7 +162,7 @@ async fn a_session_continues_in_a_new_cookie_that_is_sent_once(environment: Test
 /// A browser with this session cookie, at this instance.
 fn with_cookie_of(workspace: &Workspace, cookie: Option<String>) -> Client {
     let cookie = format!("holdfast={}", cookie.expect("the browser is signed in"));
-    workspace.visitor().always("cookie", &cookie).always("sec-fetch-site", "same-origin")
+    workspace.visitor().always("cookie", &cookie).same_origin()
 }
 
 fn cookie_header(browser: &Client) -> String {

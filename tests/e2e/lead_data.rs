@@ -201,7 +201,7 @@ async fn save(agent: &Client, lead: &Value, fields: &[(&str, &str)]) -> crate::s
 
 async fn a_form_merges_custom_fields_of_two_people(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let (ann, bob) = (person(&workspace, "Ann").await, workspace.agent().await);
+    let (ann, bob) = (workspace.person(Role::Agent, "Ann").await, workspace.agent().await);
     let fields = json!({ "fields": { "Industry": "Roofing", "Size": "10" } });
     let lead = create(&bob, &with(new_lead("Lead", "lead@example.com"), fields)).await;
     change(&bob, &lead, 1, json!({ "fields": { "Size": "20" } })).await.expect(200);
@@ -241,7 +241,7 @@ async fn a_form_merges_custom_fields_of_two_people(environment: TestEnvironment)
 
 async fn a_form_has_room_for_the_longest_texts_in_any_script(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let (ann, bob) = (person(&workspace, "Ann").await, workspace.agent().await);
+    let (ann, bob) = (workspace.person(Role::Agent, "Ann").await, workspace.agent().await);
     // In percent encoding, each text is three times as long.
     let [first, second] = ["é", "ü"].map(|letter| letter.repeat(8_000));
     let new = [("name", "Lee"), ("email", "lee@example.com"), ("leadScore", "1"), ("status", "PROSPECT")];
@@ -262,7 +262,7 @@ async fn a_form_has_room_for_the_longest_texts_in_any_script(environment: TestEn
 
 async fn a_form_in_a_row_keeps_the_fields_that_it_does_not_show(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let (ann, bob) = (person(&workspace, "Ann").await, workspace.agent().await);
+    let (ann, bob) = (workspace.person(Role::Agent, "Ann").await, workspace.agent().await);
     let data = json!({ "phone": "212-555-0100", "fields": { "Industry": "Roofing" } });
     let lead = create(&bob, &with(new_lead("Lead", "lead@example.com"), data)).await;
     let row = [
@@ -282,9 +282,4 @@ async fn a_form_in_a_row_keeps_the_fields_that_it_does_not_show(environment: Tes
     for shown in ["base.fields.Industry", "name=\"phone\"", "name=\"owner\"", "new.0.name", "Ann (you)"] {
         assert!(edit.text().contains(shown), "{shown}");
     }
-}
-
-/// An agent in a browser.
-async fn person(workspace: &Workspace, name: &str) -> Client {
-    workspace.session(Role::Agent, name).await.always("sec-fetch-site", "same-origin")
 }

@@ -73,7 +73,7 @@ async fn the_address_of_a_merged_lead_leads_to_the_other(environment: TestEnviro
     assert_eq!(moved.header("location"), address(&kept));
     let gone: Value = change(&agent, &merged, 1, json!({ "leadScore": 1 })).await.expect(410).json();
     assert_eq!(gone["mergedInto"], kept["id"]);
-    let ann = person(&workspace, "Ann").await;
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let page = ann.get(&format!("/leads/{}", merged["id"].as_str().unwrap())).send().await.expect(303);
     assert_eq!(page.header("location"), format!("/leads/{}", kept["id"].as_str().unwrap()));
     let page = ann.get(&format!("/leads/{}", kept["id"].as_str().unwrap())).send().await.expect(200);
@@ -168,7 +168,7 @@ async fn leads_with_the_same_phone_or_name_and_company_may_be_duplicates(environ
     let same = make(&name, "f@example.com", "606-555-0100", &company).await;
     let found: Value = agent.get(&format!("{}/duplicates", address(&long))).send().await.expect(200).json();
     assert_eq!(found["items"][0]["id"], same["id"], "{found}");
-    let ann = person(&workspace, "Ann").await;
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let page =
         ann.get(&format!("/leads/{}/duplicates", lead["id"].as_str().unwrap())).send().await.expect(200);
     assert!(page.text().contains("/merge?with="));
@@ -189,7 +189,7 @@ async fn a_note_during_a_merge_stays_readable(environment: TestEnvironment) {
 
 async fn the_page_of_a_merge_offers_the_choices(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let (ann, agent) = (person(&workspace, "Ann").await, workspace.agent().await);
+    let (ann, agent) = (workspace.person(Role::Agent, "Ann").await, workspace.agent().await);
     let (kept, merged) = pair(&agent).await;
     let (id, other) = (kept["id"].as_str().unwrap(), merged["id"].as_str().unwrap());
     let page = ann.get(&format!("/leads/{id}/merge?with={other}")).send().await.expect(200);
@@ -215,9 +215,4 @@ async fn the_page_of_a_merge_offers_the_choices(environment: TestEnvironment) {
     let now = read(&agent, &kept).await;
     assert_eq!((&now["email"], &now["name"]), (&json!("lee@example.com"), &json!("Ann Lee")));
     assert_eq!(now["fields"]["Industry"], "Solar");
-}
-
-/// An agent in a browser.
-async fn person(workspace: &Workspace, name: &str) -> Client {
-    workspace.session(Role::Agent, name).await.always("sec-fetch-site", "same-origin")
 }

@@ -172,7 +172,7 @@ async fn a_repeated_note_is_written_once(environment: TestEnvironment) {
 
 async fn the_timeline_shows_changes_and_notes_together(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = person(&workspace, "Ann").await;
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let api = workspace.agent().await;
     let lead = create(&api, &new_lead("Lead", "lead@example.com")).await;
     for number in 0..15 {
@@ -200,7 +200,7 @@ async fn the_timeline_shows_changes_and_notes_together(environment: TestEnvironm
 
 async fn a_refused_note_replaces_only_its_own_form(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let (ann, api) = (person(&workspace, "Ann").await, workspace.agent().await);
+    let (ann, api) = (workspace.person(Role::Agent, "Ann").await, workspace.agent().await);
     let lead = create(&api, &new_lead("Lead", "lead@example.com")).await;
     let path = format!("/leads/{}/notes", lead["id"].as_str().unwrap());
     let send = async |path: &str, form: &[(&str, &str)]| {
@@ -225,7 +225,7 @@ async fn a_refused_note_replaces_only_its_own_form(environment: TestEnvironment)
 
 async fn the_forms_of_notes_work_without_javascript(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = person(&workspace, "Ann").await;
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let api = workspace.agent().await;
     let lead = create(&api, &new_lead("Lead", "lead@example.com")).await;
     let path = format!("/leads/{}", lead["id"].as_str().unwrap());
@@ -251,9 +251,4 @@ async fn the_forms_of_notes_work_without_javascript(environment: TestEnvironment
     ann.post(&format!("{note}/delete")).form(&[("version", "2")]).send().await.expect(303);
     let refused = ann.post(&format!("{path}/notes")).form(&[("text", "")]).send().await.expect(422);
     assert!(refused.text().contains("Write a note."));
-}
-
-/// An agent in a browser.
-async fn person(workspace: &Workspace, name: &str) -> Client {
-    workspace.session(Role::Agent, name).await.always("sec-fetch-site", "same-origin")
 }

@@ -357,7 +357,7 @@ async fn a_damaged_lead_is_reported_and_the_others_get_their_new_owner(environme
 async fn the_page_of_a_lead_leads_to_all_leads_of_its_owner(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
-    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let bob = workspace.account(Role::Agent, "Bob Roe").await;
     let lead = create(&agent, &owned(&bob, "First")).await;
     create(&agent, &owned(&bob, "Second")).await;

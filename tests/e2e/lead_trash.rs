@@ -75,7 +75,7 @@ async fn a_lead_whose_email_was_taken_is_not_restored(environment: TestEnvironme
     let restore = format!("{}/restore", address(&lead));
     let problem: Value = agent.post(&restore).json(&json!({ "version": 2 })).send().await.expect(422).json();
     assert_eq!((&problem["rule"], &problem["lead"]), (&json!("email-is-unique"), &json!(address(&other))));
-    let ann = person(&workspace, "Ann").await;
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let path = format!("/leads/{}/restore", lead["id"].as_str().unwrap());
     let page = ann.post(&path).form(&[("version", "2")]).send().await.expect(422);
     assert!(page.text().contains(&format!("/leads/{}", other["id"].as_str().unwrap())), "{}", page.text());
@@ -158,7 +158,7 @@ async fn the_trash_lists_deleted_leads_page_by_page(environment: TestEnvironment
         ids
     };
     assert_eq!(sorted(seen), sorted(deleted));
-    let page = person(&workspace, "Ann").await.get("/leads/trash").send().await.expect(200);
+    let page = workspace.person(Role::Agent, "Ann").await.get("/leads/trash").send().await.expect(200);
     assert!(page.text().contains("Lead 3") && !page.text().contains("Stays"));
     let listed: Value = agent.get("/api/leads").send().await.expect(200).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
@@ -414,7 +414,7 @@ async fn an_undo_brings_custom_fields_and_the_email_back(environment: TestEnviro
 
 async fn the_page_of_a_deleted_lead_says_who_deleted_it_and_restores_it(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = person(&workspace, "Ann Agent").await;
+    let ann = workspace.person(Role::Agent, "Ann Agent").await;
     let lead = create(&workspace.agent().await, &new_lead("Lee", "lee@example.com")).await;
     let path = format!("/leads/{}", lead["id"].as_str().unwrap());
     ann.post(&format!("{path}/delete")).form(&[("version", "1")]).send().await.expect(303);
@@ -428,7 +428,7 @@ async fn the_page_of_a_deleted_lead_says_who_deleted_it_and_restores_it(environm
 
 async fn a_message_offers_to_undo_a_change(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = person(&workspace, "Ann").await;
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let lead = create(&workspace.agent().await, &new_lead("Lee", "lee@example.com")).await;
     let path = format!("/leads/{}", lead["id"].as_str().unwrap());
     let saved = ann
@@ -452,9 +452,4 @@ async fn a_message_offers_to_undo_a_change(environment: TestEnvironment) {
     assert!(undone.text().contains(">Lee<"), "{}", undone.text());
     let late = ann.post(&format!("{path}/revert")).form(&[("version", "2"), ("to", "1")]).send().await;
     assert_eq!(late.status.as_u16(), 303, "the same form again is answered as before");
-}
-
-/// An agent in a browser.
-async fn person(workspace: &Workspace, name: &str) -> Client {
-    workspace.session(Role::Agent, name).await.always("sec-fetch-site", "same-origin")
 }

@@ -1,12 +1,12 @@
 //! Messages of forms on the page after their redirect, for browsers without JavaScript.
 
-use holdfast::base::identity::Role;
 use http::Method;
 use serde_json::Value;
 
 use crate::pages::typed;
+use crate::support::html::attribute;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{Workspace, create, new_lead, read};
+use crate::support::workspace::{Workspace, ann, create, new_lead, read};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -21,8 +21,8 @@ pub fn all() -> Vec<Case> {
 
 async fn agent(environment: &TestEnvironment) -> (Workspace, Client) {
     let workspace = Workspace::open(environment).await;
-    let ann = workspace.session(Role::Agent, "Ann Lee").await;
-    (workspace, ann.always("sec-fetch-site", "same-origin"))
+    let ann = ann(&workspace).await;
+    (workspace, ann)
 }
 
 /// The cookie of the message that an answer sets: its name and its attributes.
@@ -44,10 +44,6 @@ fn messages(page: &str) -> (&str, &str) {
 
 /// The address and the fields of the form in a message.
 fn undo(message: &str) -> (String, Vec<(String, String)>) {
-    let attribute = |text: &str, name: &str| {
-        let (_, value) = text.split_once(&format!("{name}=\"")).expect("the attribute is there");
-        value.split_once('"').expect("it ends").0.to_owned()
-    };
     let (_, form) = message.split_once("<form method=\"post\"").expect("the message has a form");
     let fields = form.split("<input type=\"hidden\"").skip(1);
     (

@@ -46,7 +46,7 @@ async fn a_common_password_cannot_be_chosen(environment: TestEnvironment) {
     assert!(refused.text().contains(WORDS) && refused.text().contains("new-error"), "{}", refused.text());
     sign_in(&browser(&workspace), ANN, PASSWORD).await.expect(303);
 
-    let admin = workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");
+    let admin = workspace.person(Role::Administrator, "Ada").await;
     let person = json!({ "name": "Bob Ray", "email": "bob@example.com", "role": "agent" });
     let bob: Value = admin.post("/api/accounts").json(&person).send().await.expect(201).json();
     let link = bob["linkPath"].as_str().unwrap();

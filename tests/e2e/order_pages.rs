@@ -1,12 +1,12 @@
 //! The pages of orders: an order takes the leads of its preview, and the loser of a race continues with one click.
 
-use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
 use crate::orders::{set_cap, stock};
 use crate::stats::process_stream;
+use crate::support::html::hidden;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{SHORT_PATIENCE, Workspace};
+use crate::support::workspace::{SHORT_PATIENCE, Workspace, ann};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -25,16 +25,6 @@ pub fn all() -> Vec<Case> {
             the_list_of_orders_serves_the_page_or_its_rows,
             the_dashboard_shows_the_newest_orders_or_how_to_start
     ]
-}
-
-async fn ann(workspace: &Workspace) -> Client {
-    workspace.session(Role::Agent, "Ann Lee").await.always("sec-fetch-site", "same-origin")
-}
-
-/// The value of the hidden field with this name.
-fn hidden(html: &str, name: &str) -> String {
-    let (_, rest) = html.split_once(&format!("name=\"{name}\" value=\"")).expect("the field is there");
-    rest.split_once('"').expect("it ends").0.to_owned()
 }
 
 type Fields = Vec<(&'static str, String)>;
@@ -137,7 +127,7 @@ async fn a_form_that_loses_every_race_comes_back_filled_and_says_so_first(enviro
     let ann = ann(&workspace).await;
     let session = format!("holdfast={}", ann.cookie("holdfast").unwrap());
     let hasty = workspace.another(&environment, environment.wire(), SHORT_PATIENCE);
-    let hasty = hasty.visitor().always("cookie", &session).always("sec-fetch-site", "same-origin");
+    let hasty = hasty.visitor().always("cookie", &session).same_origin();
     let form = fields(&key(&ann).await, &["NY"], "2");
     let preview = ann.post("/orders/preview").form(&form).send().await.expect(200);
     let confirmed = confirming(form, preview.text());

@@ -64,7 +64,7 @@ async fn fixture_with(environment: &TestEnvironment, policy: RetryPolicy) -> Fix
     let agent = workspace.bearer(&token);
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     let hasty_workspace = workspace.another(environment, environment.wire(), policy);
-    let form = hasty_workspace.session(Role::Agent, "Bob").await.always("sec-fetch-site", "same-origin");
+    let form = hasty_workspace.person(Role::Agent, "Bob").await;
     environment.wire().reset();
     Fixture { agent, hasty: hasty_workspace.bearer(&token), form, lead }
 }

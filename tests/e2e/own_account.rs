@@ -6,8 +6,8 @@ use holdfast::accounts::link_path;
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
-use super::access::hidden;
 use super::accounts::{OTHER, PASSWORD, browser, me, sign_in, signed_in, with_password};
+use crate::support::html::hidden;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{PATIENCE, Workspace, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
@@ -235,7 +235,7 @@ fn zones(page: &str) -> Vec<&str> {
 
 async fn a_time_zone_changes_pages_and_no_files(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Administrator, "Ann").await;
     let lead = create(&ann, &new_lead("Grace Hopper", "grace@example.com")).await;
     let lead = format!("/leads/{}", lead["id"].as_str().unwrap());
     let raffle = super::raffle_api::open(&ann, 3, 2).await;

@@ -3,6 +3,7 @@
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
+use crate::support::html::{assert_asks, assert_closed, link, sent_by};
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{Workspace, change, create, new_lead, read};
 use crate::support::{Case, TestEnvironment, cases};
@@ -29,32 +30,10 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-/// The button of a form is in a closed element that a person opens first, without JavaScript too.
-#[track_caller]
-pub fn assert_asks(html: &str, action: &str) {
-    let forms: Vec<_> = html.match_indices("<form").collect();
-    let sends =
-        |at: usize| html[at..].split_once('>').is_some_and(|(tag, _)| tag.contains(&format!("{action}\"")));
-    let forms: Vec<_> = forms.into_iter().filter(|(at, _)| sends(*at)).collect();
-    assert!(!forms.is_empty(), "no form sends {action}: {html}");
-    for (at, _) in forms {
-        assert_closed(&html[..at], 1, action);
-    }
-}
-
-/// A page up to a control ends inside this number of elements that a person opens, of which the innermost is closed.
-#[track_caller]
-fn assert_closed(before: &str, depth: usize, control: &str) {
-    let opened = before.matches("<details").count() - before.matches("</details>").count();
-    assert_eq!(opened, depth, "{control} does not ask: {before}");
-    let (_, asking) = before.rsplit_once("<details").expect("it is inside");
-    assert!(!asking.split_once('>').expect("it ends").0.contains(" open"), "{control} is open");
-}
-
 async fn acts_that_cannot_be_undone_ask_first(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     crate::orders::stock(&workspace, "NY", 1).await;
-    let root = same_origin(workspace.session(Role::Administrator, "Root").await);
+    let root = workspace.person(Role::Administrator, "Root").await;
     let page = async |path: &str| root.get(path).send().await.expect(200).text().to_owned();
 
     let order =
@@ -92,7 +71,7 @@ async fn acts_that_cannot_be_undone_ask_first(environment: TestEnvironment) {
 
 async fn dismissals_and_ends_of_sessions_and_links_ask_first(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let root = same_origin(workspace.session(Role::Administrator, "Root").await);
+    let root = workspace.person(Role::Administrator, "Root").await;
     let page = async |path: &str| root.get(path).send().await.expect(200).text().to_owned();
 
     let lost = crate::inventory_api::event("lost", "B1", "SALE", 1);
@@ -103,7 +82,7 @@ async fn dismissals_and_ends_of_sessions_and_links_ask_first(environment: TestEn
         letters.split_once("name=\"decision\" value=\"dismiss\"").expect("a group is dismissed");
     assert_closed(before, 2, "the dismissal of several");
 
-    let ann = same_origin(workspace.session(Role::Agent, "Ann").await);
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let me: Value = ann.get("/api/me").send().await.expect(200).json();
     assert_asks(&page(&format!("/people/{}", text(&me, "id"))).await, "/end");
     let form = [("kind", "person"), ("name", "Bob"), ("email", "bob@example.com"), ("role", "agent")];
@@ -146,43 +125,17 @@ async fn save_row(client: &Client, lead: &Value, over: &[(&str, &str)]) -> Respo
     client.post(&address).header("hx-request", "true").form(&typed(lead, over)).send().await
 }
 
-/// The inputs and hidden fields of the last form in an answer, as a browser would send them.
-fn sent_by(html: &str) -> Vec<(String, String)> {
-    let (_, form) = html.rsplit_once("<form").expect("a form");
-    form.split("<input ")
-        .skip(1)
-        .map(|input| input.split_once('>').expect("an input ends").0)
-        .filter(|input| !input.contains("type=\"radio\""))
-        .map(|input| (attribute(input, "name"), attribute(input, "value")))
-        .collect()
-}
-
-fn attribute(tag: &str, name: &str) -> String {
-    let value = tag.split_once(&format!("{name}=\"")).expect("the attribute is there").1;
-    value.split_once('"').expect("it ends").0.to_owned()
-}
-
 /// Ann Lee and Bob Stone in their browsers, with a lead that both have open.
 async fn two_people(environment: &TestEnvironment) -> (Client, Client, Value) {
     let workspace = Workspace::open(environment).await;
-    let ann = same_origin(workspace.session(Role::Agent, "Ann Lee").await);
-    let bob = same_origin(workspace.session(Role::Agent, "Bob Stone").await);
+    let ann = workspace.person(Role::Agent, "Ann Lee").await;
+    let bob = workspace.person(Role::Agent, "Bob Stone").await;
     let lead = create(&ann, &new_lead("Art Venere", "art@example.com")).await;
     (ann, bob, lead)
 }
 
-/// The address of the first link whose address contains this text.
-fn link<'a>(html: &'a str, words: &str) -> &'a str {
-    let links = html.split("href=\"").skip(1).filter_map(|link| Some(link.split_once('"')?.0));
-    links.into_iter().find(|address| address.contains(words)).expect("such a link")
-}
-
-fn same_origin(client: Client) -> Client {
-    client.always("sec-fetch-site", "same-origin")
-}
-
 async fn person(environment: &TestEnvironment, role: Role) -> Client {
-    same_origin(Workspace::open(environment).await.session(role, "Ann Lee").await)
+    Workspace::open(environment).await.person(role, "Ann Lee").await
 }
 
 async fn the_loser_of_a_race_sees_the_current_lead_beside_the_typed_values(environment: TestEnvironment) {
@@ -427,8 +380,8 @@ async fn a_save_that_changes_nothing_writes_nothing(environment: TestEnvironment
 
 async fn only_administrators_reopen_a_converted_lead_on_its_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let agent = same_origin(workspace.session(Role::Agent, "Ann Lee").await);
-    let administrator = same_origin(workspace.session(Role::Administrator, "Bob Stone").await);
+    let agent = workspace.person(Role::Agent, "Ann Lee").await;
+    let administrator = workspace.person(Role::Administrator, "Bob Stone").await;
     let mut body = new_lead("Art Venere", "art@example.com");
     body["leadScore"] = 90.into();
     body["status"] = "CONVERTED".into();

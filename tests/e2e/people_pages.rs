@@ -5,9 +5,9 @@ use holdfast::base::identity::{Role, SignedIn};
 use holdfast::people::delete::LeadsChoice;
 use serde_json::{Value, json};
 
-use crate::access::hidden;
 use crate::people::{browser as signed_out, join_by};
 use crate::support::browser::{At, Look};
+use crate::support::html::hidden;
 use crate::support::http::{Client, Response, Server};
 use crate::support::workspace::{Workspace, create, new_lead, read};
 use crate::support::{Case, TestEnvironment, cases};
@@ -31,7 +31,7 @@ pub fn all() -> Vec<Case> {
 }
 
 async fn administrator(workspace: &Workspace) -> Client {
-    workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin")
+    workspace.person(Role::Administrator, "Ada").await
 }
 
 /// The address in the field that shows a link or token once.
@@ -228,7 +228,7 @@ async fn a_service_is_added_and_gets_a_token(environment: TestEnvironment) {
 async fn sessions_and_tokens_of_a_person_are_ended(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = administrator(&workspace).await;
-    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let me: Value = ann.get("/api/me").send().await.expect(200).json();
     let page = format!("/people/{}", me["id"].as_str().unwrap());
     let token: Value = ann.post("/api/tokens").json(&json!({ "name": "t" })).send().await.expect(201).json();
@@ -303,7 +303,7 @@ async fn a_person_is_deleted_step_by_step_and_an_interrupted_deletion_is_shown(e
 
 async fn a_lead_is_given_to_any_agent(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ida = workspace.session(Role::Agent, "Ida").await.always("sec-fetch-site", "same-origin");
+    let ida = workspace.person(Role::Agent, "Ida").await;
     let bob = workspace.account(Role::Agent, "Bob Roe").await;
     let vera = workspace.account(Role::Viewer, "Vera").await;
     let form = ida.get("/leads/new").send().await.expect(200);

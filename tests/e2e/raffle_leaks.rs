@@ -195,7 +195,7 @@ impl Scene {
     /// Everyone who must not see the buyers: a visitor, and people who have bought nothing.
     async fn others(&self) -> Vec<(&'static str, Client)> {
         let workspace = &self.workspace;
-        let same_site = |client: Client| client.always("sec-fetch-site", "same-origin");
+        let same_site = |client: Client| client.same_origin();
         vec![
             ("a visitor", workspace.visitor()),
             ("a participant", workspace.program(Role::Participant).await),
@@ -227,7 +227,7 @@ async fn no_answer_contains_the_seed_or_another_buyers_name_before_the_draw(envi
         walk(workspace, who, &client, raffle, *number, &[&seed, &people[0], &people[1]]).await;
     }
     walk(workspace, "a buyer", &buyers[0], raffle, *number, &[&seed, &people[1]]).await;
-    let person = workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");
+    let person = workspace.person(Role::Administrator, "Ada").await;
     walk(workspace, "an administrator at a browser", &person, raffle, *number, &[&seed]).await;
     walk(workspace, "an administrator", admin, raffle, *number, &[&seed]).await;
 

@@ -4,6 +4,7 @@ use holdfast::base::identity::{Role, SignedIn};
 use holdfast::raffles::domain::{NewRaffle, Quantity, RaffleId, Ticket, TicketNumber};
 use serde_json::Value;
 
+use crate::support::html::field;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
@@ -67,22 +68,15 @@ pub async fn drawn(workspace: &Workspace, id: RaffleId) -> TicketNumber {
 }
 
 async fn pat(workspace: &Workspace) -> Client {
-    workspace.session(Role::Participant, "Pat Doe").await.always("sec-fetch-site", "same-origin")
+    workspace.person(Role::Participant, "Pat Doe").await
 }
 
 async fn root(workspace: &Workspace) -> Client {
-    workspace.session(Role::Administrator, "Root").await.always("sec-fetch-site", "same-origin")
+    workspace.person(Role::Administrator, "Root").await
 }
 
 /// A form without fields.
 const NO_FIELDS: &[(&str, &str)] = &[];
-
-/// The value of the field with this name.
-fn field(html: &str, name: &str) -> String {
-    let (_, rest) = html.split_once(&format!("name=\"{name}\"")).expect("the field is there");
-    let (_, rest) = rest.split_once("value=\"").expect("it has a value");
-    rest.split_once('"').expect("it ends").0.to_owned()
-}
 
 /// The polling request of the page.
 async fn look(client: &Client, id: RaffleId, html: &str) -> Response {

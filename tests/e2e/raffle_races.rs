@@ -5,7 +5,6 @@ mod draws;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast::base::identity::{Role, SignedIn};
@@ -14,14 +13,14 @@ use holdfast::raffles::buy::Purchase;
 use holdfast::raffles::domain::{
     NewRaffle, PurchaseError, Quantity, RaffleId, RaffleState, RaffleStatus, TicketNumber,
 };
+use holdfast::store::StoreError;
 use holdfast::store::idempotency::Done;
-use holdfast::store::{RetryPolicy, StoreError};
 use serde_json::{Value, json};
 
 use self::accounted::assert_accounted;
 use crate::support::chance::{Dice, a_fault};
 use crate::support::http::Response;
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{PATIENCE, UNDER_LOAD, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module and its parts.
@@ -39,13 +38,6 @@ pub fn all() -> Vec<Case> {
 }
 
 const WRITE: &str = "TransactWriteItems";
-
-/// For 150 concurrent purchases on a machine with two cores: these cases check who gets what, not how fast.
-const UNDER_LOAD: RetryPolicy = RetryPolicy {
-    attempt: Duration::from_secs(60),
-    request: Duration::from_secs(180),
-    reserve: Duration::from_secs(10),
-};
 
 async fn open(workspace: &Workspace, tickets: u32, limit: u32) -> RaffleId {
     let admin = workspace.account(Role::Administrator, "Ada").await;

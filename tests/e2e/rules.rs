@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::orders::{create as create_order, stock};
 use super::stats::process_stream;
+use crate::support::html::hidden;
 use crate::support::http::Client;
 use crate::support::workspace::{Workspace, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
@@ -264,17 +265,11 @@ fn form<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     fields.into_iter().chain(more.copied()).collect()
 }
 
-/// The value of a hidden input on a page.
-fn hidden(page: &str, name: &str) -> String {
-    let behind = page.split_once(&format!("name=\"{name}\" value=\"")).expect(name).1;
-    behind.split_once('"').unwrap().0.to_owned()
-}
-
 async fn rules_are_created_changed_and_run_again_on_their_page(environment: TestEnvironment) {
     let test_clock = TestClock::at("2026-11-20T12:00:00Z");
     let workspace = test_clock.applied_to(Workspace::open(&environment).await);
-    let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
-    let agent = workspace.session(Role::Agent, "Bob").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Administrator, "Ann").await;
+    let agent = workspace.person(Role::Agent, "Bob").await;
     assert!(ann.get("/automation").send().await.expect(200).text().contains("href=\"/automation/rules\""));
     let key = hidden(ann.get("/automation/rules/new").send().await.expect(200).text(), "key");
     let wrong = ann
@@ -330,7 +325,7 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
 
 async fn the_loser_of_a_race_for_a_rule_keeps_the_typed_values(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Administrator, "Ann").await;
     ann.post("/automation/rules").form(&form(&[])).send().await.expect(303);
     let rules: Value = ann.get(RULES).send().await.expect(200).json();
     let path = format!("/automation/rules/{}", rules["items"][0]["id"].as_str().unwrap());

@@ -357,10 +357,10 @@ async fn sessions_are_listed_with_their_device_and_address_and_ended_one_by_one(
     let (_, after_phone) = page.split_once("Safari on iPhone").unwrap();
     let phone_id = ids(after_phone)[0].to_owned();
     assert_eq!(ids(&page).len(), 2, "this session ends by signing out");
-    crate::pages::assert_asks(&page, "/end");
+    crate::support::html::assert_asks(&page, "/end");
     // Another person cannot end it, and an unreadable id is refused.
     let bob = workspace.session(Role::Administrator, "Bob").await;
-    let bob = bob.always("sec-fetch-site", "same-origin");
+    let bob = bob.same_origin();
     bob.post(&format!("/account/sessions/{phone_id}/end")).send().await.expect(303);
     clock.advance(SOON);
     me(&phone).await.expect(200);

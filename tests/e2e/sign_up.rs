@@ -44,7 +44,7 @@ pub fn by_invitation() -> SignUp {
 
 /// A signed-out browser that sends forms from Holdfast's own pages.
 fn browser(workspace: &Workspace) -> Client {
-    workspace.visitor().always("sec-fetch-site", "same-origin")
+    workspace.visitor().same_origin()
 }
 
 /// Sends the form with these fields and checks that the answer does not repeat secrets.
@@ -429,7 +429,7 @@ async fn sign_in_and_sign_up_link_to_each_other_and_keep_the_target(environment:
 
 async fn a_signed_in_person_is_redirected_from_sign_up(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let before = me(&ann).await;
     let page = ann.get("/sign-up?next=%2Fleads").send().await.expect(303);
     assert_eq!(page.header("location"), "/leads");

@@ -34,7 +34,7 @@ async fn a_running_import_of_a_disabled_person_stops_with_a_reason(environment: 
     let accounts = workspace.app.accounts();
     let who = workspace.account(Role::Agent, "Ann").await;
     let link = accounts.sign_in_link(who.id, Operator::Command).await.unwrap();
-    let ann = workspace.visitor().always("sec-fetch-site", "same-origin");
+    let ann = workspace.visitor().same_origin();
     ann.use_link(&link_path(&link)).await.expect(303);
     let import = send(&ann, &people(60)).await;
     start(&ann, &import).await;
@@ -47,7 +47,7 @@ async fn a_running_import_of_a_disabled_person_stops_with_a_reason(environment: 
     assert!(refused.text().contains("disabled your account"), "{}", refused.text());
     assert_eq!(count(&workspace).await, before, "no row is imported any more");
     // An administrator can finish it.
-    let admin = workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");
+    let admin = workspace.person(Role::Administrator, "Ada").await;
     crate::imports::finish(&admin, &import).await;
     assert_eq!(count(&workspace).await, 60);
 }

@@ -15,8 +15,8 @@ pub fn all() -> Vec<Case> {
 
 async fn a_theme_is_kept_in_a_cookie_and_returns_to_its_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = workspace.session(Role::Agent, "Ann Lee").await.always("sec-fetch-site", "same-origin");
-    for who in [&ann, &workspace.visitor().always("sec-fetch-site", "same-origin")] {
+    let ann = workspace.person(Role::Agent, "Ann Lee").await;
+    for who in [&ann, &workspace.visitor().same_origin()] {
         let page = who.get("/raffles/verify?draw=1").send().await.expect(200);
         assert!(page.text().contains("<html lang=\"en\">"), "a page follows the system");
         assert!(!page.text().contains("draw=1"), "a compressed page repeats nothing of its address");

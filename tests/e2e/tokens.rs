@@ -265,7 +265,7 @@ async fn tokens_of_a_person_whom_an_earlier_version_disabled_do_not_come_back(en
 
 async fn tokens_of_a_disabled_service_do_not_work_until_it_is_enabled(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let admin = workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");
+    let admin = workspace.person(Role::Administrator, "Ada").await;
     let service = json!({ "name": "Night import", "role": "agent", "kind": "service" });
     let service: Value = admin.post("/api/accounts").json(&service).send().await.expect(201).json();
     let path = format!("/api/accounts/{}", service["id"].as_str().unwrap());

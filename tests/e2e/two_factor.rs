@@ -16,6 +16,7 @@ use totp_rs::{Builder, Secret};
 
 use super::accounts::with_cookie_of;
 use super::audit::details;
+use crate::support::html::hidden;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
@@ -60,7 +61,7 @@ impl Scene {
     }
 
     pub(super) fn browser(&self) -> Client {
-        self.workspace.visitor().always("sec-fetch-site", "same-origin")
+        self.workspace.visitor().same_origin()
     }
 
     pub(super) fn pass(&self, seconds: i64) {
@@ -130,8 +131,7 @@ async fn by_code(client: &Client, ticket: &str, code: &str) -> Response {
 
 /// The value of a hidden field.
 pub(super) fn field(page: &Response, name: &str) -> String {
-    let (_, rest) = page.text().split_once(&format!("name=\"{name}\" value=\"")).expect("the field is there");
-    rest.split('"').next().unwrap().to_owned()
+    hidden(page.text(), name)
 }
 
 pub(super) fn shown_secret(page: &Response) -> String {
@@ -386,7 +386,7 @@ async fn a_code_and_an_enrollment_end_the_session_that_the_browser_had(environme
     scene.browser().post(&link_path(reset.secret.reveal())).form(&form).send().await.expect(200);
     assert_eq!(accounts.find(scene.ann).await.unwrap().last_sign_in_at, signed_in_at);
     me(&ann).await.expect(401);
-    let bob = scene.workspace.session(Role::Viewer, "Bob").await.always("sec-fetch-site", "same-origin");
+    let bob = scene.workspace.person(Role::Viewer, "Bob").await;
     let of_bob = with_cookie_of(&bob, &scene.workspace);
     me(&of_bob).await.expect(200);
     let form = scene.enrollment(&bob).await;

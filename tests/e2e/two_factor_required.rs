@@ -27,7 +27,7 @@ const PAGE: &str = "/people/security";
 
 /// An administrator's browser.
 async fn administrator(workspace: &Workspace) -> Client {
-    workspace.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin")
+    workspace.person(Role::Administrator, "Ada").await
 }
 
 /// Saves the page with these roles, and with the box if sessions are to end.

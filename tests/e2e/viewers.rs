@@ -227,7 +227,7 @@ async fn an_empty_workspace_offers_a_viewer_no_start(environment: TestEnvironmen
 async fn a_refused_page_names_the_role_to_ask_for(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let lead = fill(&workspace).await.lead;
-    let viewer = workspace.session(Role::Viewer, "Vera Poe").await.always("sec-fetch-site", "same-origin");
+    let viewer = workspace.person(Role::Viewer, "Vera Poe").await;
     let edit = format!("{lead}/edit");
     for path in ["/leads/new", "/leads/imports/new", "/orders/new", "/orders/export", "/automation", &edit] {
         let refused = viewer.get(path).header("accept", "text/html").send().await.expect(403);

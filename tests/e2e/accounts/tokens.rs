@@ -36,7 +36,7 @@ fn secret_on(page: &Response) -> String {
 
 async fn a_token_signs_a_program_in_until_it_is_revoked(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Agent, "Ann").await;
     environment.wire().reset();
     let page = ann.post("/account/tokens").form(&[("name", "night <import>")]).send().await.expect(201);
     let secret = secret_on(&page);
@@ -65,7 +65,7 @@ async fn a_token_signs_a_program_in_until_it_is_revoked(environment: TestEnviron
 
 async fn a_repeated_request_makes_one_token(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Agent, "Ann").await;
     let send = async |name: &str| {
         let request = ann.post("/api/tokens").header("idempotency-key", "one");
         request.json(&json!({ "name": name })).send().await
@@ -94,7 +94,7 @@ async fn tokens_are_listed_page_by_page(environment: TestEnvironment) {
     let clock =
         Clock::from_fn(move || start + SignedDuration::from_millis(ticks.fetch_add(1, Ordering::SeqCst)));
     let workspace = Workspace::open(&environment).await.with_clock(clock);
-    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Agent, "Ann").await;
     for number in 0..5 {
         let body = json!({ "name": format!("token {number}") });
         ann.post("/api/tokens").json(&body).send().await.expect(201);

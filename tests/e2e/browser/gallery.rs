@@ -197,7 +197,7 @@ impl Maker<'_> {
 
     async fn imports(&mut self) {
         let agent = self.workspace.session(Role::Agent, "Lee Harper").await;
-        let agent = agent.always("sec-fetch-site", "same-origin");
+        let agent = agent.same_origin();
         let rows = "First name,Last name,Email,State,Score,Favorite color\r\n\
             Adele,Goldberg,adele@example.com,CA,72,Green\r\nRadia,Perlman,radia@example,WA,64,Blue\r\n\
             Mary,Jackson,mary.jackson0@example.com,VA,91,Red\r\n";

@@ -36,7 +36,7 @@ async fn require(office: &Office) {
 
 /// Sets up a second factor at another browser. Returns the recovery codes.
 async fn set_up(office: &Office, email: &str) -> Vec<String> {
-    let there = office.workspace.visitor().always("sec-fetch-site", "same-origin");
+    let there = office.workspace.visitor().same_origin();
     there.post("/sign-in").form(&[("email", email), ("password", PASSWORD)]).send().await.expect(303);
     let page = there.get("/account/two-factor").send().await.expect(200);
     let code = code_at(&shown_secret(&page), Timestamp::now().as_second());

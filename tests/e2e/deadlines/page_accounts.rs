@@ -27,7 +27,7 @@ struct People<'a>(&'a Workspace);
 
 impl People<'_> {
     fn visitor(&self) -> Client {
-        self.0.visitor().always("sec-fetch-site", "same-origin")
+        self.0.visitor().same_origin()
     }
 
     async fn link(&self, id: AccountId) -> String {

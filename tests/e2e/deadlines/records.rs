@@ -28,7 +28,7 @@ pub(super) fn id(of: &Value) -> String {
 pub async fn prepare(workspace: &Workspace, leads: usize) -> Records {
     schema::create_table(&workspace.app.dynamo).await.unwrap();
     let admin = workspace.program(Role::Administrator).await;
-    let person = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    let person = workspace.person(Role::Administrator, "Ann").await;
     let (count, mut leads) = (leads, Vec::new());
     for number in 0..count {
         let (name, email) = (format!("Lead {number}"), format!("lead{number}@example.com"));

@@ -6,12 +6,12 @@ use holdfast::inventory::check::Checked;
 use holdfast::inventory::domain::Kind;
 use serde_json::{Value, json};
 
-use super::{Consumer, LONG, UNDER_LOAD, WRITE, all_committed, dead_letters, message, movements, stocks};
+use super::{Consumer, LONG, WRITE, all_committed, dead_letters, message, movements, stocks};
 use crate::inventory::{check_all, delivery};
 use crate::process::binary::Run;
 use crate::support::chance::Dice;
 use crate::support::kafka::{Broker, Record};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{PATIENCE, UNDER_LOAD, Workspace};
 use crate::support::{Case, TestEnvironment, cases, wait};
 
 /// The cases of this module.

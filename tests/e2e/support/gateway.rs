@@ -23,7 +23,7 @@ pub fn visitor(lambda: &Arc<LambdaRuntime>) -> Client {
         let lambda = lambda.clone();
         Box::pin(async move { answer(&lambda.invoke(event(request).await).await) })
     };
-    Client::with(Arc::new(asking)).always("host", HOST).always("sec-fetch-site", "same-origin")
+    Client::with(Arc::new(asking)).always("host", HOST).same_origin()
 }
 
 async fn event(request: Request<Body>) -> Value {

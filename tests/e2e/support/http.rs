@@ -90,6 +90,12 @@ impl Client {
         self
     }
 
+    /// Sends requests like a browser on Holdfast's own pages.
+    #[must_use]
+    pub fn same_origin(self) -> Self {
+        self.always("sec-fetch-site", "same-origin")
+    }
+
     /// Begins a request.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
         let request = Request::builder().method(method).uri(path).body(Body::empty());

@@ -16,6 +16,7 @@ pub mod environment;
 pub mod fault;
 pub mod gate;
 pub mod gateway;
+pub mod html;
 pub mod http;
 pub mod kafka;
 pub mod lambda;

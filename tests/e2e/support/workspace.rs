@@ -64,6 +64,13 @@ pub const PATIENCE: RetryPolicy = RetryPolicy {
     reserve: Duration::from_secs(10),
 };
 
+/// For many operations at once on a machine with two cores: such cases check what happens, not how fast.
+pub const UNDER_LOAD: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(60),
+    request: Duration::from_secs(180),
+    reserve: Duration::from_secs(10),
+};
+
 /// For cases in which the store fails permanently.
 pub const SHORT_PATIENCE: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(1),
@@ -177,7 +184,7 @@ impl Workspace {
     pub fn visitor_from(&self, address: &str) -> Client {
         let peer = PeerAddress(address.parse().expect("an address"));
         let router = self.router.clone().layer(axum::Extension(peer));
-        Client::over(router).always("host", "holdfast.test").always("sec-fetch-site", "same-origin")
+        Client::over(router).always("host", "holdfast.test").same_origin()
     }
 
     /// The same instance with another sign-up policy.
@@ -264,6 +271,11 @@ impl Workspace {
         visitor
     }
 
+    /// The same, in a browser that sends forms from Holdfast's own pages.
+    pub async fn person(&self, role: Role, name: &str) -> Client {
+        self.session(role, name).await.same_origin()
+    }
+
     /// Signs a new person in at a browser, with a link to the workspace that `server` serves.
     pub async fn sign_in(&self, browser: &Browser, server: &Server, role: Role, name: &str) -> SignedIn {
         let account = self.account(role, name).await;
@@ -281,6 +293,11 @@ impl Workspace {
         let added = self.app.accounts().add(name.clone(), email.clone(), role, None).await;
         SignedIn::new(added.expect("the account is added"), name, email, role, Via::Session)
     }
+}
+
+/// Ann Lee, an agent in a browser.
+pub async fn ann(workspace: &Workspace) -> Client {
+    workspace.person(Role::Agent, "Ann Lee").await
 }
 
 /// A JSON body that makes a lead.
