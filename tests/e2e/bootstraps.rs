@@ -11,6 +11,7 @@ use holdfast::store::Select;
 use serde_json::{Value, json};
 
 use super::deployment::{at, body, interrupt_an_order_an_hour_ago, spoil_product, text};
+use super::inventory::{dead_letters, stock};
 use super::orders::of_stock;
 use crate::support::bootstrap::{Bootstrap, event};
 use crate::support::workspace::{Workspace, address, create, new_lead, read};
@@ -114,18 +115,9 @@ async fn the_built_inventory_function_applies_a_repeated_batch_once(environment:
     };
     for _ in 0..2 {
         assert_eq!(function.invoke("kafka-msk").await, json!({ "batchItemFailures": [] }));
-        let stock = async |sku: &str| {
-            workspace.app.inventory().find(&sku.parse().unwrap()).await.unwrap().stock.get()
-        };
-        assert_eq!((stock("85123A").await, stock("71053").await), (4, 3));
-        let parked = workspace
-            .app
-            .inventory()
-            .list_dead_letters(DeadLetterStatus::Open, 10, None)
-            .await
-            .unwrap()
-            .items;
-        assert_eq!(parked.len(), 3);
+        assert_eq!((stock(&workspace, "85123A").await, stock(&workspace, "71053").await), (4, 3));
+        let waiting = dead_letters(&workspace, DeadLetterStatus::Open).await;
+        assert_eq!(waiting.len(), 3);
     }
 }
 

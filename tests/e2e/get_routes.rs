@@ -33,6 +33,9 @@ pub enum Kind {
 /// The pages, with and without a list.
 pub const PAGES: [Kind; 2] = [Page, List];
 
+/// The pages of visitors, except those of links.
+pub const VISITORS_PAGES: [&str; 2] = ["/sign-in", "/sign-up"];
+
 /// The lists, for people and for programs.
 pub const LISTS: [Kind; 2] = [List, ProgramList];
 
@@ -153,6 +156,14 @@ pub fn route_of(path: &str) -> Option<&'static str> {
 /// The routes of these kinds.
 pub fn routes_of(kinds: &[Kind]) -> impl Iterator<Item = &'static str> {
     GET_ROUTES.into_iter().filter(move |(_, kind)| kinds.contains(kind)).map(|(route, _)| route)
+}
+
+/// These paths, and those of all pages of people who are signed in that show no record. They are sorted.
+pub fn with_plain_pages(paths: &[&'static str]) -> Vec<&'static str> {
+    let is_plain = |route: &&str| !route.contains('{') && !VISITORS_PAGES.contains(route);
+    let mut all: Vec<_> = routes_of(&PAGES).filter(is_plain).chain(paths.iter().copied()).collect();
+    all.sort_unstable();
+    all
 }
 
 /// Panics unless these paths are of routes, and of all routes of these kinds. `list` names the list of paths.

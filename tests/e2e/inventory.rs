@@ -84,7 +84,8 @@ fn summaries(outcomes: &[Outcome]) -> Vec<String> {
     outcomes.iter().map(one).collect()
 }
 
-async fn stock(workspace: &Workspace, text: &str) -> u64 {
+/// The stock of a product.
+pub async fn stock(workspace: &Workspace, text: &str) -> u64 {
     workspace.app.inventory().find(&sku(text)).await.unwrap().stock.get()
 }
 

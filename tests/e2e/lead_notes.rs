@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::http::Client;
-use crate::support::workspace::{Workspace, address, change, create, new_lead, read};
+use crate::support::workspace::{Workspace, address, all_items, change, create, new_lead, read, texts};
 use crate::support::{Case, TestEnvironment, cases};
 use holdfast::base::identity::Role;
 
@@ -105,18 +105,8 @@ async fn notes_are_listed_page_by_page_newest_first(environment: TestEnvironment
     for number in 0..5 {
         add(&ann, &lead, &format!("Note {number}")).await;
     }
-    let (mut seen, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let path = format!("{}/notes?limit=2{cursor}", address(&lead));
-        let page: Value = ann.get(&path).send().await.expect(200).json();
-        seen.extend(
-            page["items"].as_array().unwrap().iter().map(|note| note["text"].as_str().unwrap().to_owned()),
-        );
-        match page["next"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
-        }
-    }
+    let notes = all_items(&ann, &format!("{}/notes?limit=2", address(&lead))).await;
+    let mut seen = texts(&notes, "text");
     seen.sort();
     assert_eq!(seen, (0..5).map(|number| format!("Note {number}")).collect::<Vec<_>>());
     ann.get(&format!("{}/notes?cursor=x", address(&lead))).send().await.expect(400);

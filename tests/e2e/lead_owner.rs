@@ -11,7 +11,9 @@ use super::dead_letters::{drop_item, spoil};
 use super::order_races::interrupt;
 use super::orders::{create as create_order, set_cap};
 use crate::support::http::Client;
-use crate::support::workspace::{PATIENCE, Workspace, address, change, create, history, new_lead, read};
+use crate::support::workspace::{
+    PATIENCE, Workspace, address, all_items, change, create, history, new_lead, read, texts,
+};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -43,16 +45,7 @@ async fn names(client: &Client, owner: AccountId) -> Vec<String> {
 }
 
 async fn listed(client: &Client, query: &str) -> Vec<String> {
-    let (mut names, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page: Value = client.get(&format!("/api/leads?{query}{cursor}")).send().await.expect(200).json();
-        let items = page["items"].as_array().unwrap().iter();
-        names.extend(items.map(|lead| lead["name"].as_str().unwrap().to_owned()));
-        match page["next"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return names,
-        }
-    }
+    texts(&all_items(client, &format!("/api/leads?{query}")).await, "name")
 }
 
 fn owner(account: &SignedIn) -> Owner {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::stats::{new_records, process_stream};
 use crate::support::http::Client;
 use crate::support::workspace::{
-    SHORT_PATIENCE, Workspace, address, change, create, history, new_lead, read,
+    SHORT_PATIENCE, Workspace, address, all_items, change, create, history, new_lead, read,
 };
 use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 use holdfast::base::clock::Clock;
@@ -143,16 +143,8 @@ async fn the_trash_lists_deleted_leads_page_by_page(environment: TestEnvironment
         deleted.push(lead["id"].clone());
     }
     create(&agent, &new_lead("Stays", "stays@example.com")).await;
-    let (mut seen, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page: Value =
-            agent.get(&format!("/api/leads/trash?limit=2{cursor}")).send().await.expect(200).json();
-        seen.extend(page["items"].as_array().unwrap().iter().map(|lead| lead["id"].clone()));
-        match page["next"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
-        }
-    }
+    let listed = all_items(&agent, "/api/leads/trash?limit=2").await;
+    let seen = listed.iter().map(|lead| lead["id"].clone()).collect();
     let sorted = |mut ids: Vec<Value>| {
         ids.sort_by_key(ToString::to_string);
         ids

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::case::scaled;
 use crate::support::http::Client;
-use crate::support::workspace::{Workspace, address, change, create, new_lead};
+use crate::support::workspace::{Workspace, address, all_items, change, create, new_lead, texts};
 use crate::support::{Case, TestEnvironment, cases};
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
@@ -23,18 +23,7 @@ pub fn all() -> Vec<Case> {
 }
 
 async fn names(client: &Client, path: &str) -> Vec<String> {
-    let (mut names, mut cursor) = (Vec::new(), None::<String>);
-    for _ in 0..200 {
-        let more = cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        let page: Value = client.get(&format!("{path}{more}")).send().await.expect(200).json();
-        let items = page["items"].as_array().expect("a page has items");
-        names.extend(items.iter().map(|lead| lead["name"].as_str().unwrap().to_owned()));
-        cursor = page["next"].as_str().map(str::to_owned);
-        if cursor.is_none() {
-            return names;
-        }
-    }
-    panic!("{path} does not end");
+    texts(&all_items(client, path).await, "name")
 }
 
 fn search(words: &str) -> String {

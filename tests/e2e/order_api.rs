@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::orders::stock;
 use crate::support::http::{Client, Response, without_mark};
-use crate::support::workspace::Workspace;
+use crate::support::workspace::{Workspace, all_items, texts};
 use crate::support::{Case, Entry, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -208,17 +208,8 @@ async fn lists_of_orders_continue_by_cursor_and_search_many(environment: TestEnv
         order(&agent, &body).await;
     }
     for (query, expected) in [("limit=2", 7), ("limit=2&customer=customer", 7), ("limit=3&state=NY", 7)] {
-        let (mut found, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = format!("/api/orders?{query}&cursor={cursor}");
-            let page: Value = agent.get(&page).send().await.expect(200).json();
-            let items = page["items"].as_array().unwrap();
-            found.extend(items.iter().map(|order| order["customerName"].as_str().unwrap().to_owned()));
-            match page["next"].as_str() {
-                Some(next) => cursor = next.to_owned(),
-                None => break,
-            }
-        }
+        let orders = all_items(&agent, &format!("/api/orders?{query}")).await;
+        let found = texts(&orders, "customerName");
         assert_eq!(found.len(), expected, "{query}");
         assert!(found.is_sorted_by(|newer, older| newer > older), "{query}: {found:?}");
     }

@@ -2,15 +2,12 @@
 
 mod bad_input;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use futures_util::future::join_all;
-use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::support::chance::AdjustableClock;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{SHORT_PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
@@ -295,12 +292,8 @@ async fn a_raffle_is_drawn_once_and_then_never_changes(environment: TestEnvironm
 }
 
 async fn a_sale_ends_at_its_closing_time_and_can_then_be_drawn(environment: TestEnvironment) {
-    let hours = Arc::new(AtomicI64::new(0));
-    let clock = {
-        let hours = hours.clone();
-        Clock::from_fn(move || Timestamp::now() + SignedDuration::from_hours(hours.load(Ordering::SeqCst)))
-    };
-    let workspace = Workspace::open(&environment).await.with_clock(clock);
+    let test_clock = AdjustableClock::default();
+    let workspace = Workspace::open(&environment).await.with_clock(test_clock.clock());
     let admin = workspace.program(Role::Administrator).await;
     let ann = participant(&workspace, "Ann Lee").await;
     let closes = Timestamp::now() + SignedDuration::from_hours(1);
@@ -310,7 +303,7 @@ async fn a_sale_ends_at_its_closing_time_and_can_then_be_drawn(environment: Test
     let bought = buy(&ann, raffle, 1).await;
     let seen = ann.get(raffle).send().await.expect(200);
 
-    hours.store(2, Ordering::SeqCst);
+    test_clock.advance(2 * 3_600);
     let fresh = assert_denied(ask(&ann, raffle, 1).await, "sale-over", "Sales have ended.");
     assert_eq!((&fresh["status"], &fresh["remaining"]), (&json!("OPEN"), &json!(99)));
     // Polling clients see the end of the sale although nothing was written.

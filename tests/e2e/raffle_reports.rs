@@ -19,7 +19,7 @@ use crate::support::case::scaled;
 use crate::support::http::{Client, without_mark};
 use crate::support::missing_tool::MissingTool;
 use crate::support::process::target;
-use crate::support::workspace::Workspace;
+use crate::support::workspace::{Workspace, all_items};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -52,16 +52,7 @@ async fn raffles_are_listed_newest_first_page_by_page(environment: TestEnvironme
     draw(&admin, &raffles[3]).await;
     // Lists count sold tickets from the stream.
     process_stream(&environment, &workspace).await;
-    let (mut found, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = ann.get(&format!("/api/raffles?limit=2&cursor={cursor}")).send().await.expect(200);
-        let page: Value = page.json();
-        found.extend(page["items"].as_array().unwrap().clone());
-        match page["next"].as_str() {
-            Some(next) => cursor = next.to_owned(),
-            None => break,
-        }
-    }
+    let found = all_items(&ann, "/api/raffles?limit=2").await;
     // Each raffle equals its own page, including this person's tickets, except that `asOf` gives the time of the
     // list's count.
     raffles.reverse();
@@ -280,16 +271,7 @@ async fn administrators_export_tickets_and_see_sales_and_history(environment: Te
     assert!(csv.text().contains(",\"Zoë, Inc.\",user-"), "{}", csv.text());
 
     // The same tickets page by page, ordered by number.
-    let (mut found, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = admin.get(&format!("{raffle}/tickets?limit=1&cursor={cursor}")).send().await.expect(200);
-        let page: Value = page.json();
-        found.extend(page["items"].as_array().unwrap().clone());
-        match page["next"].as_str() {
-            Some(next) => cursor = next.to_owned(),
-            None => break,
-        }
-    }
+    let found = all_items(&admin, &format!("{raffle}/tickets?limit=1")).await;
     let mut expected = [&theirs[1..], &zoes].concat();
     expected.sort_unstable();
     let listed: Vec<_> = found.iter().map(|ticket| ticket["number"].as_u64().unwrap()).collect();

@@ -4,7 +4,6 @@ mod recounts;
 mod restored;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::{join, pending};
 use holdfast::base::calendar;
-use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
 use holdfast::leads::domain::{Lead, Stock};
 use holdfast::leads::list::ListRequest;
@@ -26,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::orders::{by, create as create_order, set_cap, stock};
+use crate::support::clock::TestClock;
 use crate::support::workspace::{PATIENCE, Workspace, address, change, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
@@ -271,10 +270,8 @@ async fn change_on(workspace: &Workspace) {
 }
 
 async fn pages_show_how_late_the_statistics_are(environment: TestEnvironment) {
-    let seconds = Arc::new(AtomicI64::new(0));
-    let (now, clock) = (Timestamp::now(), seconds.clone());
-    let clock = Clock::from_fn(move || now + SignedDuration::from_secs(clock.load(Ordering::SeqCst)));
-    let workspace = Workspace::open(&environment).await.with_clock(clock);
+    let test_clock = TestClock::new();
+    let workspace = Workspace::open(&environment).await.with_clock(test_clock.clock());
     let agent = workspace.session(Role::Agent, "Ann").await.always("origin", "http://holdfast.test");
     create(&agent, &new_lead("Lead", "lead@example.com")).await;
     process_stream(&environment, &workspace).await;
@@ -284,11 +281,11 @@ async fn pages_show_how_late_the_statistics_are(environment: TestEnvironment) {
         assert!(!late(path).await, "{path}: no reader has reported");
     }
     workspace.app.heartbeats.started(workspace.app.clock.now());
-    seconds.store(5, Ordering::SeqCst);
+    test_clock.advance(SignedDuration::from_secs(5));
     for path in pages {
         assert!(!late(path).await, "{path}: a delay of five seconds is not shown");
     }
-    seconds.store(72, Ordering::SeqCst);
+    test_clock.advance(SignedDuration::from_secs(67));
     for path in pages {
         let page = agent.get(path).send().await.expect(200).text().to_owned();
         assert!(page.contains("72 seconds behind."), "{path}");

@@ -1,21 +1,19 @@
 //! Two-factor authentication: codes of an authenticator app, recovery codes, and roles that require it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use data_encoding::BASE32_NOPAD;
 use futures_util::future::join_all;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::link_path;
 use holdfast::accounts::security::Security;
-use holdfast::base::clock::Clock;
 use holdfast::base::identity::{AccountId, Role};
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use totp_rs::{Builder, Secret};
 
 use super::accounts::with_cookie_of;
 use super::audit::details;
+use crate::support::clock::TestClock;
 use crate::support::html::hidden;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::Workspace;
@@ -41,23 +39,21 @@ pub fn all() -> Vec<Case> {
 const PASSWORD: &str = "correct horse battery";
 const EMAIL: &str = "ann@example.com";
 
-/// A workspace whose clock the case sets, in seconds.
+/// A workspace whose clock the case advances.
 pub(super) struct Scene {
     pub(super) workspace: Workspace,
-    seconds: Arc<AtomicI64>,
+    clock: TestClock,
     pub(super) ann: AccountId,
 }
 
 impl Scene {
     pub(super) async fn open(environment: &TestEnvironment) -> Self {
-        let seconds = Arc::new(AtomicI64::new(Timestamp::now().as_second()));
-        let shown = seconds.clone();
-        let clock = Clock::from_fn(move || Timestamp::from_second(shown.load(Ordering::SeqCst)).unwrap());
-        let workspace = Workspace::open(environment).await.with_clock(clock);
+        let clock = TestClock::new();
+        let workspace = Workspace::open(environment).await.with_clock(clock.clock());
         let (name, email) = ("Ann Lee".parse().unwrap(), EMAIL.parse().unwrap());
         let password = Some(PASSWORD.parse().unwrap());
         let ann = workspace.app.accounts().add(name, email, Role::Agent, password).await.unwrap();
-        Self { workspace, seconds, ann }
+        Self { workspace, clock, ann }
     }
 
     pub(super) fn browser(&self) -> Client {
@@ -65,12 +61,12 @@ impl Scene {
     }
 
     pub(super) fn pass(&self, seconds: i64) {
-        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+        self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
     /// The code that an app with this secret shows now.
     fn code(&self, secret: &str) -> String {
-        code_at(secret, self.seconds.load(Ordering::SeqCst))
+        code_at(secret, self.clock.now().as_second())
     }
 
     /// Requires a second factor of agents, from their next sign-in.

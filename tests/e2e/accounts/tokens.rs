@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use super::{OTHER, PASSWORD, change, later, me, signed_in, with_password};
 use crate::support::http::Response;
-use crate::support::workspace::{COOKIE_SECRET, PATIENCE, Workspace, address, create, new_lead};
+use crate::support::workspace::{
+    COOKIE_SECRET, PATIENCE, Workspace, address, all_items, create, new_lead, texts,
+};
 use crate::support::{Case, Kind, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -99,18 +101,8 @@ async fn tokens_are_listed_page_by_page(environment: TestEnvironment) {
         let body = json!({ "name": format!("token {number}") });
         ann.post("/api/tokens").json(&body).send().await.expect(201);
     }
-    let (mut names, mut cursor) = (Vec::new(), String::new());
-    for _ in 0..5 {
-        let path = format!("/api/tokens?limit=2&cursor={cursor}");
-        let page: Value = ann.get(&path).send().await.expect(200).json();
-        let items = page["items"].as_array().unwrap();
-        names.extend(items.iter().map(|token| token["name"].as_str().unwrap().to_owned()));
-        match page["next"].as_str() {
-            Some(next) => cursor = next.to_owned(),
-            None => break,
-        }
-    }
-    assert_eq!(names, ["token 4", "token 3", "token 2", "token 1", "token 0"]);
+    let tokens = all_items(&ann, "/api/tokens?limit=2").await;
+    assert_eq!(texts(&tokens, "name"), ["token 4", "token 3", "token 2", "token 1", "token 0"]);
     for query in ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=W10", "other=1"] {
         let status = ann.get(&format!("/api/tokens?{query}")).send().await.status.as_u16();
         assert!(matches!(status, 400 | 422), "{query}: {status}");

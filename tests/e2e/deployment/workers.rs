@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 
 use super::{event, interrupt_an_order_an_hour_ago, spoil_product, worker};
+use crate::inventory::{dead_letters, stock};
 use crate::orders::{create as create_order, of_stock};
 use crate::support::lambda::LambdaRuntime;
 use crate::support::{Case, TestEnvironment, cases};
@@ -77,18 +78,9 @@ async fn the_inventory_bootstrap_applies_a_batch_once_and_keeps_invalid_messages
     let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_inventory")).await;
     for _ in 0..3 {
         assert_eq!(lambda.invoke(event("kafka-msk")).await, json!({ "batchItemFailures": [] }));
-        let stock = async |sku: &str| {
-            workspace.app.inventory().find(&sku.parse().unwrap()).await.unwrap().stock.get()
-        };
-        assert_eq!((stock("85123A").await, stock("71053").await), (4, 3));
-        let parked = workspace
-            .app
-            .inventory()
-            .list_dead_letters(DeadLetterStatus::Open, 10, None)
-            .await
-            .unwrap()
-            .items;
-        let mut places: Vec<_> = parked
+        assert_eq!((stock(&workspace, "85123A").await, stock(&workspace, "71053").await), (4, 3));
+        let waiting = dead_letters(&workspace, DeadLetterStatus::Open).await;
+        let mut places: Vec<_> = waiting
             .iter()
             .map(|one| (one.source.partition, one.source.offset, one.reason.name.as_str()))
             .collect();

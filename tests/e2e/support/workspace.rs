@@ -129,55 +129,43 @@ impl Workspace {
 
     /// The same instance with another clock.
     pub fn with_clock(self, clock: Clock) -> Self {
-        self.assert_in_process();
-        let app = App { clock, ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| app.clock = clock)
     }
 
     /// The same instance with another clock and reproducible random bytes, so that it shows the same every time.
     pub fn reproducible(self, clock: Clock) -> Self {
-        self.assert_in_process();
         let dice = Mutex::new(Dice(1));
         let rng = Rng::from_fn(move |buffer| {
             let mut dice = dice.lock().unwrap_or_else(PoisonError::into_inner);
             buffer.fill_with(|| dice.roll(256) as u8);
         });
-        let app = App { clock, rng, ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| {
+            app.clock = clock;
+            app.rng = rng;
+        })
     }
 
     /// The same instance that sends its reports to this listener.
     pub fn with_telemetry(self, telemetry: Telemetry) -> Self {
-        self.assert_in_process();
-        let app = App { telemetry, ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| app.telemetry = telemetry)
     }
 
     /// The same instance behind this many proxies.
     pub fn behind(self, trusted_proxies: TrustedProxies) -> Self {
-        self.assert_in_process();
-        let app = App { trusted_proxies, ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| app.trusted_proxies = trusted_proxies)
     }
 
     /// The same instance, which answers only requests with one of these origin keys.
     pub fn with_origin_keys(self, keys: OriginKeys) -> Self {
-        self.assert_in_process();
-        let app = App { origin_keys: Some(keys), ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| app.origin_keys = Some(keys))
     }
 
     /// The same instance with these limits for hashing passwords, which run in `blocking`.
     pub fn with_hashing(self, limits: Limits, blocking: BlockingPool) -> Self {
-        self.assert_in_process();
-        let app = App { hashing: Hashing::new(limits), blocking, ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| {
+            app.hashing = Hashing::new(limits);
+            app.blocking = blocking;
+        })
     }
 
     /// A visitor whose connection comes from this address.
@@ -189,31 +177,26 @@ impl Workspace {
 
     /// The same instance with another sign-up policy.
     pub fn with_sign_up(self, sign_up: SignUp) -> Self {
-        self.assert_in_process();
-        let app = App { sign_up, ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| app.sign_up = sign_up)
     }
 
-    /// Requests must reach this instance: with another entry, a changed copy would not be reached.
-    fn assert_in_process(&self) {
+    /// The same instance with these changes.
+    fn changed(mut self, change: impl FnOnce(&mut App)) -> Self {
+        // With another entry, requests would not reach the changed instance.
         assert_eq!(self.entry, Entry::Router, "requests would not reach this instance");
+        change(&mut self.app);
+        (self.router, self.routes) = build_router(self.app.clone());
+        self
     }
 
     /// The same instance, whose sessions have these limits.
     pub fn with_session_limits(self, session_limits: SessionLimits) -> Self {
-        self.assert_in_process();
-        let app = App { session_limits, ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| app.session_limits = session_limits)
     }
 
     /// The same instance with these cookie keys.
     pub fn with_keys(self, keys: CookieKeys) -> Self {
-        self.assert_in_process();
-        let app = App { cookies: CookiePolicy { keys, ..self.app.cookies }, ..self.app };
-        let (router, routes) = build_router(app.clone());
-        Self { app, router, routes, entry: Entry::Router }
+        self.changed(|app| app.cookies.keys = keys)
     }
 
     /// A visitor who is not signed in.
@@ -329,17 +312,26 @@ pub async fn read(client: &Client, lead: &Value) -> Value {
 
 /// The complete history of a lead, oldest first.
 pub async fn history(client: &Client, lead: &Value) -> Vec<Value> {
-    let mut entries = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let path = format!("{}/history?limit=100&cursor={cursor}", address(lead));
-        let page: Value = client.get(&path).send().await.expect(200).json();
-        entries.extend(page["items"].as_array().expect("a page has items").clone());
-        match page["next"].as_str() {
-            Some(next) => cursor = next.to_owned(),
-            None => break,
-        }
-    }
+    let mut entries = all_items(client, &format!("{}/history?limit=100", address(lead))).await;
     entries.reverse();
     entries
+}
+
+/// All items of a list, page by page. The path has a query.
+pub async fn all_items(client: &Client, path: &str) -> Vec<Value> {
+    let (mut items, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..200 {
+        let page: Value = client.get(&format!("{path}{cursor}")).send().await.expect(200).json();
+        items.extend(page["items"].as_array().expect("a page has items").clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return items,
+        }
+    }
+    panic!("{path} does not end");
+}
+
+/// The same text field of all these items.
+pub fn texts(items: &[Value], field: &str) -> Vec<String> {
+    items.iter().map(|item| item[field].as_str().expect("it has the text").to_owned()).collect()
 }

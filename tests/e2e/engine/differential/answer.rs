@@ -187,6 +187,19 @@ fn of_page(items: Option<Vec<Item>>, counts: (i32, i32), last: Option<Item>, ord
     }
 }
 
+/// The details of errors of this type: the item at which the condition failed.
+macro_rules! details_of {
+    ($error:ident) => {{
+        fn details(error: &$error) -> Failed<'_> {
+            match error {
+                $error::ConditionalCheckFailedException(failed) => (&[], failed.item()),
+                _ => (&[], None),
+            }
+        }
+        details
+    }};
+}
+
 impl TestOperation {
     /// The operation's name.
     pub fn name(&self) -> &'static str {
@@ -222,36 +235,16 @@ impl TestOperation {
             Self::BatchGet(get) => {
                 from_sdk(get.send_with(client).await, nothing, |output| of_batch(output.responses))
             }
-            Self::Put(put) => {
-                fn details(error: &PutItemError) -> Failed<'_> {
-                    match error {
-                        PutItemError::ConditionalCheckFailedException(failed) => (&[], failed.item()),
-                        _ => (&[], None),
-                    }
-                }
-                from_sdk(put.send_with(client).await, details, |output| {
-                    done(one(output.attributes), String::new())
-                })
-            }
+            Self::Put(put) => from_sdk(put.send_with(client).await, details_of!(PutItemError), |output| {
+                done(one(output.attributes), String::new())
+            }),
             Self::Update(update) => {
-                fn details(error: &UpdateItemError) -> Failed<'_> {
-                    match error {
-                        UpdateItemError::ConditionalCheckFailedException(failed) => (&[], failed.item()),
-                        _ => (&[], None),
-                    }
-                }
-                from_sdk(update.send_with(client).await, details, |output| {
+                from_sdk(update.send_with(client).await, details_of!(UpdateItemError), |output| {
                     done(one(output.attributes), String::new())
                 })
             }
             Self::Delete(delete) => {
-                fn details(error: &DeleteItemError) -> Failed<'_> {
-                    match error {
-                        DeleteItemError::ConditionalCheckFailedException(failed) => (&[], failed.item()),
-                        _ => (&[], None),
-                    }
-                }
-                from_sdk(delete.send_with(client).await, details, |output| {
+                from_sdk(delete.send_with(client).await, details_of!(DeleteItemError), |output| {
                     done(one(output.attributes), String::new())
                 })
             }
