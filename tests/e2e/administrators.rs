@@ -14,10 +14,10 @@ use crate::support::{Case, Fault, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: of_two_administrators_who_demote_each_other_at_once_one_stays,
-            of_two_administrators_who_disable_each_other_at_once_one_stays,
-            of_two_administrators_who_delete_each_other_at_once_one_stays,
-            of_two_administrators_who_step_down_at_once_one_stays,
+        store: one_of_two_administrators_who_demote_each_other_at_once_stays,
+            one_of_two_administrators_who_disable_each_other_at_once_stays,
+            one_of_two_administrators_who_delete_each_other_at_once_stays,
+            one_of_two_administrators_who_step_down_at_once_stays,
             the_last_administrator_cannot_be_demoted_disabled_or_deleted,
             an_administrator_who_was_demoted_changes_nothing_any_more,
             a_demotion_whose_reply_is_lost_happens_once
@@ -108,19 +108,19 @@ async fn race(environment: &TestEnvironment, how: Removal, removes_other: bool) 
     assert!(matches!(last, Err(AccountError::LastAdministrator)), "{last:?}");
 }
 
-async fn of_two_administrators_who_demote_each_other_at_once_one_stays(environment: TestEnvironment) {
+async fn one_of_two_administrators_who_demote_each_other_at_once_stays(environment: TestEnvironment) {
     race(&environment, Removal::Demoted, true).await;
 }
 
-async fn of_two_administrators_who_disable_each_other_at_once_one_stays(environment: TestEnvironment) {
+async fn one_of_two_administrators_who_disable_each_other_at_once_stays(environment: TestEnvironment) {
     race(&environment, Removal::Disabled, true).await;
 }
 
-async fn of_two_administrators_who_delete_each_other_at_once_one_stays(environment: TestEnvironment) {
+async fn one_of_two_administrators_who_delete_each_other_at_once_stays(environment: TestEnvironment) {
     race(&environment, Removal::Deleted, true).await;
 }
 
-async fn of_two_administrators_who_step_down_at_once_one_stays(environment: TestEnvironment) {
+async fn one_of_two_administrators_who_step_down_at_once_stays(environment: TestEnvironment) {
     race(&environment, Removal::Demoted, false).await;
 }
 

@@ -17,7 +17,7 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         app: an_export_has_one_entry_for_all_its_parts,
-            a_part_of_an_export_without_an_entry_of_its_reader_writes_one
+            a_part_of_an_export_writes_an_entry_if_its_reader_has_none
     ]
 }
 
@@ -100,7 +100,7 @@ async fn exports(workspace: &Workspace, admin: &Client) -> [Export; 3] {
     ]
 }
 
-async fn a_part_of_an_export_without_an_entry_of_its_reader_writes_one(environment: TestEnvironment) {
+async fn a_part_of_an_export_writes_an_entry_if_its_reader_has_none(environment: TestEnvironment) {
     let clock = TestClock::new();
     let workspace = Workspace::open(&environment).await.with_clock(clock.clock());
     let admin = workspace.program(Role::Administrator).await;

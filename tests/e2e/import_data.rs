@@ -10,12 +10,12 @@ use holdfast::base::identity::Role;
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        web: a_cell_that_no_field_takes_never_costs_the_contact,
+        web: a_cell_that_fits_no_field_does_not_cost_the_contact,
             leads_from_other_countries_are_not_sold_as_us_leads,
             a_workbook_is_imported_as_its_first_sheet,
             an_owner_is_an_agent_or_a_custom_field;
         api: known_emails_are_skipped_filled_or_updated,
-            an_import_beside_an_editor_loses_no_edit,
+            an_import_during_edits_loses_no_edit,
             two_imports_of_one_file_create_every_lead_once,
             an_import_is_undone_except_for_leads_that_changed_since,
             the_report_lists_every_row
@@ -72,7 +72,7 @@ pub async fn found(agent: &Client, words: &str) -> Value {
     read(agent, &items[0]).await
 }
 
-async fn a_cell_that_no_field_takes_never_costs_the_contact(environment: TestEnvironment) {
+async fn a_cell_that_fits_no_field_does_not_cost_the_contact(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let file = "First Name,Last Name,Email,State,Lead Status,Score,Phone\n\
         Ida,Moss,ida@example.com,Guam,Attempting Contact,85.0,212-555-0100\n\
@@ -186,7 +186,7 @@ async fn known_emails_are_skipped_filled_or_updated(environment: TestEnvironment
     assert!(page.text().contains("<dt>Skipped (existing email)</dt><dd>1</dd>"), "nothing to change");
 }
 
-async fn an_import_beside_an_editor_loses_no_edit(environment: TestEnvironment) {
+async fn an_import_during_edits_loses_no_edit(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Ida Moss", "ida@example.com")).await;
     let edits = async {

@@ -21,7 +21,7 @@ pub fn all() -> Vec<Case> {
         api: rows_with_one_email_write_a_lead_once_however_far_apart_they_are,
             two_imports_of_one_file_update_every_lead_once,
             an_import_beside_a_deletion_loses_no_contact,
-            several_rows_of_an_import_for_one_lead_are_taken_back_together
+            several_rows_of_an_import_for_one_lead_are_undone_together
     ]
 }
 
@@ -239,7 +239,7 @@ async fn an_import_beside_a_deletion_loses_no_contact(environment: TestEnvironme
     }
 }
 
-async fn several_rows_of_an_import_for_one_lead_are_taken_back_together(environment: TestEnvironment) {
+async fn several_rows_of_an_import_for_one_lead_are_undone_together(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Ida Moss", "ida@example.com")).await;
     let other = create(&agent, &new_lead("Uli Berg", "uli@example.com")).await;

@@ -14,7 +14,7 @@ pub fn all() -> Vec<Case> {
             an_owner_is_an_agent_by_address_or_id,
             custom_fields_change_one_by_one_under_the_version_of_the_lead,
             custom_fields_have_limits_and_names_of_their_own,
-            custom_fields_and_the_lead_are_never_of_different_versions;
+            custom_fields_and_the_lead_always_have_the_same_version;
         host: a_lead_with_all_its_data_can_be_sent_back_as_it_was_read;
         web: a_form_merges_custom_fields_of_two_people,
             a_form_has_room_for_the_longest_texts_in_any_script,
@@ -142,7 +142,7 @@ async fn custom_fields_have_limits_and_names_of_their_own(environment: TestEnvir
     assert_eq!(read(&agent, &lead).await["fields"]["Field 0"], "=1+1");
 }
 
-async fn custom_fields_and_the_lead_are_never_of_different_versions(environment: TestEnvironment) {
+async fn custom_fields_and_the_lead_always_have_the_same_version(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (writer, reader) = (workspace.agent().await, workspace.agent().await);
     let lead = create(&writer, &new_lead("Ann Lee", "ann@example.com")).await;

@@ -19,14 +19,14 @@ pub fn all() -> Vec<Case> {
     cases![
         api: a_deleted_lead_is_restored_with_all_its_data,
             a_lead_whose_email_was_taken_is_not_restored,
-            a_lead_is_restored_once_by_many,
+            a_lead_that_many_people_restore_is_restored_once,
             a_restore_beside_a_new_lead_with_its_email_has_one_winner,
             an_undo_beside_a_change_has_one_winner,
             a_repeated_request_is_answered_as_before_after_its_lead_was_deleted,
             the_trash_lists_deleted_leads_page_by_page,
             a_restored_lead_is_in_its_lists_its_queue_and_the_statistics_again,
             a_change_is_undone_with_a_version_of_its_own,
-            an_undo_conflicts_and_breaks_rules_as_any_change,
+            an_undo_can_conflict_and_break_rules_like_any_change,
             only_an_administrator_undoes_a_conversion,
             an_undo_brings_custom_fields_and_the_email_back;
         store: nothing_is_left_of_a_lead_that_left_the_trash;
@@ -83,7 +83,7 @@ async fn a_lead_whose_email_was_taken_is_not_restored(environment: TestEnvironme
     agent.post(&restore).json(&json!({ "version": 2 })).send().await.expect(200);
 }
 
-async fn a_lead_is_restored_once_by_many(environment: TestEnvironment) {
+async fn a_lead_that_many_people_restore_is_restored_once(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
     delete(&agent, &lead, 1).await;
@@ -346,7 +346,7 @@ async fn a_change_is_undone_with_a_version_of_its_own(environment: TestEnvironme
     assert!(problem["errors"][0]["message"].as_str().unwrap().contains("already"), "{problem}");
 }
 
-async fn an_undo_conflicts_and_breaks_rules_as_any_change(environment: TestEnvironment) {
+async fn an_undo_can_conflict_and_break_rules_like_any_change(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
     change(&agent, &lead, 1, json!({ "email": "new@example.com" })).await.expect(200);

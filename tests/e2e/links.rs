@@ -25,7 +25,7 @@ pub fn all() -> Vec<Case> {
             a_withdrawn_or_renewed_invitation_is_gone,
             a_reset_sets_a_new_password_and_ends_sessions,
             a_reset_that_is_renewed_withdrawn_or_of_a_disabled_account_is_gone,
-            an_unused_reset_ends_with_a_new_password_and_with_the_sessions,
+            an_unused_reset_ends_when_the_password_changes_or_the_sessions_end,
             the_first_start_asks_for_a_name_an_address_and_a_password,
             the_link_of_a_second_start_only_signs_in,
             a_form_of_another_site_does_not_use_a_link;
@@ -257,7 +257,7 @@ async fn a_reset_that_is_renewed_withdrawn_or_of_a_disabled_account_is_gone(envi
     sign_in(&browser(&workspace), PAT, PASSWORD).await.expect(303);
 }
 
-async fn an_unused_reset_ends_with_a_new_password_and_with_the_sessions(environment: TestEnvironment) {
+async fn an_unused_reset_ends_when_the_password_changes_or_the_sessions_end(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let accounts = workspace.app.accounts();
     let (account, first) = with_reset(&workspace).await;

@@ -15,15 +15,15 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        web: a_name_is_changed_without_and_an_address_with_the_password,
+        web: a_new_name_needs_no_password_and_a_new_address_needs_it,
             an_invalid_taken_or_stale_profile_is_refused_and_what_was_typed_is_kept,
             ten_wrong_passwords_for_a_new_address_are_counted,
-            ten_addresses_of_other_accounts_are_counted_and_recorded,
-            a_form_of_a_token_that_is_sent_twice_makes_one,
+            ten_attempts_to_take_the_address_of_another_account_are_counted_and_recorded,
+            a_form_that_is_sent_twice_makes_one_token,
             a_token_cannot_change_its_account;
-        app: a_time_zone_changes_pages_and_no_files;
-        embedded: participants_use_up_the_attempts_of_their_network;
-        api: of_two_concurrent_changes_of_a_profile_one_is_kept
+        app: a_time_zone_changes_pages_but_not_files;
+        embedded: participants_of_one_network_share_their_attempts;
+        api: one_of_two_concurrent_changes_of_a_profile_is_kept
     ]
 }
 
@@ -35,7 +35,7 @@ async fn save(client: &Client, version: u64, name: &str, email: &str, current: &
     client.post("/account").form(&form).send().await
 }
 
-async fn a_name_is_changed_without_and_an_address_with_the_password(environment: TestEnvironment) {
+async fn a_new_name_needs_no_password_and_a_new_address_needs_it(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, ANN).await;
     let ann = signed_in(&workspace, ANN).await;
@@ -121,7 +121,9 @@ async fn add(workspace: &Workspace, email: &str, role: Role) {
     workspace.app.accounts().add(name, address, role, Some(PASSWORD.parse().unwrap())).await.unwrap();
 }
 
-async fn ten_addresses_of_other_accounts_are_counted_and_recorded(environment: TestEnvironment) {
+async fn ten_attempts_to_take_the_address_of_another_account_are_counted_and_recorded(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     add(&workspace, ANN, Role::Participant).await;
     add(&workspace, "bob@holdfast.test", Role::Agent).await;
@@ -160,7 +162,7 @@ async fn ten_addresses_of_other_accounts_are_counted_and_recorded(environment: T
     assert!(taken.text().contains("Another account has this email."), "{}", taken.text());
 }
 
-async fn participants_use_up_the_attempts_of_their_network(environment: TestEnvironment) {
+async fn participants_of_one_network_share_their_attempts(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     add(&workspace, "bob@holdfast.test", Role::Agent).await;
     let signed_in = async |from: &str| {
@@ -182,7 +184,7 @@ async fn participants_use_up_the_attempts_of_their_network(environment: TestEnvi
     save(&elsewhere, 1, "Pat", "bob@holdfast.test", "").await.expect(422);
 }
 
-async fn a_form_of_a_token_that_is_sent_twice_makes_one(environment: TestEnvironment) {
+async fn a_form_that_is_sent_twice_makes_one_token(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, ANN).await;
     let ann = signed_in(&workspace, ANN).await;
@@ -210,7 +212,7 @@ async fn a_token_cannot_change_its_account(environment: TestEnvironment) {
     assert_ne!(me(&program).await.expect(200).json::<Value>()["name"], "Eve");
 }
 
-async fn of_two_concurrent_changes_of_a_profile_one_is_kept(environment: TestEnvironment) {
+async fn one_of_two_concurrent_changes_of_a_profile_is_kept(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, ANN).await;
     let ann = signed_in(&workspace, ANN).await;
@@ -233,7 +235,7 @@ fn zones(page: &str) -> Vec<&str> {
     shown.filter_map(|(time, _)| time.rsplit(' ').next()).collect()
 }
 
-async fn a_time_zone_changes_pages_and_no_files(environment: TestEnvironment) {
+async fn a_time_zone_changes_pages_but_not_files(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = workspace.person(Role::Administrator, "Ann").await;
     let lead = create(&ann, &new_lead("Grace Hopper", "grace@example.com")).await;

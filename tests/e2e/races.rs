@@ -15,9 +15,9 @@ use crate::support::{Answer, Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         api: ten_writers_with_ten_changes_each_lose_no_update,
-            of_32_writers_with_one_version_one_wins_and_31_see_the_current_lead,
-            of_eight_concurrent_leads_with_one_email_one_is_created,
-            of_a_concurrent_change_and_deletion_one_happens,
+            one_of_32_writers_with_one_version_wins_and_31_see_the_current_lead,
+            one_of_eight_concurrent_leads_with_one_email_is_created,
+            a_concurrent_change_and_deletion_have_one_winner,
             changes_of_two_leads_share_no_item,
             random_sequences_of_changes_match_the_model
     ]
@@ -73,7 +73,7 @@ async fn ten_writers_with_ten_changes_each_lose_no_update(environment: TestEnvir
     }
 }
 
-async fn of_32_writers_with_one_version_one_wins_and_31_see_the_current_lead(environment: TestEnvironment) {
+async fn one_of_32_writers_with_one_version_wins_and_31_see_the_current_lead(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
@@ -98,7 +98,7 @@ async fn of_32_writers_with_one_version_one_wins_and_31_see_the_current_lead(env
     assert_eq!(history(&agent, &lead).await.len(), 2);
 }
 
-async fn of_eight_concurrent_leads_with_one_email_one_is_created(environment: TestEnvironment) {
+async fn one_of_eight_concurrent_leads_with_one_email_is_created(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let gate = environment.wire().hold(8, "TransactWriteItems");
     let creating: Vec<_> = (0..8)
@@ -117,7 +117,7 @@ async fn of_eight_concurrent_leads_with_one_email_one_is_created(environment: Te
     assert_eq!(page["items"].as_array().unwrap().len(), 1);
 }
 
-async fn of_a_concurrent_change_and_deletion_one_happens(environment: TestEnvironment) {
+async fn a_concurrent_change_and_deletion_have_one_winner(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     for round in 0..10 {
         let lead = create(&agent, &new_lead("Lead", &format!("lead{round}@example.com"))).await;

@@ -26,7 +26,7 @@ use crate::support::{Case, Fault, TestEnvironment, cases};
 /// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
     let mut cases = cases![
-        store: of_150_concurrent_purchases_exactly_100_succeed_and_refusals_are_correct,
+        store: exactly_100_of_150_concurrent_purchases_succeed_and_refusals_are_correct,
             concurrent_purchases_sell_out_although_the_store_keeps_failing,
             concurrent_purchases_of_the_last_tickets_succeed_or_are_correctly_refused,
             a_ticket_returned_during_a_purchase_is_found_before_sold_out_is_answered,
@@ -128,7 +128,7 @@ async fn assert_sold_out(workspace: &Workspace, id: RaffleId, answers: Vec<Respo
     assert!(accounted.holdings.values().all(|holding| holding.count() == 2), "no one has more than two");
 }
 
-async fn of_150_concurrent_purchases_exactly_100_succeed_and_refusals_are_correct(
+async fn exactly_100_of_150_concurrent_purchases_succeed_and_refusals_are_correct(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;

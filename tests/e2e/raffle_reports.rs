@@ -27,10 +27,10 @@ pub fn all() -> Vec<Case> {
     cases![
         store: raffles_are_listed_newest_first_page_by_page;
         app: polling_returns_only_changes,
-            a_read_during_ones_own_purchase_does_not_hide_the_purchase,
+            a_read_during_a_purchase_does_not_hide_it_from_its_buyer,
             the_cost_of_a_request_does_not_depend_on_the_raffle,
             administrators_export_tickets_and_see_sales_and_history;
-        embedded: a_large_raffle_needs_no_more_calls,
+        embedded: a_large_raffle_needs_no_more_calls_than_a_small_one,
             a_proof_has_only_the_commitment_before_the_draw_and_everything_after_it,
             the_documented_program_alone_checks_a_proof
     ]
@@ -98,7 +98,7 @@ async fn polling_returns_only_changes(environment: TestEnvironment) {
     }
 }
 
-async fn a_read_during_ones_own_purchase_does_not_hide_the_purchase(environment: TestEnvironment) {
+async fn a_read_during_a_purchase_does_not_hide_it_from_its_buyer(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let ann = participant(&workspace, "Ann Lee").await;
@@ -192,7 +192,7 @@ fn half_sold(block: &Item) -> (Item, Vec<u64>) {
     (block, sold.into_iter().map(|at| first + at).collect())
 }
 
-async fn a_large_raffle_needs_no_more_calls(environment: TestEnvironment) {
+async fn a_large_raffle_needs_no_more_calls_than_a_small_one(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let ann = participant(&workspace, "Ann Lee").await;

@@ -22,7 +22,7 @@ pub fn all() -> Vec<Case> {
             a_network_that_sends_malformed_passwords_is_limited,
             each_refused_attempt_has_an_entry,
             each_first_session_has_an_entry;
-        store: of_concurrent_refused_attempts_one_has_an_entry
+        store: one_of_many_concurrent_refused_attempts_has_an_entry
     ]
 }
 
@@ -78,7 +78,7 @@ async fn the_first_refused_attempt_of_a_window_has_an_entry(environment: TestEnv
     assert_eq!(refused(&admin, words).await, 2);
 }
 
-async fn of_concurrent_refused_attempts_one_has_an_entry(environment: TestEnvironment) {
+async fn one_of_many_concurrent_refused_attempts_has_an_entry(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = admin(&workspace).await;
     guess(&workspace).await;

@@ -20,7 +20,7 @@ pub fn all() -> Vec<Case> {
             a_creation_takes_at_most_thirty_write_units_on_average,
             a_change_of_status_takes_at_most_sixteen_write_units,
             retries_are_reported;
-        embedded: the_id_in_a_failures_answer_finds_it_in_the_log,
+        embedded: the_id_in_the_answer_finds_a_failure_in_the_log,
             a_panic_in_a_handler_is_a_failure_and_the_next_request_succeeds;
         dynamodb: only_the_trace_of_a_request_is_passed_on_to_the_table,
             the_function_prints_a_line_of_metrics_for_each_invocation,
@@ -163,7 +163,7 @@ async fn retries_are_reported(environment: TestEnvironment) {
     assert_eq!((report.calls, report.retries), (3, 2), "{report:?}");
 }
 
-async fn the_id_in_a_failures_answer_finds_it_in_the_log(environment: TestEnvironment) {
+async fn the_id_in_the_answer_finds_a_failure_in_the_log(environment: TestEnvironment) {
     let (workspace, reports) = reporting_workspace(&environment).await;
     let person = workspace.session(Role::Agent, "Ann").await;
     environment.wire().always("Query", Fault::Refused("ValidationException"));

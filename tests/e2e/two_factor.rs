@@ -23,14 +23,14 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         store: a_code_is_needed_after_the_password_and_works_once,
-            of_two_requests_with_one_code_only_one_signs_in;
+            only_one_of_two_requests_with_one_code_signs_in;
         app: a_recovery_code_signs_in_once,
-            a_role_that_requires_it_sets_it_up_before_the_first_session,
-            switching_it_off_needs_the_password_and_is_refused_if_it_is_required,
+            a_role_that_requires_codes_sets_them_up_before_the_first_session,
+            switching_codes_off_needs_the_password_and_is_refused_if_they_are_required,
             ten_wrong_codes_block_further_codes,
             a_link_does_not_replace_the_code,
-            an_administrator_resets_it_for_a_person_who_lost_the_phone,
-            of_two_enrollments_at_once_one_counts,
+            an_administrator_resets_the_codes_of_a_person_who_lost_the_phone,
+            one_of_two_concurrent_enrollments_counts,
             a_person_whose_account_changed_must_sign_in_again,
             a_code_and_an_enrollment_end_the_session_that_the_browser_had
     ]
@@ -179,7 +179,7 @@ async fn a_code_is_needed_after_the_password_and_works_once(environment: TestEnv
     me(&late).await.expect(401);
 }
 
-async fn of_two_requests_with_one_code_only_one_signs_in(environment: TestEnvironment) {
+async fn only_one_of_two_requests_with_one_code_signs_in(environment: TestEnvironment) {
     let scene = Scene::open(&environment).await;
     let (secret, codes) = scene.set_up(&scene.signed_in().await).await;
     for code in [scene.code(&secret), codes[0].clone()] {
@@ -230,7 +230,7 @@ async fn ten_wrong_codes_block_further_codes(environment: TestEnvironment) {
     by_code(&owner, &ticket(&owner).await, &scene.code(&secret)).await.expect(303);
 }
 
-async fn a_role_that_requires_it_sets_it_up_before_the_first_session(environment: TestEnvironment) {
+async fn a_role_that_requires_codes_sets_them_up_before_the_first_session(environment: TestEnvironment) {
     let scene = Scene::open(&environment).await;
     scene.require().await;
     let ann = scene.browser();
@@ -253,7 +253,9 @@ async fn a_role_that_requires_it_sets_it_up_before_the_first_session(environment
     me(&viewer).await.expect(200);
 }
 
-async fn switching_it_off_needs_the_password_and_is_refused_if_it_is_required(environment: TestEnvironment) {
+async fn switching_codes_off_needs_the_password_and_is_refused_if_they_are_required(
+    environment: TestEnvironment,
+) {
     let scene = Scene::open(&environment).await;
     let ann = scene.signed_in().await;
     scene.set_up(&ann).await;
@@ -290,7 +292,7 @@ async fn a_link_does_not_replace_the_code(environment: TestEnvironment) {
     by_code(&there, &field(&page, "ticket"), &scene.code(&secret)).await.expect(303);
 }
 
-async fn an_administrator_resets_it_for_a_person_who_lost_the_phone(environment: TestEnvironment) {
+async fn an_administrator_resets_the_codes_of_a_person_who_lost_the_phone(environment: TestEnvironment) {
     let scene = Scene::open(&environment).await;
     let ann = scene.signed_in().await;
     scene.set_up(&ann).await;
@@ -301,7 +303,7 @@ async fn an_administrator_resets_it_for_a_person_who_lost_the_phone(environment:
     by_password(&scene.browser()).await.expect(303);
 }
 
-async fn of_two_enrollments_at_once_one_counts(environment: TestEnvironment) {
+async fn one_of_two_concurrent_enrollments_counts(environment: TestEnvironment) {
     let scene = Scene::open(&environment).await;
     scene.require().await;
     let ann = scene.browser();

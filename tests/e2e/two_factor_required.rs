@@ -15,10 +15,10 @@ use crate::support::{Case, Fault, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        app: a_requirement_ends_the_sessions_of_people_without_it_if_wanted,
+        app: a_requirement_of_codes_ends_the_sessions_of_people_without_them_if_wanted,
             the_end_of_sessions_continues_after_an_interruption,
-            a_role_that_requires_it_ends_the_sessions_of_a_person_without_it;
-        store: a_role_and_a_requirement_that_come_at_once_end_the_sessions
+            a_role_that_requires_codes_ends_the_sessions_of_a_person_without_them;
+        store: a_role_and_a_requirement_that_arrive_together_end_the_sessions
     ]
 }
 
@@ -50,7 +50,9 @@ fn role(role: Role) -> AccountChanges {
     AccountChanges { role: Some(role), ..AccountChanges::default() }
 }
 
-async fn a_requirement_ends_the_sessions_of_people_without_it_if_wanted(environment: TestEnvironment) {
+async fn a_requirement_of_codes_ends_the_sessions_of_people_without_them_if_wanted(
+    environment: TestEnvironment,
+) {
     let scene = Scene::open(&environment).await;
     let admin = administrator(&scene.workspace).await;
     let ann = scene.signed_in().await;
@@ -138,7 +140,7 @@ async fn the_end_of_sessions_continues_after_an_interruption(environment: TestEn
     assert_eq!(environment.wire().count(WRITE), 0);
 }
 
-async fn a_role_that_requires_it_ends_the_sessions_of_a_person_without_it(environment: TestEnvironment) {
+async fn a_role_that_requires_codes_ends_the_sessions_of_a_person_without_them(environment: TestEnvironment) {
     let scene = Scene::open(&environment).await;
     let accounts = scene.workspace.app.accounts();
     // Another administrator is left when Ann is none.
@@ -172,7 +174,7 @@ async fn a_role_that_requires_it_ends_the_sessions_of_a_person_without_it(enviro
     me(&ann).await.expect(200);
 }
 
-async fn a_role_and_a_requirement_that_come_at_once_end_the_sessions(environment: TestEnvironment) {
+async fn a_role_and_a_requirement_that_arrive_together_end_the_sessions(environment: TestEnvironment) {
     let scene = Scene::open(&environment).await;
     let accounts = scene.workspace.app.accounts();
     let viewer = scene.workspace.account(Role::Viewer, "Vic").await;

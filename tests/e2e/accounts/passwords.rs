@@ -15,7 +15,7 @@ pub fn all() -> Vec<Case> {
         api: concurrent_wrong_passwords_are_all_counted;
         web: a_wrong_password_and_an_unknown_address_get_the_same_answer,
             a_new_password_ends_older_sessions_and_keeps_this_one;
-        store: of_two_concurrent_password_changes_one_is_kept;
+        store: one_of_two_concurrent_password_changes_is_kept;
         app: ten_wrong_passwords_block_sign_in_for_15_minutes
     ]
 }
@@ -119,7 +119,7 @@ async fn a_new_password_ends_older_sessions_and_keeps_this_one(environment: Test
     sign_in(&browser(&workspace), "ann@holdfast.test", OTHER).await.expect(303);
 }
 
-async fn of_two_concurrent_password_changes_one_is_kept(environment: TestEnvironment) {
+async fn one_of_two_concurrent_password_changes_is_kept(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let link = workspace.app.accounts().first_administrator_link().await.unwrap().unwrap();
     let here = browser(&workspace);

@@ -26,7 +26,7 @@ pub(super) fn all() -> Vec<Case> {
             edits_that_were_saved_or_discarded_do_not_come_back,
             a_note_typed_on_its_page_continues_in_the_timeline,
             visitors_are_asked_before_their_input_is_lost,
-            without_storage_a_question_comes_before_input_is_lost
+            a_browser_without_storage_asks_before_input_is_lost
     ]
 }
 
@@ -435,7 +435,7 @@ async fn visitors_are_asked_before_their_input_is_lost(environment: TestEnvironm
     console_is_quiet(&pat).await;
 }
 
-async fn without_storage_a_question_comes_before_input_is_lost(environment: TestEnvironment) {
+async fn a_browser_without_storage_asks_before_input_is_lost(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let lead = office.lead("Grace Hopper", 50).await;
     let ada = office.agent("Ada", Look::desktop()).await;

@@ -10,10 +10,10 @@ use crate::support::{Case, TestEnvironment, cases};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
-        browser: on_a_lead_page_the_loser_applies_her_edit_with_one_click,
-            in_a_row_the_loser_applies_her_edit_with_one_click,
-            on_a_lead_page_a_choice_resolves_a_field_that_both_changed,
-            in_a_row_a_choice_resolves_a_field_that_both_changed,
+        browser: the_loser_applies_her_edit_with_one_click_on_a_lead_page,
+            the_loser_applies_her_edit_with_one_click_in_a_row,
+            a_choice_resolves_a_field_that_both_changed_on_a_lead_page,
+            a_choice_resolves_a_field_that_both_changed_in_a_row,
             a_lead_deleted_during_an_edit_is_reported_and_the_typed_values_stay,
             going_back_shows_current_data_and_keeps_edits
     ]
@@ -32,11 +32,11 @@ async fn bob_saves_first(office: &Office, lead: &Value, place: Place) -> Browser
     ada
 }
 
-async fn on_a_lead_page_the_loser_applies_her_edit_with_one_click(environment: TestEnvironment) {
+async fn the_loser_applies_her_edit_with_one_click_on_a_lead_page(environment: TestEnvironment) {
     edits_that_do_not_overlap(environment, Place::Page).await;
 }
 
-async fn in_a_row_the_loser_applies_her_edit_with_one_click(environment: TestEnvironment) {
+async fn the_loser_applies_her_edit_with_one_click_in_a_row(environment: TestEnvironment) {
     edits_that_do_not_overlap(environment, Place::Row).await;
 }
 
@@ -71,11 +71,11 @@ async fn edits_that_do_not_overlap(environment: TestEnvironment, place: Place) {
     console_is_quiet(&ada).await;
 }
 
-async fn on_a_lead_page_a_choice_resolves_a_field_that_both_changed(environment: TestEnvironment) {
+async fn a_choice_resolves_a_field_that_both_changed_on_a_lead_page(environment: TestEnvironment) {
     edits_that_overlap(environment, Place::Page).await;
 }
 
-async fn in_a_row_a_choice_resolves_a_field_that_both_changed(environment: TestEnvironment) {
+async fn a_choice_resolves_a_field_that_both_changed_in_a_row(environment: TestEnvironment) {
     edits_that_overlap(environment, Place::Row).await;
 }
 

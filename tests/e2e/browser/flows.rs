@@ -13,7 +13,7 @@ pub(super) fn all() -> Vec<Case> {
     cases![
         browser: a_form_on_a_page_of_its_own_leads_to_the_lead_and_going_back_shows_no_form,
             the_order_form_keeps_its_place_while_a_state_is_searched,
-            buttons_are_in_line_and_apart_from_what_is_above
+            buttons_are_aligned_and_apart_from_what_is_above_them
     ]
 }
 
@@ -154,7 +154,7 @@ async fn the_order_form_keeps_its_place_while_a_state_is_searched(environment: T
     console_is_quiet(&ada).await;
 }
 
-async fn buttons_are_in_line_and_apart_from_what_is_above(environment: TestEnvironment) {
+async fn buttons_are_aligned_and_apart_from_what_is_above_them(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     stock(&office.workspace, "NY", 1).await;
     let root = office.person(Role::Administrator, "Root", Look::desktop()).await;

@@ -23,7 +23,7 @@ use crate::support::{Case, TestEnvironment, cases};
 pub(super) fn all() -> Vec<Case> {
     cases![
         browser: every_page_keeps_its_layout_at_fourteen_widths,
-            a_row_in_edit_takes_the_place_of_the_row,
+            a_row_keeps_its_place_while_it_is_edited,
             a_table_is_a_table_at_every_width
     ]
 }
@@ -281,7 +281,7 @@ const PLACES: &str = "
     const edges = element => { const box = element.getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom]; };
     return [...rows.map(edges), ...[...rows[2].cells].map(edges)]";
 
-async fn a_row_in_edit_takes_the_place_of_the_row(environment: TestEnvironment) {
+async fn a_row_keeps_its_place_while_it_is_edited(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     for name in ["Mary Jackson", "Grace Hopper", "Katherine Johnson"] {
         office.lead(name, 50).await;

@@ -19,7 +19,7 @@ pub(super) fn all() -> Vec<Case> {
     cases![
         browser: the_dialog_asks_for_a_code_and_then_sends_the_change,
             the_dialog_shows_new_recovery_codes_and_then_sends_the_change,
-            another_person_who_sets_it_up_in_the_dialog_sends_nothing,
+            another_person_who_sets_up_codes_in_the_dialog_sends_nothing,
             a_form_is_carried_past_new_recovery_codes_without_javascript
     ]
 }
@@ -122,7 +122,7 @@ async fn the_dialog_shows_new_recovery_codes_and_then_sends_the_change(environme
     }
 }
 
-async fn another_person_who_sets_it_up_in_the_dialog_sends_nothing(environment: TestEnvironment) {
+async fn another_person_who_sets_up_codes_in_the_dialog_sends_nothing(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let lead = office.lead("Grace Hopper", 50).await;
     let (ada, _) = agent(&office, "Ada", Look::desktop()).await;

@@ -17,13 +17,13 @@ use crate::template::FUNCTIONS;
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        dynamodb: the_templates_table_equals_the_codes_table;
+        dynamodb: the_table_of_the_template_equals_the_table_of_the_code;
         embedded: the_stream_filter_passes_only_relevant_records,
             the_sign_up_parameters_are_the_variables_that_the_function_reads
     ]
 }
 
-async fn the_templates_table_equals_the_codes_table(environment: TestEnvironment) {
+async fn the_table_of_the_template_equals_the_table_of_the_code(environment: TestEnvironment) {
     Workspace::open(&environment).await;
     let client = environment.sdk_client();
     let made = client.describe_table().table_name(environment.table()).send().await.unwrap().table.unwrap();
