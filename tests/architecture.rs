@@ -283,6 +283,7 @@ fn a_room_imports_only_from_rooms_below_it() {
             }
         }
     }
+    assert!(map.len() > FLOORS.len() / 2, "imports of only {} rooms were read", map.len());
     for (floor, targets) in map.iter().rev() {
         let targets: Vec<String> = targets.iter().map(|(room, count)| format!("{room} {count}")).collect();
         println!("{:<13} -> {}", FLOORS[*floor], targets.join(", "));

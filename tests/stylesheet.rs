@@ -142,6 +142,7 @@ fn every_class_of_a_template_has_a_style_or_a_script() {
     scripts.add_selectors(&texts("src/web/assets/app", "js"));
     known.extend(scripts.names);
     known.extend(TEST_HOOKS.map(str::to_owned));
+    assert!(used.names.len() > 100, "only {} classes were read", used.names.len());
     let unknown = missing(&used.names, &known);
     assert!(unknown.is_empty(), "templates have classes without a rule in app.css: {unknown:?}");
     for prefix in &used.prefixes {
@@ -173,6 +174,7 @@ fn every_class_is_in_the_style_guide() {
 #[test]
 fn every_token_that_is_used_is_defined() {
     let sheet = stylesheet();
+    assert!(sheet.used.len() > 30, "only {} tokens were read", sheet.used.len());
     let base = text("src/web/assets/pico.classless.min.css");
     let is_of_base = |name: &&String| name.starts_with("--pico-");
     let undefined: Vec<_> = sheet

@@ -114,9 +114,9 @@ async fn a_repeated_request_changes_nothing(environment: TestEnvironment) {
     let sent = json!(sent);
     let post = || agent.post("/api/inventory/events").header("idempotency-key", "k1").json(&sent).send();
     let first: Value = post().await.expect(200).json();
-    assert!(first["results"].as_array().unwrap().iter().all(|result| result["outcome"] == "APPLIED"));
+    assert_eq!(outcomes(first["results"].as_array().unwrap()), ["APPLIED"; 100]);
     let again: Value = post().await.expect(200).json();
-    assert!(again["results"].as_array().unwrap().iter().all(|result| result["outcome"] == "DUPLICATE"));
+    assert_eq!(outcomes(again["results"].as_array().unwrap()), ["DUPLICATE"; 100]);
     // The message id decides, not the key: new messages in another list with the same key are applied.
     let other = json!([event("m1", "P1", "RECEIPT", 1), event("new", "P1", "RECEIPT", 1)]);
     let other = agent.post("/api/inventory/events").header("idempotency-key", "k1").json(&other).send().await;

@@ -42,6 +42,7 @@ async fn former(environment: &TestEnvironment) -> (Workspace, Client) {
         item.into_iter().map(|(name, value)| (name, value.into())).collect()
     };
     let items: Vec<Item> = lines.lines().map(item).collect();
+    assert!(!items.is_empty(), "the fixture has items");
     assert!(items.iter().all(|item| schema_of(item) == OLDEST), "the fixture has the previous schema");
     let workspace = Workspace::open(environment).await;
     let pairs = items.iter().map(|item| item.iter().map(|(name, value)| (name.as_str(), value.clone())));
@@ -183,6 +184,7 @@ async fn the_previous_version_can_read_what_this_one_writes(environment: TestEnv
         found.insert(kind(item));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(!schemas.is_empty(), "the fixture has schemas");
     let missing: Vec<_> = schemas.keys().filter(|kind| !found.contains(*kind)).collect();
     assert!(missing.len() <= 2, "not written here: {missing:?}");
 }

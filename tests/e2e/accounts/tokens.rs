@@ -49,6 +49,7 @@ async fn a_token_signs_a_program_in_until_it_is_revoked(environment: TestEnviron
     let later = ann.get("/account").send().await.expect(200);
     assert!(later.text().contains("night &#60;import&#62;") && !later.text().contains(&secret));
     let sent: Vec<_> = environment.wire().calls().iter().map(|call| call.request.to_string()).collect();
+    assert!(!sent.is_empty(), "the token went to the table");
     assert!(sent.iter().all(|request| !request.contains(&secret[3..])), "the secret went to the table");
     let listed: Value = ann.get("/api/tokens").send().await.expect(200).json();
     let id = listed["items"][0]["id"].as_str().unwrap();
