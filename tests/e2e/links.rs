@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::accounts::{OTHER, PASSWORD, browser, change, later, me, sign_in, signed_in, with_password};
+use crate::support::html::assert_errors;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
@@ -129,10 +130,7 @@ async fn an_invalid_join_or_reset_is_refused_and_does_not_use_the_link(environme
     ] {
         environment.wire().reset();
         let refused = send(&pat, &path, &[("name", name), ("password", password)]).await.expect(422);
-        for field in ["name", "password"] {
-            let has_error = refused.text().contains(&format!("id=\"{field}-error\""));
-            assert_eq!(has_error, errors.contains(&field), "{field}: {}", refused.text());
-        }
+        assert_errors(refused.text(), &["name", "password"], errors);
         assert_eq!(environment.wire().count(WRITE), 0);
         assert!(password.len() < 5 || !refused.text().contains(password), "the password is repeated");
         assert_eq!(refused.header("set-cookie"), "");

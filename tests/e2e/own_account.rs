@@ -7,7 +7,7 @@ use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
 use super::accounts::{OTHER, PASSWORD, browser, me, sign_in, signed_in, with_password};
-use crate::support::html::hidden;
+use crate::support::html::{assert_errors, hidden};
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{PATIENCE, Workspace, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
@@ -83,10 +83,7 @@ async fn an_invalid_taken_or_stale_profile_is_refused_and_what_was_typed_is_kept
         ("", "no address", &["name", "email"]),
     ] {
         let refused = save(&ann, 1, name, email, PASSWORD).await.expect(422);
-        for field in ["name", "email"] {
-            let has_error = refused.text().contains(&format!("id=\"{field}-error\""));
-            assert_eq!(has_error, errors.contains(&field), "{field}: {}", refused.text());
-        }
+        assert_errors(refused.text(), &["name", "email"], errors);
     }
     let taken = save(&ann, 1, "Ann Li", "BOB@holdfast.test", PASSWORD).await.expect(422);
     assert!(taken.text().contains("Another account has this email."), "{}", taken.text());

@@ -1,50 +1,43 @@
 //! Sign-up: strangers create an account, always as participants, and then sign in. It is open, by invitation, or off.
 
+mod pages;
+
 use futures_util::future::join_all;
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::base::identity::Role;
 use holdfast::store::Key;
 use serde_json::Value;
 
+use super::accounts::{OTHER, PASSWORD, browser, sign_in};
 use super::audit::details;
-use crate::support::browser::{At, Look};
-use crate::support::http::{Client, Response, Server};
+use crate::support::html::assert_errors;
+use crate::support::http::{Client, Response};
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Answer, Case, Fault, TestEnvironment, cases};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         api: a_form_sent_twice_at_once_makes_one_account,
             forty_concurrent_sign_ups_with_one_address_make_one_account;
         web: a_person_signs_up_as_a_participant_and_signs_in_to_the_requested_page,
             a_taken_email_address_gets_the_same_answer_and_its_account_stays_untouched,
-            an_invalid_sign_up_is_refused_with_a_reason_and_writes_nothing,
-            signing_up_redirects_only_to_pages_of_this_site,
-            sign_in_and_sign_up_link_to_each_other_and_keep_the_target,
-            a_signed_in_person_is_redirected_from_sign_up;
+            an_invalid_sign_up_is_refused_with_a_reason_and_writes_nothing;
         store: a_lost_reply_does_not_fail_a_sign_up;
         app: sign_up_by_invitation_needs_the_code,
             ten_wrong_codes_block_sign_up_for_15_minutes,
             switched_off_sign_up_writes_nothing,
-            signing_up_tests_no_password_and_resets_no_attempts;
-        browser: a_person_signs_up_by_keyboard_with_an_invitation_code,
-            a_person_signs_up_without_javascript
-    ]
+            signing_up_tests_no_password_and_resets_no_attempts
+    ];
+    cases.extend(pages::all());
+    cases
 }
 
-const PASSWORD: &str = "correct horse battery";
-const OTHER: &str = "another horse battery";
 const CODE: &str = "k7-Wm2!xQ";
 
 /// Sign-up by invitation with [`CODE`].
 pub fn by_invitation() -> SignUp {
     SignUp::from_settings(Some("invitation"), Some(CODE)).unwrap()
-}
-
-/// A signed-out browser that sends forms from Holdfast's own pages.
-fn browser(workspace: &Workspace) -> Client {
-    workspace.visitor().same_origin()
 }
 
 /// Sends the form with these fields and checks that the answer does not repeat secrets.
@@ -65,10 +58,6 @@ async fn sign_up(client: &Client, email: &str, password: &str) -> Response {
 
 async fn with_code(client: &Client, email: &str, code: &str) -> Response {
     send(client, &[("name", "Pat Doe"), ("email", email), ("password", PASSWORD), ("code", code)]).await
-}
-
-async fn sign_in(client: &Client, email: &str, password: &str) -> Response {
-    client.post("/sign-in").form(&[("email", email), ("password", password)]).send().await
 }
 
 /// Signs up, and then signs in as the answer asks.
@@ -360,10 +349,7 @@ async fn an_invalid_sign_up_is_refused_with_a_reason_and_writes_nothing(environm
         let refused = send(&client, &[("name", name), ("email", email), ("password", password)]).await;
         let refused = refused.expect(422);
         let text = refused.text();
-        for field in ["name", "email", "password"] {
-            let has_error = text.contains(&format!("id=\"{field}-error\""));
-            assert_eq!(has_error, wrong.contains(&field), "{field} of {name:?} {email:?}: {text}");
-        }
+        assert_errors(text, &["name", "email", "password"], wrong);
         assert_eq!(text.matches(" autofocus").count(), 1, "{text}");
         assert!(!text.contains("<b>") && !text.contains("<i>"), "{text}");
         assert_eq!(environment.wire().total(), 0, "{name:?} {email:?}");
@@ -374,113 +360,4 @@ async fn an_invalid_sign_up_is_refused_with_a_reason_and_writes_nothing(environm
     send(&client, &[("name", "Pat"), ("name", "Doe")]).await.expect(400);
     client.post("/sign-up").json(&serde_json::json!({ "name": name })).send().await.expect(415);
     client.post("/sign-up").form(&[("name", "x".repeat(100_000))]).send().await.expect(413);
-}
-
-async fn signing_up_redirects_only_to_pages_of_this_site(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    for (number, (next, location)) in [
-        ("/account?x=%2F", "/account?x=%2F"),
-        ("", "/"),
-        ("//evil.example", "/"),
-        ("/\\evil.example", "/"),
-        ("/\t/evil.example", "/"),
-        ("https://evil.example/", "/"),
-        ("javascript:alert(1)", "/"),
-        ("/account\r\nSet-Cookie: a=b", "/"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let client = browser(&workspace);
-        let email = format!("pat{number}@example.com");
-        let form = [("name", "Pat"), ("email", &email), ("password", PASSWORD), ("next", next)];
-        let answer = send(&client, &form).await.expect(303);
-        let query = serde_urlencoded::to_string([("next", next)]).unwrap();
-        assert_eq!(answer.header("location"), format!("/sign-in?signed_up=1&{query}"), "{next:?}");
-        let form = [("email", email.as_str()), ("password", PASSWORD), ("next", next)];
-        let signed_in = client.post("/sign-in").form(&form).send().await.expect(303);
-        assert_eq!(signed_in.header("location"), location, "{next:?}");
-        let again = client.get(&format!("/sign-up?{query}")).send().await.expect(303);
-        assert_eq!(again.header("location"), location, "{next:?}");
-        // No link on the page leads a visitor to another site.
-        for path in [format!("/sign-up?{query}"), answer.header("location").to_owned()] {
-            let page = workspace.visitor().get(&path).send().await.expect(200);
-            let links: Vec<_> = page.text().split("href=\"").skip(1).collect();
-            assert!(links.len() > 2 && links.iter().all(|link| link.starts_with(['/', '#'])), "{links:?}");
-            assert!(links.iter().all(|link| !link.starts_with("//")), "{links:?}");
-        }
-    }
-}
-
-async fn sign_in_and_sign_up_link_to_each_other_and_keep_the_target(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let visitor = workspace.visitor();
-    for (query, address) in [("", ""), ("?next=%2Fraffles%2F1%3Fa%3Db", "?next=%2Fraffles%2F1%3Fa%3Db")] {
-        for (from, to) in [("/sign-in", "/sign-up"), ("/sign-up", "/sign-in")] {
-            let page = visitor.get(&format!("{from}{query}")).send().await.expect(200);
-            assert!(page.text().contains(&format!("href=\"{to}{address}\"")), "{from}: {}", page.text());
-        }
-    }
-    // A wrong password keeps the target.
-    let form = [("email", "pat@example.com"), ("password", "wrong"), ("next", "/raffles/1")];
-    let wrong = browser(&workspace).post("/sign-in").form(&form).send().await.expect(422);
-    assert!(wrong.text().contains("href=\"/sign-up?next=%2Fraffles%2F1\""), "{}", wrong.text());
-}
-
-async fn a_signed_in_person_is_redirected_from_sign_up(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let ann = workspace.person(Role::Agent, "Ann").await;
-    let before = me(&ann).await;
-    let page = ann.get("/sign-up?next=%2Fleads").send().await.expect(303);
-    assert_eq!(page.header("location"), "/leads");
-    let answer = sign_up(&ann, "pat@example.com", PASSWORD).await.expect(303);
-    assert!(answer.header("set-cookie").is_empty());
-    assert_eq!(me(&ann).await, before);
-    sign_in(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(422);
-}
-
-async fn a_person_signs_up_by_keyboard_with_an_invitation_code(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await.with_sign_up(by_invitation());
-    let server = Server::of(workspace.router.clone()).await;
-    let pat = environment.browser(Look::desktop()).await;
-    pat.goto(&server.url("/account")).await;
-    pat.click(At::Named("Sign up")).await;
-    pat.wait_for("#code").await;
-    // The first field has the focus, and Enter sends the form.
-    pat.press(&format!("not the code\u{9}Pat Doe\u{9}pat@example.com\u{9}{PASSWORD}\n")).await;
-    pat.wait_for_text("#code-error", "Incorrect invitation code.").await;
-    assert_eq!(pat.focused().await, "Invitation code");
-    assert_eq!(pat.value(At::Named("Name")).await, "Pat Doe");
-    assert_eq!(pat.value(At::Named("Email")).await, "pat@example.com");
-    assert_eq!(pat.value(At::Named("Password")).await, "");
-    pat.press(&format!("{CODE}\u{9}\u{9}\u{9}{PASSWORD}\n")).await;
-    pat.wait_for_text(".notice", "Now sign in").await;
-    pat.press(&format!("pat@example.com\u{9}{PASSWORD}\n")).await;
-    pat.wait_for_text("h1", "Your account").await;
-    assert!(pat.url().await.ends_with("/account"), "{}", pat.url().await);
-    // The browser logs the 422. The content security policy blocked nothing, and no script failed.
-    let console = pat.console().await;
-    assert!(console.iter().all(|entry| entry.contains("status of 422")), "{console:?}");
-}
-
-async fn a_person_signs_up_without_javascript(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    sign_up(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(303);
-    let server = Server::of(workspace.router.clone()).await;
-    let pat = environment.browser(Look::phone().without_javascript()).await;
-    // The address of an account looks like any other, and its password stays.
-    for (email, after) in
-        [("pat@example.com", "Incorrect email or password"), ("pat.doe@example.com", "Your account")]
-    {
-        pat.goto(&server.url("/sign-up?next=%2Faccount")).await;
-        pat.fill(At::Named("Name"), "Pat Doe").await;
-        pat.fill(At::Named("Email"), email).await;
-        pat.fill(At::Named("Password"), OTHER).await;
-        pat.click(At::Named("Sign up")).await;
-        pat.wait_for_text(".notice", "Now sign in").await;
-        pat.fill(At::Named("Email"), email).await;
-        pat.fill(At::Named("Password"), OTHER).await;
-        pat.click(At::Named("Sign in")).await;
-        pat.wait_for_text("main", after).await;
-    }
 }

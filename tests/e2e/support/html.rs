@@ -46,6 +46,15 @@ pub fn link<'a>(html: &'a str, words: &str) -> &'a str {
     links.into_iter().find(|address| address.contains(words)).expect("such a link")
 }
 
+/// The page has an error beside these fields, and beside no other of `fields`.
+#[track_caller]
+pub fn assert_errors(html: &str, fields: &[&str], wrong: &[&str]) {
+    for field in fields {
+        let has_error = html.contains(&format!("id=\"{field}-error\""));
+        assert_eq!(has_error, wrong.contains(field), "{field}: {html}");
+    }
+}
+
 /// The button of a form is in a closed element that a person opens first, without JavaScript too.
 #[track_caller]
 pub fn assert_asks(html: &str, action: &str) {
