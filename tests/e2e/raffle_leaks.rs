@@ -195,14 +195,13 @@ impl Scene {
     /// Everyone who must not see the buyers: a visitor, and people who have bought nothing.
     async fn others(&self) -> Vec<(&'static str, Client)> {
         let workspace = &self.workspace;
-        let same_site = |client: Client| client.same_origin();
         vec![
             ("a visitor", workspace.visitor()),
             ("a participant", workspace.program(Role::Participant).await),
             ("a viewer", workspace.program(Role::Viewer).await),
             ("an agent", workspace.program(Role::Agent).await),
-            ("a participant at a browser", same_site(workspace.session(Role::Participant, "Pat").await)),
-            ("an agent at a browser", same_site(workspace.session(Role::Agent, "Ann").await)),
+            ("a participant at a browser", workspace.person(Role::Participant, "Pat").await),
+            ("an agent at a browser", workspace.person(Role::Agent, "Ann").await),
         ]
     }
 }

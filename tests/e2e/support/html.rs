@@ -42,8 +42,8 @@ pub fn sent_by(html: &str) -> Vec<(String, String)> {
 
 /// The address of the first link whose address contains this text.
 pub fn link<'a>(html: &'a str, words: &str) -> &'a str {
-    let links = html.split("href=\"").skip(1).filter_map(|link| Some(link.split_once('"')?.0));
-    links.into_iter().find(|address| address.contains(words)).expect("such a link")
+    let mut links = html.split("href=\"").skip(1).filter_map(|link| Some(link.split_once('"')?.0));
+    links.find(|address| address.contains(words)).expect("such a link")
 }
 
 /// The page has an error beside these fields, and beside no other of `fields`.
