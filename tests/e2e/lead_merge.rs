@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::html::link;
 use crate::support::http::{Client, Response};
 use crate::support::workspace::{Workspace, address, change, create, history, new_lead, read};
 use crate::support::{Case, TestEnvironment, cases};
@@ -12,6 +13,7 @@ pub fn all() -> Vec<Case> {
     cases![
         api: two_leads_become_one_with_the_chosen_values,
             the_address_of_a_merged_lead_leads_to_the_other,
+            old_changes_of_a_lead_that_is_merged_or_deleted_can_still_be_read,
             a_merge_of_changed_leads_conflicts,
             a_lead_in_an_open_order_is_not_merged,
             a_merge_and_an_order_never_both_take_a_lead,
@@ -80,6 +82,44 @@ async fn the_address_of_a_merged_lead_leads_to_the_other(environment: TestEnviro
     let history = format!("/leads/{}/history", merged["id"].as_str().unwrap());
     assert!(page.text().contains(&history));
     assert!(ann.get(&history).send().await.expect(200).text().contains("Merged into another lead"));
+}
+
+async fn old_changes_of_a_lead_that_is_merged_or_deleted_can_still_be_read(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let agent = workspace.agent().await;
+    let (kept, merged) = pair(&agent).await;
+    for version in 1..=51 {
+        change(&agent, &merged, version, json!({ "leadScore": version })).await.expect(200);
+    }
+    let ann = workspace.person(Role::Agent, "Ann").await;
+    let id = merged["id"].as_str().unwrap();
+    agent.delete(&format!("{}?version=52", address(&merged))).send().await.expect(204);
+    let page = ann.get(&format!("/leads/{id}")).send().await.expect(410).text();
+    assert_reads_the_first_change(&ann, &page).await;
+    let gone: Value = agent.get(&address(&merged)).send().await.expect(410).json();
+    let restore =
+        agent.post(&format!("{}/restore", address(&merged))).json(&json!({ "version": gone["version"] }));
+    let restored: Value = restore.send().await.expect(200).json();
+    merge(&agent, &kept, &restored, json!({})).await.expect(200);
+    let page = ann.get(&format!("/leads/{id}/history")).send().await.expect(200).text();
+    assert_reads_the_first_change(&ann, &page).await;
+}
+
+/// Follows the links to older changes, as htmx and as a browser without it, until the creation of the lead.
+async fn assert_reads_the_first_change(ann: &Client, page: &str) {
+    let mut page = page.to_owned();
+    for _ in 0..10 {
+        if !page.contains("?history=") {
+            assert!(page.contains("Created"), "{page}");
+            return;
+        }
+        let older = link(&page, "?history=").to_owned();
+        let whole = ann.get(&older).send().await.expect(200).text();
+        assert!(whole.contains("</html>") && whole.contains("Notes and history"));
+        page = ann.get(&older).header("hx-request", "true").send().await.expect(200).text();
+        assert!(!page.contains("</html>"), "{page}");
+    }
+    panic!("There is no end: {page}");
 }
 
 async fn a_merge_of_changed_leads_conflicts(environment: TestEnvironment) {

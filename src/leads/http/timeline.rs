@@ -65,7 +65,9 @@ pub(super) struct TimelineView {
 
 impl TimelineView {
     pub(super) fn of(timeline: Timeline, id: LeadId, is_open: bool, who: Option<&SignedIn>) -> Self {
-        let older = timeline.next.map(|cursor| address(&format!("/leads/{id}"), [("history", cursor)]));
+        // The page of a lead in the trash or of a merged one has no older items, so the read-only page has them.
+        let path = if is_open { format!("/leads/{id}") } else { format!("/leads/{id}/history") };
+        let older = timeline.next.map(|cursor| address(&path, [("history", cursor)]));
         let view = |item: TimelineItem| match item {
             TimelineItem::Change(entry) => ItemView::Change(EntryView::of(entry)),
             TimelineItem::Note(note) => ItemView::Note(NoteView::of(note, who)),
@@ -83,13 +85,14 @@ pub(super) struct TimelineQuery {
 
 async fn history(
     State(leads): State<Leads>,
-    context: PageContext,
+    target: RenderTarget,
     Path(id): Path<LeadId>,
     Query(query): Query<TimelineQuery>,
 ) -> PageAnswer {
     let timeline = leads.timeline(id, ALONE, query.history.as_deref()).await?;
     let timeline = TimelineView::of(timeline, id, false, None);
-    html(StatusCode::OK, &HistoryPage { context, lead: HistoryOf { id, version: 0 }, timeline })
+    let page = HistoryPage { context: target.context, lead: HistoryOf { id, version: 0 }, timeline };
+    if target.fragment { html(StatusCode::OK, &page.as_entries()) } else { html(StatusCode::OK, &page) }
 }
 
 /// The lead of a history that is only read.
@@ -101,7 +104,7 @@ struct HistoryOf {
 
 /// `GET /leads/{id}/history`
 #[derive(Template)]
-#[template(path = "leads/history.html", config = "templates/askama.toml")]
+#[template(path = "leads/history.html", config = "templates/askama.toml", blocks = ["entries"])]
 struct HistoryPage {
     context: PageContext,
     lead: HistoryOf,
