@@ -52,6 +52,7 @@ const NOT_SHOWN: [(&str, &[&str]); 6] = [
             "reason",
             "role",
             "sku",
+            "source",
             "ticket-number",
             "topic",
             "trend",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -33,13 +33,13 @@ pub fn print(options: &Options, server: &Server, folder: &Path) {
     print_import(options, folder);
 }
 
-/// The fraction of a core that the server uses while nobody uses it.
+/// The fraction of a core that the server uses while no one uses it.
 fn print_idle(server: &Server) {
     let before = cpu::of_tree(server.process());
     std::thread::sleep(IDLE);
     let used = cpu::of_tree(server.process()).saturating_sub(before);
     let percent = used.as_secs_f64() / IDLE.as_secs_f64() * 100.0;
-    println!("An idle server uses {percent:.2} % of a core: {}", verdict("0.5 %", percent < 0.5));
+    println!("An idle server uses {percent:.2}% of a core: {}", verdict("0.5%", percent < 0.5));
 }
 
 /// The time from the last change to its count, after a command that makes many.
@@ -68,7 +68,7 @@ fn print_import(options: &Options, folder: &Path) {
     let file = folder.join("leads.csv");
     server::write_leads(&file, "lead", IMPORTED);
     let mut command = server::holdfast(&options.binary, &folder, &["import", "leads"]);
-    let (time, memory) = watched(command.arg(&file));
+    let (time, memory) = watched(command.arg(&file).stdout(Stdio::null()));
     let [half, whole] = memory.map(|kb| kb / 1024);
     println!(
         "Importing {IMPORTED} leads from the shell takes {:.0} s: {}. It has used up to {half} MB of memory after half \

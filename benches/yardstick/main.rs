@@ -74,7 +74,9 @@ fn run(options: &Options) {
     let bench = Bench { options, cluster: &cluster, server: &server };
     let results: Vec<_> =
         options.workloads.iter().map(|make| bench.measure(make(options, &server).as_ref())).collect();
-    report::print(&results);
+    if !results.is_empty() {
+        report::print(&results);
+    }
     if options.background {
         background::print(options, &server, &folder.0);
     }

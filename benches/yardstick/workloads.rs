@@ -70,8 +70,8 @@ const ALL: [(&str, Make); 10] = [
 ];
 
 /// The workloads whose names contain one of these words; all, if there are none. Each one is created right before
-/// its measurement, so that it sees the data of the earlier ones. With `has_others`, a
-/// word may choose other measurements, so there may be none here.
+/// its measurement, so that it sees the data of the earlier ones. No workload is an error, unless the words choose
+/// other measurements (`has_others`).
 pub fn selected(words: &[String], has_others: bool) -> Result<Vec<Make>, String> {
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let selected: Vec<Make> =

@@ -18,7 +18,7 @@ use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Name};
 use crate::shared::audit_log::{AuditEntry, AuditKind};
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Answer, Done, Idempotency};
 use crate::store::{
@@ -148,7 +148,7 @@ impl Accounts {
         let (owned, item) = self.items_of_new_token(&account, draft, &secret);
         let write = self.token_write(&account, &owned, &item, operator)?;
         let token = token_of(owned, &item);
-        match write_once::<_, AccountError>(&self.dynamo, write, token, idempotency).await? {
+        match write_with_record::<_, AccountError>(&self.dynamo, write, token, idempotency).await? {
             Ok(Done::Now(token)) => Ok(Made::Now(token, secret)),
             Ok(Done::Replayed(answer)) => Ok(Made::Replayed(answer)),
             Err(refusal) if refusal.of("account") || refusal.of(AUTHORITY) => {

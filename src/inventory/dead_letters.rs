@@ -135,7 +135,7 @@ impl Inventory {
                 Ok(()) => return Ok(after),
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 Err(WriteError::Refused(refusal)) => {
-                    replayed_answer(Idempotency::lookup(idempotency, &refusal)?)?;
+                    replayed_answer(Idempotency::lookup_in(idempotency, &refusal)?)?;
                     retries.backoff().await?;
                 }
             }

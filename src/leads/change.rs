@@ -20,7 +20,7 @@ use super::word_index::reindex;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
-use crate::shared::idempotency::{refuse, write_once};
+use crate::shared::idempotency::{refuse, write_with_record};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, Retries, StoreError, Update, to_attribute, to_item};
 
@@ -161,7 +161,7 @@ impl Leads {
             };
             let after = fields.mark((alteration.apply)(&before.lead, self.clock.now()));
             let write = fields.write(alteration.write(self, &before, &after, &fields)?, &after)?;
-            match write_once::<_, LeadError>(&self.dynamo, write, after, idempotency).await? {
+            match write_with_record::<_, LeadError>(&self.dynamo, write, after, idempotency).await? {
                 Ok(Done::Now(after)) => {
                     let free = StoredLead::free(after.clone());
                     self.snapshots.insert(&StoredLead { reservation: before.reservation, ..free });

@@ -24,7 +24,7 @@ impl FormerWords {
         }
     }
 
-    /// Remembers what the table says.
+    /// Records what the table says.
     pub(super) fn record(&self, gone: bool, now: Timestamp) {
         self.0.store(if gone { Self::GONE } else { seconds(now) }, Ordering::Relaxed);
     }

@@ -22,7 +22,7 @@ use crate::base::values::{Invalid, Version};
 use crate::leads::Leads;
 use crate::leads::list::ListRequest;
 use crate::shared::audit::Author;
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute, to_item};
 
@@ -76,7 +76,7 @@ impl Leads {
             let detail = format!("Lead {other} ({merged_id}) merged into this one.");
             let entry = self.deletion_entry(&merged.after, by, detail);
             let write = merged.write(self, &pair)?.audit_by(by, entry)?;
-            match write_once::<_, LeadError>(&self.dynamo, write, merged.after, idempotency).await? {
+            match write_with_record::<_, LeadError>(&self.dynamo, write, merged.after, idempotency).await? {
                 Ok(done) => return Ok(done),
                 Err(refusal) if refusal.of("email") && !refusal.of("kept") && !refusal.of("merged") => {
                     return Err(LeadError::violation(Rule::EmailIsUnique));

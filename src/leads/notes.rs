@@ -11,7 +11,7 @@ use crate::base::text::isolated;
 use crate::base::values::Version;
 use crate::leads::Leads;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, Select, WriteError, from_item, to_item};
@@ -47,7 +47,7 @@ impl Leads {
         let note = Note { id, text, author, author_id, version, created_at: now, updated_at: now };
         let item = to_item(&note_key(lead, id), &note)?;
         let write = self.dynamo.guarded_write().put("note", item, Condition::Absent);
-        let done = write_once::<_, LeadError>(&self.dynamo, write, note, idempotency).await?;
+        let done = write_with_record::<_, LeadError>(&self.dynamo, write, note, idempotency).await?;
         done.map_err(|_| LeadError::NoSuchNote)
     }
 
@@ -73,7 +73,7 @@ impl Leads {
         let item = to_item(&note_key(lead, id), &edited)?;
         let unchanged = Condition::is_number("version", expected.get());
         let write = self.dynamo.guarded_write().put("note", item, unchanged);
-        match write_once::<_, LeadError>(&self.dynamo, write, edited, idempotency).await? {
+        match write_with_record::<_, LeadError>(&self.dynamo, write, edited, idempotency).await? {
             Ok(done) => Ok(done),
             Err(_) => Err(LeadError::NoteConflict(Box::new(self.note(lead, id).await?))),
         }

@@ -16,7 +16,7 @@ use super::word_index::reindex;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::SK;
@@ -39,7 +39,7 @@ impl Leads {
         let fields = new.fields.clone();
         let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::violation)?;
         let write = self.creation(&lead, &fields, Action::Created, None)?;
-        let done = write_once::<_, LeadError>(&self.dynamo, write, lead, idempotency).await?;
+        let done = write_with_record::<_, LeadError>(&self.dynamo, write, lead, idempotency).await?;
         if let Ok(Done::Now(lead)) = &done {
             self.snapshots.insert(&StoredLead::free(lead.clone()));
         }

@@ -19,7 +19,7 @@ use crate::base::values::Version;
 use crate::leads::Leads;
 use crate::shared::audit::Author;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::{self, TTL};
 use crate::store::{
@@ -118,7 +118,7 @@ impl Leads {
             }
             let after = deleted.next_version(self.clock.now(), by.actor.clone());
             let write = self.restoration(&deleted, &after, by)?;
-            match write_once::<_, LeadError>(&self.dynamo, write, after, idempotency).await? {
+            match write_with_record::<_, LeadError>(&self.dynamo, write, after, idempotency).await? {
                 Ok(done) => return Ok(done),
                 Err(refusal) => {
                     let taken = refusal.item("email").cloned().map(from_item::<EmailItem>).transpose()?;

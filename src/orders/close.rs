@@ -17,7 +17,7 @@ use crate::orders::Orders;
 use crate::reservations::{PHASE, Phase, order_key};
 use crate::shared::audit::{AuditStamp, Author};
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
-use crate::shared::idempotency::{refuse, replayed_answer, write_once};
+use crate::shared::idempotency::{refuse, replayed_answer, write_with_record};
 use crate::shared::numbers::counted;
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, Refusal, StoreError};
@@ -172,7 +172,7 @@ impl End {
             Some(by) => write.audit_by(by, self.deletion_entry(orders, by))?,
             None => write,
         };
-        let ended = write_once::<_, OrderError>(&orders.dynamo, write, made, idempotency).await?;
+        let ended = write_with_record::<_, OrderError>(&orders.dynamo, write, made, idempotency).await?;
         if large
             && let Ok(Done::Now(_)) = ended
             && let Err(error) = orders.reconciler.apply_end(&self.after).await

@@ -26,7 +26,7 @@ use crate::leads::domain::{Action, Lead, StoredLead};
 use crate::orders::Orders;
 use crate::reservations::Phase;
 use crate::shared::audit::Author;
-use crate::shared::idempotency::{refuse, write_once};
+use crate::shared::idempotency::{refuse, write_with_record};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, StoreError};
 
@@ -194,7 +194,7 @@ impl Orders {
     ) -> Result<Option<Done<OrderDetail>>, OrderError> {
         let detail = detail(OrderId::new(draft.stamp.at, &self.rng.bytes()), draft);
         let write = self.creation(draft, &detail)?;
-        Ok(write_once::<_, OrderError>(&self.dynamo, write, detail, draft.idempotency).await?.ok())
+        Ok(write_with_record::<_, OrderError>(&self.dynamo, write, detail, draft.idempotency).await?.ok())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::leads::items::{lead_key, stored_lead};
 use crate::orders::Orders;
 use crate::reservations::{PHASE, Phase};
 use crate::shared::audit::{AuditStamp, Author};
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, StoreError, to_attribute};
 
@@ -54,7 +54,9 @@ impl Orders {
                 continue;
             };
             let (write, made) = exchange.write(self, release)?;
-            if let Ok(done) = write_once::<_, OrderError>(&self.dynamo, write, made, idempotency).await? {
+            if let Ok(done) =
+                write_with_record::<_, OrderError>(&self.dynamo, write, made, idempotency).await?
+            {
                 return Ok(done);
             }
             retries.backoff().await?;

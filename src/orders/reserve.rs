@@ -31,7 +31,7 @@ use crate::base::values::{OrderId, UsState};
 use crate::leads::domain::{Action, Lead, StoredLead};
 use crate::orders::Orders;
 use crate::reservations::{PHASE, Phase, Reservation};
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::store::idempotency::Done;
 use crate::store::{Condition, GuardedWrite, Refusal, StoreError, WriteError, to_item};
 
@@ -330,7 +330,7 @@ impl LargeOrder<'_> {
         stored.progress = Progress { phase: Phase::Open, out, workers: 0, deadline: None, ..stored.progress };
         let detail = order_detail(&stored.order, &leads);
         let write = self.completion(workers, last, &stored)?;
-        write_once(&self.orders.dynamo, write, detail, self.draft.idempotency).await
+        write_with_record(&self.orders.dynamo, write, detail, self.draft.idempotency).await
     }
 
     fn completion(

@@ -227,7 +227,7 @@ impl Projections {
 type RecordEvents<'a> = Vec<(&'a Change, Event)>;
 
 impl Projections {
-    /// Returns the events before the first uncounted change, by record, in order of their first event. A change
+    /// Returns the events before the change that failed, by record, in order of their first event. A change
     /// whose events cannot be read becomes a dead letter.
     async fn events_by_record<'a>(
         &self,

@@ -15,7 +15,7 @@ use super::items::{Stored, block_item, holding_item, ticket_item};
 use super::store::{at_version, minute, unchanged};
 use crate::base::identity::SignedIn;
 use crate::raffles::Raffles;
-use crate::shared::idempotency::{refuse, write_once};
+use crate::shared::idempotency::{refuse, write_with_record};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite};
 
@@ -65,7 +65,7 @@ impl Raffles {
             let (start, minute) = (self.random_start(), minute(&stored.raffle, now));
             let Some(picks) = stored.pool.pick(quantity.get(), start, minute) else { continue };
             let (write, purchase) = self.sale(&stored, &holding, &picks, who, now)?;
-            let written = write_once::<_, RaffleError>(&self.dynamo, write, purchase, idempotency);
+            let written = write_with_record::<_, RaffleError>(&self.dynamo, write, purchase, idempotency);
             if let Ok(done) = written.await? {
                 return Ok(done);
             }

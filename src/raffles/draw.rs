@@ -21,7 +21,7 @@ use crate::accounts::authority::still_authorized;
 use crate::base::identity::{Role, SignedIn};
 use crate::raffles::Raffles;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
-use crate::shared::idempotency::{refuse, write_once};
+use crate::shared::idempotency::{refuse, write_with_record};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, from_item, to_item};
 
@@ -56,7 +56,7 @@ impl Raffles {
                 let write = self.closing(&stored, &closed)?;
                 let write = write.audit(&self.draw_entry(&closed, stored.pool.sold(), who))?;
                 let write = write.authorized(who, Role::Administrator);
-                match write_once::<_, RaffleError>(&self.dynamo, write, state, idempotency).await? {
+                match write_with_record::<_, RaffleError>(&self.dynamo, write, state, idempotency).await? {
                     Ok(done) => return Ok(done),
                     Err(refusal) => still_authorized(&refusal)?,
                 }

@@ -20,7 +20,7 @@ use super::sold::Sold;
 use crate::base::identity::{AccountId, SignedIn};
 use crate::base::values::Version;
 use crate::raffles::Raffles;
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::{self, SK};
@@ -65,7 +65,7 @@ impl Raffles {
         }
         write = write.put("sold", Sold::of(&pool, now).item(id)?, Condition::Absent);
         let state = RaffleState::of(&raffle, &pool, &Holding::default(), who, now);
-        let written = write_once::<_, RaffleError>(&self.dynamo, write, state, idempotency).await?;
+        let written = write_with_record::<_, RaffleError>(&self.dynamo, write, state, idempotency).await?;
         // The id is new and random, so no other raffle can have it.
         written.map_err(|_| StoreError::invariant_violation("TransactWriteItems", &raffle_key(id)).into())
     }

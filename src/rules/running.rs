@@ -19,7 +19,7 @@ use crate::leads::LeadError;
 use crate::orders::OrderError;
 use crate::rules::Rules;
 use crate::shared::audit::{Author, Cause};
-use crate::shared::idempotency::{refuse, write_once};
+use crate::shared::idempotency::{refuse, write_with_record};
 use crate::store::StoreError;
 use crate::store::idempotency::{Done, Idempotency, IdempotentRequest};
 
@@ -184,7 +184,7 @@ impl Rules {
         let rule = self.find(before.rule).await?;
         let after = self.try_again(&rule, &before).await?;
         let write = self.update_run(&before, &after)?;
-        match write_once::<_, RuleError>(&self.dynamo, write, after, idempotency).await? {
+        match write_with_record::<_, RuleError>(&self.dynamo, write, after, idempotency).await? {
             Ok(done) => Ok(done),
             Err(_) => Err(RuleError::RunConflict(Box::new(self.find_run(id).await?))),
         }

@@ -7,7 +7,7 @@ use super::error::RuleError;
 use crate::base::values::{Invalid, Version};
 use crate::rules::Rules;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
-use crate::shared::idempotency::write_once;
+use crate::shared::idempotency::write_with_record;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::SK;
@@ -101,7 +101,7 @@ impl Rules {
             .put("rule", to_item(&rule_key(rule.id), &rule)?, Condition::Absent)
             .update("count", &count_key(), &Update::default().add("number", 1), below_maximum)
             .audit(&self.rule_entry(&rule, by, "Rule created.".to_owned()))?;
-        let done = write_once::<_, RuleError>(&self.dynamo, write, rule, idempotency).await?;
+        let done = write_with_record::<_, RuleError>(&self.dynamo, write, rule, idempotency).await?;
         done.map_err(|_| RuleError::TooMany)
     }
 

@@ -40,12 +40,6 @@ impl RawForm {
         IdempotentRequest::of_form(&who.id.to_string(), path, fields, now)
     }
 
-    /// Returns this form as an idempotent request, if it has a key. The typed text is part of the request, because a
-    /// page that a browser restored sends an old key.
-    pub fn request_by_key(&self, path: &str, who: &SignedIn, now: Timestamp) -> Option<IdempotentRequest> {
-        self.get("key").filter(|key| !key.is_empty()).map(|_| self.request(path, who, now))
-    }
-
     /// Returns the version of the record that the form shows.
     ///
     /// # Errors

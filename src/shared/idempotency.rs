@@ -9,7 +9,7 @@ use crate::store::{Dynamo, GuardedWrite, Refusal, StoreError, WriteError};
 ///
 /// # Errors
 /// [`KeyReused`] if the key was used for another request; [`StoreError`] if the store failed.
-pub async fn write_once<T, E: From<KeyReused> + From<StoreError>>(
+pub async fn write_with_record<T, E: From<KeyReused> + From<StoreError>>(
     dynamo: &Dynamo,
     write: GuardedWrite,
     made: T,
@@ -19,7 +19,7 @@ pub async fn write_once<T, E: From<KeyReused> + From<StoreError>>(
         Ok(()) => Ok(Ok(Done::Now(made))),
         Err(WriteError::Store(error)) => Err(error.into()),
         Err(WriteError::Refused(refusal)) => {
-            let answer = replayed_answer(Idempotency::lookup(idempotency, &refusal)?)?;
+            let answer = replayed_answer(Idempotency::lookup_in(idempotency, &refusal)?)?;
             Ok(answer.map(Done::Replayed).ok_or(refusal))
         }
     }

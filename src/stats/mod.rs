@@ -50,10 +50,10 @@ impl Stats {
     #[must_use]
     pub fn known_changed(self, changed: Option<Timestamp>, now: Timestamp) -> Self {
         let seconds = |from: Timestamp, to: Timestamp| u64::try_from(to.duration_since(from).as_secs());
-        let uncounted = |as_of: &Timestamp| {
+        let is_pending = |as_of: &Timestamp| {
             changed.is_some_and(|changed| seconds(*as_of, changed).is_ok_and(|by| by > LATE_SECONDS))
         };
-        let late = self.as_of.filter(uncounted).and_then(|as_of| seconds(as_of, now).ok());
+        let late = self.as_of.filter(is_pending).and_then(|as_of| seconds(as_of, now).ok());
         Self { late_by_seconds: self.late_by_seconds.or(late), ..self }
     }
 

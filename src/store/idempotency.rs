@@ -119,9 +119,9 @@ impl<T> Idempotency<'_, T> {
     /// Returns what the idempotency record says about the refusal of that write.
     ///
     /// # Errors
-    /// As [`IdempotentRequest::lookup`].
-    pub fn lookup(idempotency: Option<&Self>, refusal: &Refusal) -> Result<Lookup, StoreError> {
-        idempotency.map_or(Ok(Lookup::Nothing), |idempotency| idempotency.request.lookup(refusal))
+    /// As [`IdempotentRequest::lookup_in`].
+    pub fn lookup_in(idempotency: Option<&Self>, refusal: &Refusal) -> Result<Lookup, StoreError> {
+        idempotency.map_or(Ok(Lookup::Nothing), |idempotency| idempotency.request.lookup_in(refusal))
     }
 
     /// Looks up the idempotency record with a consistent read, for a request that is refused before it writes.
@@ -232,7 +232,7 @@ impl IdempotentRequest {
     pub async fn save(&self, dynamo: &Dynamo, answer: &Answer) -> Result<Lookup, StoreError> {
         match dynamo.write(self.record(dynamo.guarded_write(), answer)?).await {
             Ok(()) => Ok(Lookup::Nothing),
-            Err(WriteError::Refused(refusal)) => self.lookup(&refusal),
+            Err(WriteError::Refused(refusal)) => self.lookup_in(&refusal),
             Err(WriteError::Store(error)) => Err(error),
         }
     }
@@ -241,7 +241,7 @@ impl IdempotentRequest {
     ///
     /// # Errors
     /// [`StoreError::Malformed`] if the record cannot be read.
-    pub fn lookup(&self, refusal: &Refusal) -> Result<Lookup, StoreError> {
+    pub fn lookup_in(&self, refusal: &Refusal) -> Result<Lookup, StoreError> {
         self.lookup_of(refusal.item(LABEL).cloned())
     }
 

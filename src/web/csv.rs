@@ -6,7 +6,7 @@
 use crate::base::values::begins_formula;
 
 /// The byte order mark, without which Excel does not read UTF-8.
-const MARK: &str = "\u{feff}";
+const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A CSV file, or a part of one, that is written to memory.
 pub struct CsvWriter {
@@ -22,7 +22,7 @@ impl CsvWriter {
         delimiter: u8,
         headers: impl IntoIterator<Item = C>,
     ) -> Result<Self, csv::Error> {
-        let mut file = Self::after(delimiter, MARK);
+        let mut file = Self::after(delimiter, BYTE_ORDER_MARK);
         file.row(headers)?;
         Ok(file)
     }

@@ -1,4 +1,4 @@
-//! Where the answer to a form is shown.
+//! Where an answer is shown.
 
 use std::convert::Infallible;
 

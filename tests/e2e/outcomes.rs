@@ -272,7 +272,7 @@ async fn the_outcome_of_a_form_is_always_known(environment: TestEnvironment) {
     // The same form again is the same request.
     assert!(save("8").await.expect(200).header("hx-trigger").contains("already saved"));
     assert_eq!(read(&agent, &lead).await["version"], 2);
-    // A form without a key is fenced as well.
+    // A form that names a version has a record without a key, which is fenced as well.
     environment.wire().next(WRITE, Fault::Hang);
     let cap = form.post("/orders/caps/CA").header("hx-request", "true");
     let answer = cap.form(&[("cap", "3"), ("version", "1")]).send().await.expect(503);

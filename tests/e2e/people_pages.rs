@@ -20,6 +20,7 @@ pub fn all() -> Vec<Case> {
             an_invitation_is_shown_once_and_a_wrong_form_as_it_was_typed,
             a_stale_form_shows_the_current_values_and_keeps_the_typed_ones,
             a_form_that_is_sent_twice_changes_a_person_once,
+            a_form_that_is_sent_again_after_a_later_change_claims_nothing,
             the_page_says_why_the_last_administrator_stays,
             a_service_is_added_and_gets_a_token,
             sessions_and_tokens_of_a_person_are_ended,
@@ -148,12 +149,12 @@ async fn a_form_that_is_sent_twice_changes_a_person_once(environment: TestEnviro
         admin.post(&format!("{}{path}", page(&ann))).form(&form).send().await
     };
     let save = [("version", "1"), ("name", "Ann Li"), ("email", ann.email.as_str()), ("role", "agent")];
-    let forms: [(&str, &[(&str, &str)], &str); 5] = [
-        ("", &save, "Saved."),
-        ("/link", &[("version", "2")], "This link was already created"),
-        ("/link/withdraw", &[("version", "3")], "The link no longer works."),
-        ("/sessions/end", &[("version", "4")], "All sessions ended."),
-        ("/state", &[("version", "5"), ("state", "disabled")], "Account disabled."),
+    let forms = [
+        ("", &save[..], "Saved."),
+        ("/link", &[("version", "2")][..], "This link was already created"),
+        ("/link/withdraw", &[("version", "3")][..], "The link no longer works."),
+        ("/sessions/end", &[("version", "4")][..], "The sessions were already ended."),
+        ("/state", &[("version", "5"), ("state", "disabled")][..], "Account disabled."),
     ];
     for (path, form, words) in forms {
         // The answer to the first form shows the link.
@@ -166,6 +167,21 @@ async fn a_form_that_is_sent_twice_changes_a_person_once(environment: TestEnviro
     }
     let now: Value = admin.get(&format!("/api/accounts/{}", ann.id)).send().await.expect(200).json();
     assert_eq!(now["version"], 6, "each form made one change");
+}
+
+async fn a_form_that_is_sent_again_after_a_later_change_claims_nothing(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = administrator(&workspace).await;
+    let ann = workspace.account(Role::Agent, "Ann Lee").await;
+    let state = format!("{}/state", page(&ann));
+    let disable = [("version", "1"), ("state", "disabled")];
+    admin.post(&state).form(&disable).send().await.expect(303);
+    admin.post(&state).form(&[("version", "2"), ("state", "active")]).send().await.expect(303);
+    // For example from a page that the browser's back button shows again.
+    let again = admin.post(&state).form(&disable).send().await.expect(409);
+    assert!(again.text().contains("nothing was saved"), "{}", again.text());
+    let now: Value = admin.get(&format!("/api/accounts/{}", ann.id)).send().await.expect(200).json();
+    assert_eq!((&now["version"], &now["status"]), (&json!(3), &json!("active")));
 }
 
 async fn the_page_says_why_the_last_administrator_stays(environment: TestEnvironment) {

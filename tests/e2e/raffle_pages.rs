@@ -24,6 +24,7 @@ pub fn all() -> Vec<Case> {
             returning_a_ticket_that_is_gone_is_not_an_error,
             errors_in_a_raffle_are_shown_beside_their_fields,
             no_one_sees_another_persons_name,
+            a_participant_never_gets_the_page_of_administrators,
             each_role_sees_its_own_pages,
             raffles_are_listed_newest_first_and_page_by_page,
             a_proof_is_only_a_commitment_until_the_draw;
@@ -440,6 +441,22 @@ async fn no_one_sees_another_persons_name(environment: TestEnvironment) {
     look().await;
     let html = page(&people[0], id).await;
     assert!(html.contains(&format!("Ticket <strong>{number}</strong>")), "{html}");
+}
+
+async fn a_participant_never_gets_the_page_of_administrators(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 10, 2).await;
+    let pat = pat(&workspace).await;
+    buy(&pat, id, "", "1", true).await.expect(200);
+    let mine = tickets(&workspace, id).await[0].number;
+    sold(&workspace, id, "Hidden Person", 1).await;
+    // The fields of the list of administrators, with a version that is not the ticket's.
+    let form = [("version", "999"), ("cursor", "")];
+    let path = format!("/raffles/{id}/tickets/{mine}/cancel");
+    let answer = pat.post(&path).form(&form).send().await.expect(303);
+    assert_eq!(answer.header("location"), format!("/raffles/{id}"));
+    let part = pat.post(&path).header("hx-request", "true").form(&form).send().await.expect(200);
+    assert!(part.text().contains("Autumn") && !part.text().contains("Hidden"), "{}", part.text());
 }
 
 async fn each_role_sees_its_own_pages(environment: TestEnvironment) {

@@ -4,7 +4,7 @@ use crate::base::values::{Invalid, text_enum};
 
 text_enum! {
     /// A field of a lead whose changes the history records, in the order in which pages show them.
-    pub enum LeadField, exact, "The field must be one that leads have.";
+    pub enum LeadField, exact, "This isn't a field of a lead.";
     /// `name`
     Name = "name",
     /// `email`

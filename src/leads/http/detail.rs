@@ -184,7 +184,8 @@ impl DetailPage {
     fn new(leads: &Leads, context: PageContext, (found, timeline): Found) -> Self {
         let LeadWithFields { lead, fields } = found;
         let may_reopen = context.is_administrator() && lead.status == Status::Converted;
-        let timeline = TimelineView::of(timeline, lead.id, context.can_edit(), context.account.as_ref());
+        let path = format!("/leads/{}", lead.id);
+        let timeline = TimelineView::of(timeline, &path, context.can_edit(), context.account.as_ref());
         Self {
             reopen: may_reopen.then(Field::default),
             refusal: Refusal::default(),

@@ -64,10 +64,9 @@ pub(super) struct TimelineView {
 }
 
 impl TimelineView {
-    pub(super) fn of(timeline: Timeline, id: LeadId, is_open: bool, who: Option<&SignedIn>) -> Self {
-        // The page of a lead in the trash or of a merged one has no older items, so the read-only page has them.
-        let path = if is_open { format!("/leads/{id}") } else { format!("/leads/{id}/history") };
-        let older = timeline.next.map(|cursor| address(&path, [("history", cursor)]));
+    /// Creates the view of a page of a timeline. `path` is the page that shows older items.
+    pub(super) fn of(timeline: Timeline, path: &str, is_open: bool, who: Option<&SignedIn>) -> Self {
+        let older = timeline.next.map(|cursor| address(path, [("history", cursor)]));
         let view = |item: TimelineItem| match item {
             TimelineItem::Change(entry) => ItemView::Change(EntryView::of(entry)),
             TimelineItem::Note(note) => ItemView::Note(NoteView::of(note, who)),
@@ -90,7 +89,7 @@ async fn history(
     Query(query): Query<TimelineQuery>,
 ) -> PageAnswer {
     let timeline = leads.timeline(id, ALONE, query.history.as_deref()).await?;
-    let timeline = TimelineView::of(timeline, id, false, None);
+    let timeline = TimelineView::of(timeline, &format!("/leads/{id}/history"), false, None);
     let page = HistoryPage { context: target.context, lead: HistoryOf { id, version: 0 }, timeline };
     if target.fragment { html(StatusCode::OK, &page.as_entries()) } else { html(StatusCode::OK, &page) }
 }

@@ -66,7 +66,9 @@ pub(super) async fn deleted_page(
 ) -> PageAnswer {
     let timeline = leads.timeline(deleted.id, BESIDE_LEAD, None).await?;
     let expires = expires_at(&deleted).into();
-    let timeline = TimelineView::of(timeline, deleted.id, false, target.context.account.as_ref());
+    // The page of a lead in the trash always shows the newest items.
+    let older = format!("/leads/{}/history", deleted.id);
+    let timeline = TimelineView::of(timeline, &older, false, target.context.account.as_ref());
     let (context, part, lead) = (target.context, target.part, LeadView::of(deleted));
     let status = if email_taken_by.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::GONE };
     let address = context.url(&format!("/leads/{}", lead.id));

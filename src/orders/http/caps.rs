@@ -99,10 +99,9 @@ async fn saved(orders: &Orders, target: RenderTarget, state: UsState, done: Done
         return Ok(target.done("/orders/caps", if is_replay { ALREADY_SAVED } else { "Cap saved." }));
     }
     let row = match done {
-        Done::Now(cap) => CapRow::of(&cap, &orders.statistics.read().await?),
+        Done::Now(cap) => CapRow { fresh: true, ..CapRow::of(&cap, &orders.statistics.read().await?) },
         Done::Replayed(_) => current_row(orders, state).await?,
     };
-    let row = CapRow { fresh: true, ..row };
     let part = html(StatusCode::OK, &CapRowPart { context: target.context, row })?;
     let words = if is_replay { "This was already saved. Here's the current cap." } else { "Saved." };
     Ok(with_toast(part, Tone::Success, words))

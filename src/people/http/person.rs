@@ -1,7 +1,8 @@
 //! The page of one person or service, and the forms that change it.
 //!
 //! Invariants: every form sends the version that it shows. A person who loses a race sees the account as it is now, and
-//! sends the form again with one click. A form that arrives twice makes one change, and both answers say that it is made.
+//! sends the form again with one click. A form of the profile, the status, the sessions or a link that arrives twice makes
+//! one change.
 
 use http::HeaderMap;
 
@@ -62,16 +63,21 @@ async fn show(
     html(StatusCode::OK, &page)
 }
 
-/// Makes a change together with its idempotency record. A form that is sent again gets the account as it is now.
-async fn once(
+/// Makes a change together with its idempotency record. A form that is sent again succeeds as long as no one has changed
+/// the account since then. After that, its message would be wrong.
+async fn idempotent(
     people: &People,
     id: AccountId,
+    seen: Version,
     idempotency: &Idempotency<'_, Account>,
     change: impl Future<Output = Result<Account, AccountError>>,
 ) -> Result<Account, AccountError> {
     match Idempotency::run(Some(idempotency), &people.dynamo, change).await? {
         Done::Now(account) => Ok(account),
-        Done::Replayed(_) => people.accounts.find(id).await,
+        Done::Replayed(_) => match people.accounts.find(id).await? {
+            account if account.version == seen.next() => Ok(account),
+            account => Err(AccountError::Conflict(Box::new(account))),
+        },
     }
 }
 
@@ -85,7 +91,7 @@ async fn edit(
 ) -> Result<Account, AccountError> {
     let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
     let edit = people.accounts.edit(id, seen, changes, operator, Some(&idempotency));
-    once(people, id, &idempotency, edit).await
+    idempotent(people, id, seen, &idempotency, edit).await
 }
 
 /// Shows the page with the reason why a change was refused.
@@ -214,8 +220,9 @@ async fn withdraw_link(
     submission: Submission,
 ) -> PageAnswer {
     let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
-    let withdraw = people.accounts.withdraw_link(id, submission.version()?, operator, Some(&idempotency));
-    match once(&people, id, &idempotency, withdraw).await {
+    let seen = submission.version()?;
+    let withdraw = people.accounts.withdraw_link(id, seen, operator, Some(&idempotency));
+    match idempotent(&people, id, seen, &idempotency, withdraw).await {
         Ok(_) => Ok(target.done(&page_of(id), "The link no longer works.")),
         Err(error) => refused(&people, target.context, &submission.who, id, Place::Link, error).await,
     }
@@ -245,10 +252,17 @@ async fn end_sessions(
     let (version, with_tokens) = (submission.version()?, submission.form.get("revoke_tokens").is_some());
     let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
     let end = people.accounts.end_sessions(id, version, with_tokens, operator, Some(&idempotency));
-    match once(&people, id, &idempotency, end).await {
-        Ok(_) if id == submission.who.id => Ok(target.redirect("/sign-in")),
-        Ok(_) if with_tokens => Ok(target.done(&page_of(id), "All sessions ended and all tokens revoked.")),
-        Ok(_) => Ok(target.done(&page_of(id), "All sessions ended.")),
+    match Idempotency::run(Some(&idempotency), &people.dynamo, end).await {
+        // A sign-in since then has a new session, and does not change the account's version.
+        Ok(Done::Replayed(_)) => {
+            let words = "The sessions were already ended. If new ones began after that, they are below.";
+            Ok(with_toast_there(target.redirect(&page_of(id)), Tone::Info, words))
+        }
+        Ok(Done::Now(_)) if id == submission.who.id => Ok(target.redirect("/sign-in")),
+        Ok(Done::Now(_)) if with_tokens => {
+            Ok(target.done(&page_of(id), "All sessions ended and all tokens revoked."))
+        }
+        Ok(Done::Now(_)) => Ok(target.done(&page_of(id), "All sessions ended.")),
         Err(error) => refused(&people, target.context, &submission.who, id, Place::Sessions, error).await,
     }
 }

@@ -10,8 +10,8 @@ use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::projections::Projections;
 use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus, Note, Reason};
-use crate::shared::idempotency::{replayed_answer, write_once};
-use crate::store::idempotency::{Answer, Done, Idempotency};
+use crate::shared::idempotency::{refuse, replayed_answer, write_with_record};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::stream::readable;
 
 /// Checks that a dead letter is open and has this version.
@@ -36,21 +36,17 @@ impl Projections {
         by: &Actor,
         idempotency: Option<&Idempotency<'_, DeadLetter>>,
     ) -> Result<Done<DeadLetter>, DeadLetterError> {
-        if let Some(answer) = self.answer_of_repeated(idempotency).await? {
+        if let Some(answer) = replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
             return Ok(Done::Replayed(answer));
         }
-        let before = expect_open(self.find_dead_letter(id).await?, version)?;
+        let before = match expect_open(self.find_dead_letter(id).await?, version) {
+            Ok(before) => before,
+            // The same request may have closed it since.
+            Err(error) => return refuse(&self.dynamo, idempotency, error).await,
+        };
         self.apply_record(&before).await?;
         let after = before.letter.closed(DeadLetterStatus::Applied, by, None, self.clock.now());
         self.close(&before.letter, after, idempotency).await
-    }
-
-    /// Returns the stored answer if the same request succeeded before.
-    async fn answer_of_repeated(
-        &self,
-        idempotency: Option<&Idempotency<'_, DeadLetter>>,
-    ) -> Result<Option<Answer>, DeadLetterError> {
-        Ok(replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)?)
     }
 
     /// Writes a closed dead letter, without its record.
@@ -61,7 +57,7 @@ impl Projections {
         idempotency: Option<&Idempotency<'_, DeadLetter>>,
     ) -> Result<Done<DeadLetter>, DeadLetterError> {
         let write = self.close_write(before, &after)?;
-        match write_once::<_, DeadLetterError>(&self.dynamo, write, after, idempotency).await? {
+        match write_with_record::<_, DeadLetterError>(&self.dynamo, write, after, idempotency).await? {
             Ok(done) => Ok(done),
             Err(_) => {
                 Err(DeadLetterError::Conflict(Box::new(self.find_dead_letter(before.id).await?.letter)))
@@ -102,10 +98,10 @@ impl Projections {
         by: &Actor,
         idempotency: Option<&Idempotency<'_, DeadLetter>>,
     ) -> Result<Done<DeadLetter>, DeadLetterError> {
-        if let Some(answer) = self.answer_of_repeated(idempotency).await? {
-            return Ok(Done::Replayed(answer));
-        }
-        let before = expect_open(self.find_dead_letter(id).await?, version)?.letter;
+        let before = match expect_open(self.find_dead_letter(id).await?, version) {
+            Ok(before) => before.letter,
+            Err(error) => return refuse(&self.dynamo, idempotency, error).await,
+        };
         let after = before.closed(DeadLetterStatus::Dismissed, by, note, self.clock.now());
         self.close(&before, after, idempotency).await
     }

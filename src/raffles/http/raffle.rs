@@ -176,8 +176,8 @@ async fn cancel(
     let idempotency = version.map(|_| submission.idempotency());
     let cancel = raffles.cancel(id, number, version, who, idempotency.as_ref());
     let done = Idempotency::run(idempotency.as_ref(), &raffles.dynamo, cancel).await;
-    // An administrator cancels a ticket in the list, which sends its cursor.
-    match form.get("cursor") {
+    // An administrator cancels a ticket in the list, which sends its cursor. The page of the list shows all owners.
+    match form.get("cursor").filter(|_| who.is_administrator()) {
         Some(cursor) => manage::canceled(&raffles, target, who, id, cursor, done).await,
         None => canceled(&raffles, target, who, (id, number), done).await,
     }

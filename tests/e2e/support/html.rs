@@ -12,7 +12,7 @@ pub fn hidden_in(html: &str, form: &str, name: &str) -> String {
     hidden(rest, name)
 }
 
-/// The value of the first field with this name, whatever its kind.
+/// The value of the first field with this name, of any kind.
 pub fn field(html: &str, name: &str) -> String {
     let (_, rest) = html.split_once(&format!("name=\"{name}\"")).expect("the field is there");
     attribute(rest, "value")
