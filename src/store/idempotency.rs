@@ -55,6 +55,14 @@ pub enum Done<T> {
 }
 
 impl<T> Done<T> {
+    /// Returns the result of a change that was made now. A request without a key always makes its change now.
+    pub fn now(self) -> Option<T> {
+        match self {
+            Self::Now(made) => Some(made),
+            Self::Replayed(_) => None,
+        }
+    }
+
     /// Returns the answer to the request: the stored one, or the one that `answer` creates from the change.
     pub fn answer(self, answer: impl Fn(&T) -> Answer) -> Answer {
         match self {
