@@ -228,7 +228,7 @@ impl Dynamo {
     ) -> Result<(), StoreError> {
         let wait = self.jittered(Self::FIRST_WAIT, attempts);
         if wait >= self.left(deadline) {
-            let last = format!("{keys} keys stayed unprocessed");
+            let last = format!("unprocessed keys: {keys}");
             return Err(StoreError::Unavailable { operation: "BatchGetItem", attempts, last });
         }
         self.sleep(wait).await;

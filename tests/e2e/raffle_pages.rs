@@ -456,7 +456,7 @@ async fn a_participant_never_gets_the_page_of_administrators(environment: TestEn
     let answer = pat.post(&path).form(&form).send().await.expect(303);
     assert_eq!(answer.header("location"), format!("/raffles/{id}"));
     let part = pat.post(&path).header("hx-request", "true").form(&form).send().await.expect(200);
-    assert!(part.text().contains("Autumn") && !part.text().contains("Hidden"), "{}", part.text());
+    assert!(part.text().contains("data-live") && !part.text().contains("Hidden"), "{}", part.text());
 }
 
 async fn each_role_sees_its_own_pages(environment: TestEnvironment) {
