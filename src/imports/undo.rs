@@ -141,13 +141,13 @@ impl Imports {
         // The start of the undo has the audit entry for all leads.
         let by = Author::from(who).audited(Audited::Covered);
         match self.leads.delete(lead, version, &by, None).await {
-            Ok(()) => return Ok(Some(TakenBack::Deleted)),
+            Ok(_) => return Ok(Some(TakenBack::Deleted)),
             Err(LeadError::Conflict(_) | LeadError::Deleted(_)) => {}
             Err(error) => return Err(error),
         }
         // Another row of the import may have changed the lead, or an earlier attempt of this step deleted it.
         match self.plan_undo(import, lead, version).await? {
-            Plan::Delete(newest) => self.leads.delete(lead, newest, &by, None).await?,
+            Plan::Delete(newest) => drop(self.leads.delete(lead, newest, &by, None).await?),
             Plan::Deleted => {}
             Plan::Covered => return Ok(None),
             _ => return Ok(Some(TakenBack::Kept(lead))),

@@ -89,6 +89,18 @@ impl Leads {
         expected: Version,
         who: &SignedIn,
         idempotency: Option<&Idempotency<'_, ()>>,
+    ) -> Result<Done<()>, LeadError> {
+        let deletion = self.remove_note((lead, id), expected, who, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, deletion).await
+    }
+
+    /// Deletes a note that may still be there.
+    async fn remove_note(
+        &self,
+        (lead, id): (LeadId, NoteId),
+        expected: Version,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, ()>>,
     ) -> Result<(), LeadError> {
         let note = self.note(lead, id).await?;
         if note.author_id != who.id && !who.is_administrator() {

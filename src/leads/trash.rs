@@ -45,6 +45,19 @@ impl Leads {
         expected: Version,
         by: &Author,
         idempotency: Option<&Idempotency<'_, ()>>,
+    ) -> Result<Done<()>, LeadError> {
+        let deletion = self.move_to_trash(id, expected, by, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, deletion).await
+    }
+
+    /// Deletes a lead that may still be there. [`delete`](Self::delete) looks up the idempotency record first, because a
+    /// lead that the same request deleted is no longer found.
+    async fn move_to_trash(
+        &self,
+        id: LeadId,
+        expected: Version,
+        by: &Author,
+        idempotency: Option<&Idempotency<'_, ()>>,
     ) -> Result<(), LeadError> {
         let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedStays);
         let mut retries = self.dynamo.retries();

@@ -8,7 +8,7 @@ use crate::leads::domain::{LeadId, Reason};
 use crate::leads::{LeadError, Leads};
 use crate::shared::forms::Field;
 use crate::shared::pages::*;
-use crate::store::idempotency::{Done, Idempotency};
+use crate::store::idempotency::Done;
 use crate::web::respond::with_undo_there;
 
 pub(super) fn routes() -> Routes<Leads> {
@@ -26,9 +26,7 @@ async fn delete(
     submission: Submission,
 ) -> PageAnswer {
     let (version, by) = (submission.version()?, (&submission.who).into());
-    let idempotency = submission.idempotency();
-    let delete = leads.delete(id, version, &by, Some(&idempotency));
-    match Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await {
+    match leads.delete(id, version, &by, Some(&submission.idempotency())).await {
         Ok(_) => {
             let (there, undo) = (target.redirect("/leads"), target.undo_deletion(id, version));
             Ok(with_undo_there(there, "Lead deleted. You can restore it for 30 days.", undo))

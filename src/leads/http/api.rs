@@ -207,8 +207,7 @@ async fn restock(State(leads): State<Leads>, change: Change<LeadId, EmptyBody>) 
 
 async fn delete(State(leads): State<Leads>, change: Change<LeadId, Deletion>) -> Result<Answer, Problem> {
     let (by, idempotency) = ((&change.who).into(), change.idempotency(&|()| no_content()));
-    let delete = async { Ok(leads.delete(change.id, change.version, &by, idempotency.as_ref()).await?) };
-    let done = Idempotency::run::<Problem>(idempotency.as_ref(), &leads.dynamo, delete).await?;
+    let done = leads.delete(change.id, change.version, &by, idempotency.as_ref()).await?;
     Ok(done.answer(|()| no_content()))
 }
 

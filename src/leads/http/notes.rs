@@ -118,8 +118,7 @@ async fn delete(
     submission: Submission,
 ) -> PageAnswer {
     let (version, idempotency) = (submission.version()?, submission.idempotency());
-    let delete = leads.delete_note((lead, id), version, &submission.who, Some(&idempotency));
-    Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await?;
+    leads.delete_note((lead, id), version, &submission.who, Some(&idempotency)).await?;
     target.timeline(&leads, lead, "Note deleted.").await
 }
 

@@ -67,9 +67,7 @@ async fn delete(
     change: Change<LeadId, Deletion>,
 ) -> Result<Answer, Problem> {
     let idempotency = change.idempotency(&|()| no_content());
-    let delete = async {
-        Ok(leads.delete_note((lead, note), change.version, &change.who, idempotency.as_ref()).await?)
-    };
-    let done = Idempotency::run::<Problem>(idempotency.as_ref(), &leads.dynamo, delete).await?;
+    let Change { version, who, .. } = &change;
+    let done = leads.delete_note((lead, note), *version, who, idempotency.as_ref()).await?;
     Ok(done.answer(|()| no_content()))
 }
