@@ -7,7 +7,7 @@ use super::domain::Account;
 use super::items::{Filter, SearchItem, WORDS, account_key, list_sort, search_filter};
 use crate::accounts::Accounts;
 use crate::base::identity::AccountId;
-use crate::shared::lists::{next_in_index, start_in_index};
+use crate::shared::cursors::{next_in_index, start_in_index};
 use crate::shared::search::SearchQuery;
 use crate::store::schema::PK;
 use crate::store::{Item, Key, Select, StoreError, from_item};

@@ -21,7 +21,7 @@ use super::requester::Requester;
 use super::session::{FORMER_LIFETIME, FormerSession, SessionCookie};
 use crate::accounts::Accounts;
 use crate::base::identity::{SignedIn, Via};
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::store::schema::SK;
 use crate::store::{
     Condition, GuardedWrite, Item, RetryPolicy, Select, StoreError, Update, from_item, to_attribute, to_item,

@@ -10,7 +10,7 @@ use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role};
 use crate::base::values::{Email, Name, Version};
 use crate::shared::audit_log::AuditKind;
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::store::{Select, StoreError, from_item};
 use crate::web::lists::Listed;
 

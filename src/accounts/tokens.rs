@@ -18,8 +18,8 @@ use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Name};
 use crate::shared::audit_log::{AuditEntry, AuditKind};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::shared::idempotency::write_with_record;
-use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Answer, Done, Idempotency};
 use crate::store::{
     Condition, GuardedWrite, Key, Select, StoreError, Update, from_item, to_attribute, to_item,

@@ -8,8 +8,8 @@ use super::read::LIST;
 use crate::audit::Audit;
 use crate::base::calendar::in_new_york;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditId, AuditKind};
+use crate::shared::cursors::start_after;
 use crate::shared::exports::{ExportCursor, ExportPage, export_csv};
-use crate::shared::lists::start_after;
 
 /// The columns.
 pub const COLUMNS: [&str; 8] = ["at", "kind", "by", "account", "address", "subject", "detail", "path"];

@@ -13,7 +13,7 @@ use super::merge::{Merged, PageBuilder, Slice, merge};
 use crate::accounts::agents::AccountReference;
 use crate::audit::Audit;
 use crate::shared::audit_log::{AuditEntry, AuditId, KEPT, PARTITIONS, partition};
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::store::schema::SK;
 use crate::store::{Item, Key, Select, StoreError, from_item};
 

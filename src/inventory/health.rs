@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::InventoryError;
 use crate::inventory::Inventory;
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::store::schema::{SK, TTL};
 use crate::store::{Key, Select, WriteError, from_item, to_attribute, to_item};
 use crate::web::lists::Listed;

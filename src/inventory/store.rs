@@ -12,7 +12,7 @@ use super::search::{SearchItem, WORDS};
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::inventory::Inventory;
-use crate::shared::lists::{cursor_after, next_in_index, start_after, start_in_index};
+use crate::shared::cursors::{cursor_after, next_in_index, start_after, start_in_index};
 use crate::shared::search::SearchQuery;
 use crate::store::idempotency::{Idempotency, KeyReused};
 use crate::store::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};

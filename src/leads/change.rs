@@ -6,12 +6,12 @@
 
 use jiff::Timestamp;
 
+use super::custom_field_items::EditedFields;
 use super::domain::{
     Action, FieldEdits, Guard, HistoryEntry, Lead, LeadChange, LeadId, Reason, Rule, Score, Status, Stock,
     StoredLead,
 };
 use super::error::{Conflict, LeadError};
-use super::fields::EditedFields;
 use super::items::{
     CURRENT_INDEX, EmailItem, WORD_INDEX, email_key, history_item, lead_item, lead_key, requeue,
 };

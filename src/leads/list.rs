@@ -12,7 +12,7 @@ use super::search::{SearchQuery, finds};
 use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 use crate::leads::Leads;
-use crate::shared::lists::{cursor_in_index, start_in_index};
+use crate::shared::cursors::{cursor_in_index, start_in_index};
 use crate::store::schema::{Index, PK};
 use crate::store::{Key, Select};
 

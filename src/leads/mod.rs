@@ -9,16 +9,16 @@
 //! - A lead's custom fields are read and changed together with its version.
 
 mod change;
+pub mod custom_field_items;
 pub mod domain;
 mod error;
-pub mod fields;
 pub mod former_words;
 mod http;
 pub mod import;
 pub(crate) mod items;
 pub mod list;
-pub mod merge;
-pub mod merged;
+pub mod merge_edits;
+pub mod merge_leads;
 pub mod notes;
 mod owner;
 mod owner_index;

@@ -11,7 +11,7 @@ use super::error::LeadError;
 use super::items::text;
 use crate::base::identity::AccountId;
 use crate::leads::Leads;
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::store::schema::SK;
 use crate::store::{GuardedWrite, Item, Key, Select, StoreError, to_item};
 

@@ -123,7 +123,7 @@ impl Leads {
         };
         match reservations::state(&self.dynamo, order).await? {
             Some(ReservationState::Open) => return Ok(false),
-            Some(_) => self.reconciler.reconcile_part(order, reservation.part).await?,
+            Some(_) => self.reconciler.reconcile_shard(order, reservation.shard).await?,
             // The order updated its leads before it was deleted.
             None => {}
         }

@@ -8,7 +8,7 @@ use super::list::{CANDIDATES, Ids, IndexPage, ListRequest};
 use super::search::{SearchQuery, states_with};
 use crate::base::values::UsState;
 use crate::leads::Leads;
-use crate::shared::lists::cursor_in_index;
+use crate::shared::cursors::cursor_in_index;
 use crate::store::{Cursor, CursorError};
 
 /// The list of a search by states, in cursors.

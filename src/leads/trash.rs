@@ -13,7 +13,7 @@ use super::items::{
     trash_item, trash_key,
 };
 use super::list::{IndexPage, LeadPage};
-use super::merged::MergedItem;
+use super::merge_leads::MergedItem;
 use super::word_index::reindex;
 use crate::base::values::Version;
 use crate::leads::Leads;

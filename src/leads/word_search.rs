@@ -12,7 +12,7 @@ use super::search::{SearchQuery, finds, index_finds};
 use super::state_search::{StateSearch, cursor_in_state};
 use super::word_index::{FORMER_WORDS, WORDS};
 use crate::leads::Leads;
-use crate::shared::lists::cursor_in_index;
+use crate::shared::cursors::cursor_in_index;
 use crate::shared::search::WordIndex;
 use crate::store::{Condition, from_item};
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::identity::Actor;
 use crate::base::values::{Email, Invalid, OrderId, UsState, Version, text_enum};
-use crate::shared::audit::Cause;
+use crate::shared::audit::RuleCause;
 use crate::shared::values::number_type;
 
 text_enum! {
@@ -216,7 +216,7 @@ pub struct Order {
     pub fulfilled_at: Option<Timestamp>,
     /// The rule whose command changed it last, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
+    pub cause: Option<RuleCause>,
 }
 
 /// A rule that forbids a change of an order although the version is right.

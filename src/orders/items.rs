@@ -12,7 +12,7 @@ use crate::base::values::{OrderId, UsState, Version};
 use crate::leads::domain::{Lead, LeadId};
 use crate::leads::items::{RESERVATION, lead_item, state_partition};
 use crate::reservations::{Phase, Reservation, order_key};
-use crate::shared::audit::Cause;
+use crate::shared::audit::RuleCause;
 use crate::store::schema::{ALL_NEWEST, SK, STATUS_NEWEST, STATUS_SCORE};
 use crate::store::{Item, Key, StoreError, Update, from_item, to_attribute, to_item};
 
@@ -171,7 +171,7 @@ pub(super) fn default_cap_key() -> Key {
 }
 
 /// Stores the rule that caused a change, or removes the attribute if no rule did.
-pub(super) fn with_cause(update: Update, cause: Option<&Cause>) -> Result<Update, StoreError> {
+pub(super) fn with_cause(update: Update, cause: Option<&RuleCause>) -> Result<Update, StoreError> {
     Ok(match cause {
         Some(cause) => update.set("cause", to_attribute(cause)?),
         None => update.remove("cause"),
@@ -183,7 +183,7 @@ pub(super) fn lead_update(
     before: &Lead,
     after: &Lead,
     reservation: Option<&Reservation>,
-    cause: Option<&Cause>,
+    cause: Option<&RuleCause>,
 ) -> Result<Update, StoreError> {
     let update = Update::between(&lead_item(before)?, &lead_item(after)?);
     let update = match reservation {

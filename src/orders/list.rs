@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use crate::base::values::{Invalid, OrderId, UsState};
 use crate::orders::Orders;
 use crate::reservations::order_key;
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::store::{CursorError, Item, Key, Select, schema};
 use crate::web::lists::Listed;
 

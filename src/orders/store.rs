@@ -13,7 +13,7 @@ use crate::base::values::OrderId;
 use crate::leads::domain::{Lead, LeadId};
 use crate::orders::Orders;
 use crate::reservations::order_key;
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::store::{Cursor, CursorError, Item, Select, StoreError, from_item};
 use crate::web::lists::Listed;
 

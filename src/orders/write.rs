@@ -6,7 +6,7 @@ use crate::base::values::{OrderId, UsState, Version};
 use crate::leads::domain::{Action, HistoryEntry, Lead, Reason, StoredLead};
 use crate::leads::items::{history_item, lead_key, requeue};
 use crate::reservations::Reservation;
-use crate::shared::audit::{AuditStamp, Cause};
+use crate::shared::audit::{AuditStamp, RuleCause};
 use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute, to_item};
 
 /// Returns a new order with the leads of a plan.
@@ -38,7 +38,7 @@ pub(super) struct Transition<'a> {
     pub action: Action,
     pub order: OrderId,
     pub reason: Option<Reason>,
-    pub cause: Option<&'a Cause>,
+    pub cause: Option<&'a RuleCause>,
 }
 
 impl<'a> Transition<'a> {
@@ -48,7 +48,7 @@ impl<'a> Transition<'a> {
         after: &'a Lead,
         action: Action,
         order: OrderId,
-        cause: Option<&'a Cause>,
+        cause: Option<&'a RuleCause>,
     ) -> Self {
         Self { before, after, reservation: None, action, order, reason: None, cause }
     }
@@ -83,7 +83,7 @@ pub(super) fn take_remaining(
     stock: &StateStock,
     number: u32,
     visible: bool,
-    cause: Option<&Cause>,
+    cause: Option<&RuleCause>,
 ) -> Result<GuardedWrite, StoreError> {
     let out = if visible { number } else { 0 };
     let key = cap_key(stock.state);
@@ -107,12 +107,12 @@ pub(super) fn change_cap(
     write: GuardedWrite,
     state: UsState,
     delta: CapDelta,
-    cause: Option<&Cause>,
+    cause: Option<&RuleCause>,
 ) -> Result<GuardedWrite, StoreError> {
     Ok(write.update("cap", &cap_key(state), &cap_update(delta, cause)?, Condition::Exists))
 }
 
-fn cap_update(delta: CapDelta, cause: Option<&Cause>) -> Result<Update, StoreError> {
+fn cap_update(delta: CapDelta, cause: Option<&RuleCause>) -> Result<Update, StoreError> {
     let mut update = Update::default();
     if delta.out != 0 {
         update = update.add("out", delta.out);

@@ -50,8 +50,9 @@ pub fn order_key(id: OrderId) -> Key {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reservation {
-    /// The part of the order that contains the lead.
-    pub part: u32,
+    /// The number of the order's shard that contains the lead.
+    #[serde(rename = "part")]
+    pub shard: u32,
     /// When the lead was last changed before the reservation.
     pub updated_at: Timestamp,
     /// Who made that change.
@@ -143,7 +144,7 @@ pub async fn states(
 /// Writes the leads of an order as its phase requires. Orders implement it. Leads call it if a change of a lead must
 /// wait for its order.
 pub trait Reconcile: Send + Sync {
-    /// Writes the reserved leads of one part of an order: with the final state of the order, or available again if it
+    /// Writes the reserved leads of one shard of an order: with the final state of the order, or available again if it
     /// was aborted.
-    fn reconcile_part(&self, order: OrderId, part: u32) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn reconcile_shard(&self, order: OrderId, shard: u32) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -12,7 +12,7 @@ use crate::leads::domain::{Lead, Status, Stock};
 use crate::leads::items::LEAD;
 use crate::orders::items::{CAP, CapItem, StoredOrder, stored_order};
 use crate::reservations::{ORDER, Phase};
-use crate::shared::audit::Cause;
+use crate::shared::audit::RuleCause;
 use crate::stats::{StateCounts, is_stats};
 use crate::store::stream::Change;
 use crate::store::{Item, StoreError, from_item};
@@ -148,7 +148,7 @@ fn event(change: &Change, kind: EventKind, depth: u8, fields: Vec<(&str, String)
 /// Returns how many rules in a row led to a change. A deletion writes no cause, so the item before it counts.
 fn depth_of(change: &Change) -> Result<u8, StoreError> {
     let Some(item) = change.after.as_ref().or(change.before.as_ref()) else { return Ok(0) };
-    Ok(Cause::of(item.clone())?.map_or(0, |cause| cause.depth))
+    Ok(RuleCause::of(item.clone())?.map_or(0, |cause| cause.depth))
 }
 
 fn read<T>(

@@ -18,7 +18,7 @@ use crate::inventory::InventoryError;
 use crate::leads::LeadError;
 use crate::orders::OrderError;
 use crate::rules::Rules;
-use crate::shared::audit::{Author, Cause};
+use crate::shared::audit::{Author, RuleCause};
 use crate::shared::idempotency::{refuse, write_with_record};
 use crate::store::StoreError;
 use crate::store::idempotency::{Done, Idempotency, IdempotentRequest};
@@ -102,7 +102,7 @@ impl Rules {
             Err(invalid) => return Ok(AttemptResult { result: Err(invalid.to_string()), command: None }),
         };
         let by = Author {
-            cause: Some(Cause { rule: rule.id.to_string(), depth: event.depth + 1 }),
+            cause: Some(RuleCause { rule: rule.id.to_string(), depth: event.depth + 1 }),
             ..Actor::new(format!("Rule {}", rule.settings.name)).into()
         };
         // A future with all commands is large, and this one is part of many.

@@ -14,7 +14,7 @@ use super::error::RuleError;
 use super::last::{self, LastRun};
 use super::run::{LIST, MAX_KEYS, Run, RunFilter, RunId, RunState, due_sort, partition, run_item, run_key};
 use crate::rules::Rules;
-use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::store::schema;
 use crate::store::{Condition, GuardedWrite, Item, Key, Select, StoreError, from_item};
 use crate::web::lists::Listed;

@@ -7,8 +7,8 @@ use super::error::RuleError;
 use crate::base::values::{Invalid, Version};
 use crate::rules::Rules;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::shared::cursors::{cursor_after, start_after};
 use crate::shared::idempotency::write_with_record;
-use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::SK;
 use crate::store::{

@@ -10,15 +10,15 @@ use crate::store::{Item, StoreError, from_item};
 
 /// The rule that caused a change, and its depth in a chain of rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause {
+pub struct RuleCause {
     /// The rule's id.
     pub rule: String,
     /// The length of the chain: 1 if the rule reacted to an event that no rule caused.
     pub depth: u8,
 }
 
-impl Cause {
-    /// Reads the cause from the attributes of an item.
+impl RuleCause {
+    /// Reads it from the attribute `cause` of an item.
     ///
     /// # Errors
     /// [`StoreError::Malformed`] if the attribute cannot be read.
@@ -26,7 +26,7 @@ impl Cause {
         #[derive(Deserialize)]
         struct WithCause {
             #[serde(default)]
-            cause: Option<Cause>,
+            cause: Option<RuleCause>,
         }
         from_item::<WithCause>(item).map(|with| with.cause)
     }
@@ -38,7 +38,7 @@ pub struct Author {
     /// The actor in the history.
     pub actor: Actor,
     /// The rule, if a rule made the change.
-    pub cause: Option<Cause>,
+    pub cause: Option<RuleCause>,
     /// The account, if there is one.
     pub account: Option<AccountId>,
     /// The address that the request came from, if the host knows it.
@@ -92,5 +92,5 @@ pub struct AuditStamp {
     /// The author.
     pub actor: Actor,
     /// The rule, if a rule made the change.
-    pub cause: Option<Cause>,
+    pub cause: Option<RuleCause>,
 }

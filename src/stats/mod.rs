@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::base::telemetry::{LATE_SECONDS, late_words};
 use crate::base::values::UsState;
 use crate::leads::domain::{Status, Stock};
-use crate::shared::audit::Cause;
+use crate::shared::audit::RuleCause;
 use crate::store::{Item, Key, StoreError};
 
 /// The counts of all leads.
@@ -195,9 +195,9 @@ impl<'a> StateCounts<'a> {
     ///
     /// # Errors
     /// [`StoreError::Malformed`] if the attribute cannot be read.
-    pub fn cause(&self, state: UsState) -> Result<Option<Cause>, StoreError> {
+    pub fn cause(&self, state: UsState) -> Result<Option<RuleCause>, StoreError> {
         match self.0.get(&cause_attribute(state)) {
-            Some(cause) => Cause::of([("cause".to_owned(), cause.clone())].into()),
+            Some(cause) => RuleCause::of([("cause".to_owned(), cause.clone())].into()),
             None => Ok(None),
         }
     }

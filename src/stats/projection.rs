@@ -13,7 +13,7 @@ use crate::base::calendar::day_of;
 use crate::base::values::UsState;
 use crate::leads::domain::{Status, Stock};
 use crate::reservations::Phase;
-use crate::shared::audit::Cause;
+use crate::shared::audit::RuleCause;
 
 pub(super) const TOTAL: &str = "total";
 pub(super) const LEADS_CREATED: &str = "leadsCreated";
@@ -57,7 +57,7 @@ impl Sums {
 pub(super) struct StateSums {
     pub sums: Sums,
     /// The deepest cause among the changes that rules made.
-    pub cause: Option<Cause>,
+    pub cause: Option<RuleCause>,
 }
 
 impl StateSums {
@@ -66,8 +66,8 @@ impl StateSums {
         self.note_cause(other.cause.as_ref());
     }
 
-    fn note_cause(&mut self, cause: Option<&Cause>) {
-        let depth = |cause: Option<&Cause>| cause.map(|cause| cause.depth);
+    fn note_cause(&mut self, cause: Option<&RuleCause>) {
+        let depth = |cause: Option<&RuleCause>| cause.map(|cause| cause.depth);
         if depth(cause) > depth(self.cause.as_ref()) {
             self.cause = cause.cloned();
         }
@@ -150,7 +150,7 @@ impl Projection {
     }
 
     /// Moves a lead from the shape that the counters include to its current shape.
-    pub fn move_lead(&mut self, in_counters: Option<Shape>, shape: Shape, cause: Option<&Cause>) {
+    pub fn move_lead(&mut self, in_counters: Option<Shape>, shape: Shape, cause: Option<&RuleCause>) {
         for (shape, number) in [(in_counters, -1), (Some(shape), 1)] {
             let Some(Shape::Lead { status, stock, state }) = shape else { continue };
             self.totals.add_lead(status, stock, number);
@@ -298,7 +298,7 @@ mod tests {
     fn the_deepest_cause_is_kept() {
         let caused = |sequence, depth: u8| {
             let mut change = change("LEAD", sequence, None, Some(lead("PROSPECT", "ASSIGNED", Some("NY"))));
-            let cause = to_attribute(Cause { rule: "r".to_owned(), depth }).unwrap();
+            let cause = to_attribute(RuleCause { rule: "r".to_owned(), depth }).unwrap();
             change.after.as_mut().unwrap().insert("cause".to_owned(), cause);
             change
         };

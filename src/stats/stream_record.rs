@@ -11,7 +11,7 @@ use crate::base::values::{UsState, Version};
 use crate::leads::domain::{Status, Stock};
 use crate::leads::items::LEAD;
 use crate::reservations::{ORDER, Phase};
-use crate::shared::audit::Cause;
+use crate::shared::audit::RuleCause;
 use crate::store::stream::{Change, Sequence};
 use crate::store::{Item, StoreError, from_item};
 
@@ -134,7 +134,7 @@ pub(super) struct StreamRecord {
     /// The revision after the change.
     pub after: Revision,
     pub images: Images,
-    pub cause: Option<Cause>,
+    pub cause: Option<RuleCause>,
 }
 
 fn images<T: DeserializeOwned>(change: &Change) -> Result<[Option<T>; 2], StoreError> {
@@ -158,7 +158,7 @@ impl StreamRecord {
         };
         let [before, after] = images.revisions();
         let Some(after) = after.or_else(|| before.map(Revision::gone)) else { return Ok(None) };
-        let cause = change.after.clone().map(Cause::of).transpose()?.flatten();
+        let cause = change.after.clone().map(RuleCause::of).transpose()?.flatten();
         let Change { key, sequence, at, .. } = change;
         let (pk, sequence) = (key.pk.clone(), sequence.clone());
         Ok(Some(Self { pk, sequence, at: *at, before, after, images, cause }))

@@ -97,7 +97,7 @@ mod tests {
         let order = OrderId::new(now, &[2; 10]);
         let lead = free.moved(Stock::Assigned, Some(order), now, Actor::new("agent"));
         let reservation =
-            Reservation { part: 0, updated_at: free.updated_at, updated_by: free.updated_by.clone() };
+            Reservation { shard: 0, updated_at: free.updated_at, updated_by: free.updated_by.clone() };
         StoredLead { reservation: Some(reservation), ..StoredLead::free(lead) }
     }
 

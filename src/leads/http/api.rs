@@ -15,7 +15,7 @@ use crate::base::fields::{Fields, FromFields, text};
 use crate::base::identity::SignedIn;
 use crate::leads::domain::{HistoryEntry, Lead, LeadChange, LeadId, Reason, Status};
 use crate::leads::list::{LeadPage, ListRequest};
-use crate::leads::merged::Merge;
+use crate::leads::merge_leads::Merge;
 use crate::leads::search::parse_query;
 use crate::leads::{Filter, LeadError, Leads};
 use crate::store::idempotency::{Answer, Idempotency};

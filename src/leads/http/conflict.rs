@@ -5,7 +5,7 @@ use super::parts::{EntryView, label};
 use super::target::{LeadTarget, Part};
 use crate::leads::Conflict;
 use crate::leads::domain::{Action, HistoryEntry, LeadField, LeadId, Owner};
-use crate::leads::merge::{FieldKey, MergeOutcome, MergedField};
+use crate::leads::merge_edits::{FieldKey, MergeOutcome, MergedField};
 use crate::shared::pages::*;
 
 impl LeadTarget {

@@ -13,7 +13,7 @@ use super::form::{LeadForm, owner_choices};
 use super::form_limit;
 use super::target::{LeadTarget, Part};
 use crate::leads::domain::{CustomFields, Lead, LeadChange, LeadField, LeadId};
-use crate::leads::merge::{FieldKey, MergedField, merge};
+use crate::leads::merge_edits::{FieldKey, MergedField, merge};
 use crate::leads::texts::Texts;
 use crate::leads::{Conflict, LeadError, Leads};
 use crate::shared::pages::*;

@@ -8,7 +8,7 @@ use super::custom_form::{CustomMessages, NewFields};
 use super::parse::{optional, read};
 use crate::base::values::{Invalid, Version};
 use crate::leads::domain::{FieldEdits, FieldText, LeadChange, LeadField, Rule};
-use crate::leads::merge::{FieldKey, TypedField};
+use crate::leads::merge_edits::{FieldKey, TypedField};
 use crate::leads::texts::{Messages, Texts, optional_text};
 use crate::shared::forms::RawForm;
 use crate::web::error::WebError;

@@ -8,9 +8,9 @@ use super::parts::{Choice, states, statuses};
 use crate::accounts::domain::Account;
 use crate::base::identity::{AccountId, SignedIn};
 use crate::base::text::isolated;
+use crate::leads::custom_field_items::LeadWithFields;
 use crate::leads::domain::{Lead, LeadField, LeadId, Owner, Score, Status};
-use crate::leads::fields::LeadWithFields;
-use crate::leads::merge::FieldKey;
+use crate::leads::merge_edits::FieldKey;
 use crate::leads::texts::{Messages, Texts};
 use crate::shared::forms::{Field, RawForm};
 

@@ -2,9 +2,9 @@
 
 use super::parts::{LeadView, label};
 use crate::base::values::Version;
+use crate::leads::custom_field_items::LeadWithFields;
 use crate::leads::domain::{FieldEdits, Lead, LeadChange, LeadField, LeadId};
-use crate::leads::fields::LeadWithFields;
-use crate::leads::merged::Merge;
+use crate::leads::merge_leads::Merge;
 use crate::leads::texts::text_of;
 use crate::leads::{LeadError, Leads};
 use crate::shared::forms::RawForm;

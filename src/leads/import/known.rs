@@ -4,10 +4,10 @@
 
 use super::row::{ImportRow, KnownEmails};
 use crate::base::text::isolated;
+use crate::leads::custom_field_items::LeadWithFields;
 use crate::leads::domain::{
     CustomFields, FieldEdits, FieldName, FieldText, Lead, LeadChange, LeadField, Score, Status,
 };
-use crate::leads::fields::LeadWithFields;
 
 /// How many custom fields a note names.
 const NAMED: usize = 3;

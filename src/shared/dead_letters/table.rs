@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{DeadLetterId, DeadLetterStatus};
-use crate::shared::lists::{cursor_in_index, next_in_index, start_in_index};
+use crate::shared::cursors::{cursor_in_index, next_in_index, start_in_index};
 use crate::store::schema::{PK, STATUS_NEWEST};
 use crate::store::{CursorError, Dynamo, Item, Key, Select, StoreError, from_item, to_item};
 use crate::web::lists::Listed;

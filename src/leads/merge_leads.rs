@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::custom_field_items::{EditedFields, LeadWithFields};
 use super::domain::{
     Action, CustomFields, FieldEdits, HistoryEntry, Lead, LeadChange, LeadId, Rule, Stock, StoredLead,
 };
 use super::error::LeadError;
-use super::fields::{EditedFields, LeadWithFields};
 use super::items::{
     CURRENT_INDEX, EmailItem, WORD_INDEX, email_key, fields_key, history_item, lead_item, lead_key,
     merged_key, requeue,

@@ -1,4 +1,8 @@
-//! Cursors of lists: those whose entries have one key, such as an id, and those that an index sorts.
+//! Creates and reads the cursors of the two usual kinds of lists. A feature with another kind, for example a list that
+//! merges two, creates its cursors itself. `store/cursor.rs` encodes all of them.
+//!
+//! A list whose entries have one key, such as an id, uses [`cursor_after`] and [`start_after`]. A list that an index
+//! sorts uses [`cursor_in_index`] and [`start_in_index`].
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -1,4 +1,5 @@
-//! Merges two edits of one lead that started from the same version, field by field. Pure.
+//! Merges two edits of one lead that started from the same version, field by field. Pure. `merge_leads.rs` merges two
+//! leads.
 //!
 //! Invariants: a field that one person changed has that value in the merged lead. A field that both changed to
 //! different values has no merged value until the person chooses. No value is lost.
