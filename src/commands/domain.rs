@@ -6,12 +6,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::values::{Invalid, OrderId, UsState, text_value};
+use crate::base::values::{Invalid, OrderId, UsState, text_type, text_value};
 use crate::inventory::domain::Note;
 use crate::inventory::groups::Group;
 pub use crate::leads::domain::StatusOrStock;
 use crate::orders::domain::{NewOrder, OrderStatus};
-use crate::shared::values::text_type;
 
 /// A valid command.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,37 +1,8 @@
-//! What features need to define text and number types of their own, and to parse optional fields.
+//! What features need to define number types of their own, and to parse lines and optional fields.
 
 use std::str::FromStr;
 
 use crate::base::values::Invalid;
-
-/// Defines a text type. `$read` normalizes the text or returns `None`; `$words` is the error message.
-macro_rules! text_type {
-    ($(#[$doc:meta])* $type:ident, $read:expr, $words:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
-
-        impl $type {
-            /// Returns the text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::str::FromStr for $type {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                let read: fn(&str) -> Option<String> = $read;
-                read(text).map(Self).ok_or_else(|| Invalid::new($words))
-            }
-        }
-
-        $crate::base::values::text_value!($type);
-    };
-}
-pub(crate) use text_type;
 
 /// Defines a whole-number type with a smallest and a largest value. `$words` is the error message. The numbers are
 /// `u32`, or `u64` if the name is followed by `: u64`.

@@ -1,16 +1,14 @@
 //! Email addresses.
 
-use std::str::FromStr;
-
 use email_address::{EmailAddress, Options};
-use serde::{Deserialize, Serialize};
 
-use super::{Invalid, text_value};
+use super::{Invalid, text_type};
 
-/// A person's email address as it was written. [`Email::key`] makes it unique.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Email(String);
+text_type!(
+    /// A person's email address as it was written. [`Email::key`] makes it unique.
+    Email,
+    parse_email
+);
 
 impl Email {
     /// The most parts of an address, see [`email_parts`]. Each part is an item of the search index, and one
@@ -18,43 +16,32 @@ impl Email {
     pub const MAX_PARTS: usize = 15;
     const MAX_BYTES: usize = 254;
 
-    /// Returns the address as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Returns the address in lowercase. Two addresses are the same if their keys are equal.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
 }
 
-impl FromStr for Email {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(Invalid::new("Enter an email."));
-        }
-        if text.len() > Self::MAX_BYTES {
-            return Err(Invalid::new("An email can have at most 254 characters."));
-        }
-        let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
-        let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
-        if !plain || EmailAddress::parse_with_options(text, options).is_err() {
-            return Err(Invalid::new("This isn't a valid email. Use the form ann.lee@example.com."));
-        }
-        if email_parts(text).count() > Self::MAX_PARTS {
-            return Err(Invalid::new(
-                "An email can have at most 15 parts between dots, dashes, and other marks.",
-            ));
-        }
-        Ok(Self(text.to_owned()))
+fn parse_email(text: &str) -> Result<String, Invalid> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Invalid::new("Enter an email."));
     }
+    if text.len() > Email::MAX_BYTES {
+        return Err(Invalid::new("An email can have at most 254 characters."));
+    }
+    let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
+    let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
+    if !plain || EmailAddress::parse_with_options(text, options).is_err() {
+        return Err(Invalid::new("This isn't a valid email. Use the form ann.lee@example.com."));
+    }
+    if email_parts(text).count() > Email::MAX_PARTS {
+        return Err(Invalid::new(
+            "An email can have at most 15 parts between dots, dashes, and other marks.",
+        ));
+    }
+    Ok(text.to_owned())
 }
-
-text_value!(Email);
 
 /// Splits an email address at `. _ + - @`. Search treats the parts as words.
 pub fn email_parts(address: &str) -> impl Iterator<Item = &str> {

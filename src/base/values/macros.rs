@@ -26,6 +26,42 @@ macro_rules! text_value {
 }
 pub(crate) use text_value;
 
+/// Defines a text type. `$read` normalizes the text or returns the error. If all errors have the same message, the
+/// message follows as `$words`, and `$read` returns `None` instead.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $type:ident, $read:expr, $words:literal) => {
+        $crate::base::values::macros::text_type!($(#[$doc])* $type, |text| {
+            let read: fn(&str) -> Option<String> = $read;
+            read(text).ok_or_else(|| $crate::base::values::Invalid::new($words))
+        });
+    };
+    ($(#[$doc:meta])* $type:ident, $read:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::base::values::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let read: fn(&str) -> Result<String, $crate::base::values::Invalid> = $read;
+                read(text).map(Self)
+            }
+        }
+
+        $crate::base::values::macros::text_value!($type);
+    };
+}
+pub(crate) use text_type;
+
 /// Defines an enum whose values are texts in JSON, in the table, in forms and in URLs. `$message` is the error for any
 /// other text. Parsing ignores surrounding white space and the case of letters, unless the enum is `exact`.
 macro_rules! text_enum {

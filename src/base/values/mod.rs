@@ -16,7 +16,7 @@ pub use self::email::{Email, email_parts};
 pub use self::fingerprint::fingerprint;
 pub use self::formula::begins_formula;
 pub use self::invalid::Invalid;
-pub(crate) use self::macros::{text_enum, text_value, time_ordered_id, uuid_id};
+pub(crate) use self::macros::{text_enum, text_type, text_value, time_ordered_id, uuid_id};
 pub use self::name::{Name, name_parts};
 pub use self::us_state::UsState;
 pub use self::version::Version;

@@ -1,56 +1,42 @@
 //! Names of people and records.
 
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Invalid, text_value};
+use super::{Invalid, text_type};
 use crate::base::text::{is_direction_mark, is_invisible};
 
-/// The name of a person or a record, on one line.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Name(String);
+text_type!(
+    /// The name of a person or a record, on one line, trimmed and with single spaces between words.
+    Name,
+    parse_name
+);
 
 impl Name {
     const MAX_CHARS: usize = 120;
     /// The most words of a name. Each word is an item of the search index, and one transaction has at most 100
     /// actions.
     pub const MAX_WORDS: usize = 12;
-
-    /// Returns the name, trimmed and with single spaces between words.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl FromStr for Name {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        if text.trim().chars().any(char::is_control) {
-            return Err(Invalid::new("A name must be one line without control characters."));
-        }
-        // Marks of direction change how the text around a name is shown. They are removed and not refused, because names
-        // that were stored with them must stay readable.
-        let text: String = text.chars().filter(|c| !is_direction_mark(*c)).collect();
-        let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
-        let words: Vec<&str> = text.split_whitespace().collect();
-        if words.is_empty() {
-            return Err(Invalid::new("Enter a name."));
-        }
-        let name = words.join(" ");
-        if name.chars().count() > Self::MAX_CHARS {
-            return Err(Invalid::new("A name can have at most 120 characters."));
-        }
-        if name_parts(&name).count() > Self::MAX_WORDS * 2 || words.len() > Self::MAX_WORDS {
-            return Err(Invalid::new("A name can have at most 12 words."));
-        }
-        Ok(Self(name))
+fn parse_name(text: &str) -> Result<String, Invalid> {
+    if text.trim().chars().any(char::is_control) {
+        return Err(Invalid::new("A name must be one line without control characters."));
     }
+    // Marks of direction change how the text around a name is shown. They are removed and not refused, because names
+    // that were stored with them must stay readable.
+    let text: String = text.chars().filter(|c| !is_direction_mark(*c)).collect();
+    let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() {
+        return Err(Invalid::new("Enter a name."));
+    }
+    let name = words.join(" ");
+    if name.chars().count() > Name::MAX_CHARS {
+        return Err(Invalid::new("A name can have at most 120 characters."));
+    }
+    if name_parts(&name).count() > Name::MAX_WORDS * 2 || words.len() > Name::MAX_WORDS {
+        return Err(Invalid::new("A name can have at most 12 words."));
+    }
+    Ok(name)
 }
-
-text_value!(Name);
 
 /// Splits a name into its words, and splits words at punctuation too, so that `o'b`, `brien` and `smith` all find
 /// `O'Brien-Smith`.

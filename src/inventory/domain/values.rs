@@ -1,7 +1,7 @@
 //! Value types of products and messages.
 
-use crate::base::values::Invalid;
-use crate::shared::values::{number_type, single_line, text_type};
+use crate::base::values::{Invalid, text_type};
+use crate::shared::values::{number_type, single_line};
 
 fn visible(text: &str, most: usize) -> Option<String> {
     let fits = (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());

@@ -1,26 +1,20 @@
 //! What is known about a lead besides its name and email address: phone, company, source and owner.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use crate::base::identity::AccountId;
 use crate::base::text::one_line;
-use crate::base::values::{Invalid, Name, text_value};
+use crate::base::values::{Invalid, Name, text_type};
 
-/// A phone number as it was written. [`Phone::digits`] makes two spellings comparable.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Phone(String);
+text_type!(
+    /// A phone number as it was written. [`Phone::digits`] makes two spellings comparable.
+    Phone,
+    parse_phone
+);
 
 impl Phone {
     const MAX_CHARS: usize = 40;
     const FEWEST_DIGITS: usize = 3;
-
-    /// Returns the number as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 
     /// Returns the number as the address of a telephone link takes it: its digits, and a leading `+`.
     ///
@@ -50,76 +44,33 @@ impl Phone {
     }
 }
 
-impl FromStr for Phone {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = one_line("A phone number", text)?;
-        if text.is_empty() {
-            return Err(Invalid::new("Enter a phone number."));
-        }
-        if text.chars().count() > Self::MAX_CHARS {
-            return Err(Invalid::new("A phone number can have at most 40 characters."));
-        }
-        let phone = Self(text);
-        if phone.digits().len() < Self::FEWEST_DIGITS {
-            return Err(Invalid::new(
-                "A phone number must have at least three digits, for example 212-555-0100.",
-            ));
-        }
-        Ok(phone)
+fn parse_phone(text: &str) -> Result<String, Invalid> {
+    let text = one_line("A phone number", text)?;
+    if text.is_empty() {
+        return Err(Invalid::new("Enter a phone number."));
     }
+    if text.chars().count() > Phone::MAX_CHARS {
+        return Err(Invalid::new("A phone number can have at most 40 characters."));
+    }
+    let phone = Phone(text);
+    if phone.digits().len() < Phone::FEWEST_DIGITS {
+        return Err(Invalid::new(
+            "A phone number must have at least three digits, for example 212-555-0100.",
+        ));
+    }
+    Ok(phone.0)
 }
 
-text_value!(Phone);
-
-/// The organization that a lead belongs to, on one line.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Company(String);
-
-impl Company {
-    const MAX_CHARS: usize = 160;
-
-    /// Returns the name without white space at its ends and with single spaces between words.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Company {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        short_text("A company name", "Enter a company name.", text, Self::MAX_CHARS).map(Self)
-    }
-}
-
-text_value!(Company);
-
-/// Where a lead comes from, for example `Trade show` or `Web form`, on one line.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct LeadSource(String);
-
-impl LeadSource {
-    const MAX_CHARS: usize = 100;
-
-    /// Returns the source without white space at its ends and with single spaces between words.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for LeadSource {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        short_text("A source", "Enter a source.", text, Self::MAX_CHARS).map(Self)
-    }
-}
-
-text_value!(LeadSource);
+text_type!(
+    /// The organization that a lead belongs to, on one line with single spaces between words.
+    Company,
+    |text| short_text("A company name", "Enter a company name.", text, 160)
+);
+text_type!(
+    /// Where a lead comes from, for example `Trade show` or `Web form`, on one line with single spaces between words.
+    LeadSource,
+    |text| short_text("A source", "Enter a source.", text, 100)
+);
 
 fn short_text(what: &str, missing: &'static str, text: &str, most: usize) -> Result<String, Invalid> {
     let text = one_line(what, text)?;

@@ -4,29 +4,24 @@
 //! of a lead's own fields.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::LeadField;
 use crate::base::text::{is_invisible, isolated, one_line};
-use crate::base::values::{Invalid, text_value};
+use crate::base::values::{Invalid, text_type};
 
-/// The name of a custom field, on one line.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct FieldName(String);
+text_type!(
+    /// The name of a custom field as it was written, on one line.
+    FieldName,
+    parse_field_name
+);
 
 impl FieldName {
     const MAX_CHARS: usize = 100;
     /// Names that a lead has besides its [`LeadField`]s.
     const RESERVED: [&str; 7] = ["id", "version", "orderid", "createdat", "updatedat", "updatedby", "fields"];
-
-    /// Returns the name as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 
     /// Returns the name without what people write differently. Two names are the same if their keys are equal.
     pub fn key(&self) -> String {
@@ -42,58 +37,37 @@ impl FieldName {
     }
 }
 
-impl FromStr for FieldName {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = one_line("A custom field name", text)?;
-        if text.is_empty() {
-            Err(Invalid::new("Enter a name for the custom field."))
-        } else if text.chars().count() > Self::MAX_CHARS {
-            Err(Invalid::new("A custom field name can have at most 100 characters."))
-        } else if Self::is_own(&text) {
-            Err(Invalid::new(format!(
-                "This lead already has the field “{}”. Use another name.",
-                isolated(&text)
-            )))
-        } else {
-            Ok(Self(text))
-        }
+fn parse_field_name(text: &str) -> Result<String, Invalid> {
+    let text = one_line("A custom field name", text)?;
+    if text.is_empty() {
+        Err(Invalid::new("Enter a name for the custom field."))
+    } else if text.chars().count() > FieldName::MAX_CHARS {
+        Err(Invalid::new("A custom field name can have at most 100 characters."))
+    } else if FieldName::is_own(&text) {
+        Err(Invalid::new(format!("This lead already has the field “{}”. Use another name.", isolated(&text))))
+    } else {
+        Ok(text)
     }
 }
 
-text_value!(FieldName);
+text_type!(
+    /// The text of a custom field, without white space at its ends. Lines and tabs are kept.
+    FieldText,
+    parse_field_text
+);
 
-/// The text of a custom field. Lines and tabs are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct FieldText(String);
-
-impl FieldText {
-    /// Returns the text without white space at its ends.
-    pub fn as_str(&self) -> &str {
-        &self.0
+fn parse_field_text(text: &str) -> Result<String, Invalid> {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
+    if text.is_empty() {
+        Err(Invalid::new("Enter a value for the custom field, or remove it."))
+    } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        Err(Invalid::new("A custom field can't have control characters."))
+    } else if text.len() > CustomFields::MAX_BYTES {
+        Err(Invalid::new("A lead's custom fields can have at most 16 KB in total."))
+    } else {
+        Ok(text.to_owned())
     }
 }
-
-impl FromStr for FieldText {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
-        if text.is_empty() {
-            Err(Invalid::new("Enter a value for the custom field, or remove it."))
-        } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            Err(Invalid::new("A custom field can't have control characters."))
-        } else if text.len() > CustomFields::MAX_BYTES {
-            Err(Invalid::new("A lead's custom fields can have at most 16 KB in total."))
-        } else {
-            Ok(Self(text.to_owned()))
-        }
-    }
-}
-
-text_value!(FieldText);
 
 /// A custom field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -312,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_short_and_not_one_of_the_leads_own() {
+    fn a_field_name_is_short_and_not_a_field_of_leads() {
         assert_eq!(" Job \u{a0} title\u{200b}".parse::<FieldName>().unwrap().as_str(), "Job title");
         for name in ["", "Lead score", "leadScore", "E-MAIL", "Version", "order id", "a\nb", &"x".repeat(101)]
         {

@@ -1,28 +1,21 @@
 //! The history of a lead: one entry for each accepted change, with each changed field.
 
-use std::str::FromStr;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CustomFieldChange, Lead, LeadField};
 use crate::base::identity::Actor;
-use crate::base::values::{Invalid, OrderId, Version, text_value};
+use crate::base::values::{Invalid, OrderId, Version, text_type};
 
-/// The reason for reopening a lead, one to 500 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Reason(String);
+text_type!(
+    /// The reason for reopening a lead, one to 500 characters.
+    Reason,
+    parse_reason
+);
 
 impl Reason {
-    /// The most characters.
     const MAX_CHARS: usize = 500;
-
-    /// Returns the reason as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 
     /// Creates a reason from its kind and an optional note, cut to the maximum length.
     pub fn of_kind(kind: &str, note: Option<&Self>) -> Self {
@@ -31,25 +24,19 @@ impl Reason {
     }
 }
 
-impl FromStr for Reason {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
-        let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-        if text.is_empty() {
-            Err(Invalid::new("Enter a reason. It's kept in the lead's history."))
-        } else if text.chars().count() > Self::MAX_CHARS {
-            Err(Invalid::new("A reason can have at most 500 characters."))
-        } else if text.chars().any(bad) {
-            Err(Invalid::new("A reason can't have control characters."))
-        } else {
-            Ok(Self(text.to_owned()))
-        }
+fn parse_reason(text: &str) -> Result<String, Invalid> {
+    let text = text.trim();
+    let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if text.is_empty() {
+        Err(Invalid::new("Enter a reason. It's kept in the lead's history."))
+    } else if text.chars().count() > Reason::MAX_CHARS {
+        Err(Invalid::new("A reason can have at most 500 characters."))
+    } else if text.chars().any(bad) {
+        Err(Invalid::new("A reason can't have control characters."))
+    } else {
+        Ok(text.to_owned())
     }
 }
-
-text_value!(Reason);
 
 /// The kind of change that made a version of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

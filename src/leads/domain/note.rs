@@ -1,13 +1,11 @@
 //! Notes on a lead's timeline.
 
-use std::str::FromStr;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::identity::{AccountId, Actor};
 use crate::base::text::is_invisible;
-use crate::base::values::{Invalid, Version, text_value, time_ordered_id};
+use crate::base::values::{Invalid, Version, text_type, time_ordered_id};
 
 time_ordered_id!(
     /// A note's id.
@@ -15,40 +13,26 @@ time_ordered_id!(
     "a note"
 );
 
-/// The text of a note, of one or more lines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct NoteText(String);
+text_type!(
+    /// The text of a note, of one or more lines, without white space at its ends.
+    NoteText,
+    parse_note_text
+);
 
-impl NoteText {
-    const MAX_CHARS: usize = 10_000;
-
-    /// Returns the text without white space at its ends.
-    pub fn as_str(&self) -> &str {
-        &self.0
+fn parse_note_text(text: &str) -> Result<String, Invalid> {
+    // A browser sends line breaks as CR LF.
+    let text = text.replace("\r\n", "\n");
+    let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
+    if text.is_empty() {
+        Err(Invalid::new("Write a note."))
+    } else if text.chars().count() > 10_000 {
+        Err(Invalid::new("A note can have at most 10,000 characters."))
+    } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        Err(Invalid::new("A note can't have control characters."))
+    } else {
+        Ok(text.to_owned())
     }
 }
-
-impl FromStr for NoteText {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        // A browser sends line breaks as CR LF.
-        let text = text.replace("\r\n", "\n");
-        let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
-        if text.is_empty() {
-            Err(Invalid::new("Write a note."))
-        } else if text.chars().count() > Self::MAX_CHARS {
-            Err(Invalid::new("A note can have at most 10,000 characters."))
-        } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-            Err(Invalid::new("A note can't have control characters."))
-        } else {
-            Ok(Self(text.to_owned()))
-        }
-    }
-}
-
-text_value!(NoteText);
 
 /// A note, as stored and as shown in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

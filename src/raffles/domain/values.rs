@@ -1,7 +1,7 @@
 //! Value types of raffles: texts, numbers and ids.
 
-use crate::base::values::{Invalid, time_ordered_id};
-use crate::shared::values::{number_type, single_line, text_type};
+use crate::base::values::{Invalid, text_type, time_ordered_id};
+use crate::shared::values::{number_type, single_line};
 
 time_ordered_id!(
     /// A raffle's id.
