@@ -124,18 +124,16 @@ impl LeadTarget {
 #[derive(Template)]
 #[template(path = "leads/_row.html", config = "templates/askama.toml")]
 struct LeadRow {
-    /// The page context.
     context: PageContext,
-    /// The lead.
     lead: LeadView,
 }
 
 /// Why a form on the lead's page was refused.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Refusal {
-    /// The outcome: `It was not deleted.`
+    /// After a conflict: what did not happen, for example `It wasn't deleted.` Otherwise empty.
     pub(super) what: &'static str,
-    /// Why the lead was not put back in stock, or its earlier version not brought back.
+    /// Why the lead was not put back in stock, or its earlier version was not restored.
     pub(super) error: Option<String>,
     /// Why the lead was not deleted.
     pub(super) delete_error: Option<String>,
@@ -148,9 +146,13 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// Returns the refusal as the text of a toast, for a row.
+    /// Returns the refusal as the text of a toast, for a row. A row has no place for the errors of its forms.
     fn toast(&self) -> String {
-        match &self.error {
+        let form_error = match self.what {
+            "" => self.delete_error.as_ref().or_else(|| self.reopen.as_ref()?.error.as_ref()),
+            _ => None,
+        };
+        match self.error.as_ref().or(form_error) {
             Some(error) => error.clone(),
             None => format!("{} Check the current lead.", self.what),
         }
@@ -161,11 +163,8 @@ impl Refusal {
 #[derive(Template)]
 #[template(path = "leads/detail.html", config = "templates/askama.toml", blocks = ["lead", "timeline", "entries"])]
 struct DetailPage {
-    /// The page context.
     context: PageContext,
-    /// The lead.
     lead: LeadView,
-    /// The custom fields.
     fields: CustomFields,
     /// The history and the notes.
     timeline: TimelineView,
@@ -211,5 +210,25 @@ impl DetailPage {
     /// Marks the answer as a part of a page that is already shown.
     fn for_fragment(self) -> Self {
         Self { fragment: true, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toast_always_says_why_a_form_was_refused() {
+        let rule = || Some("The lead is in an open order.".to_owned());
+        let reopen = Some(Field { error: rule(), ..Field::default() });
+        let conflict = Refusal { what: "It wasn't reopened.", reopen: reopen.clone(), ..Refusal::default() };
+        assert_eq!(conflict.toast(), "It wasn't reopened. Check the current lead.");
+        for refusal in [
+            Refusal { error: rule(), ..Refusal::default() },
+            Refusal { delete_error: rule(), ..Refusal::default() },
+            Refusal { reopen, ..Refusal::default() },
+        ] {
+            assert_eq!(Some(refusal.toast()), rule());
+        }
     }
 }
