@@ -295,8 +295,7 @@ impl Leads {
         }
     }
 
-    /// Answers a request that fails before it is sent. If it repeats a request that succeeded, the idempotency record has
-    /// its answer, even if the lead has changed since.
+    /// Returns the stored answer if this request repeats one that succeeded, otherwise the error.
     pub(super) async fn replayed_or<T>(
         &self,
         error: LeadError,

@@ -1,9 +1,8 @@
 //! Creates and changes leads from the rows of imports.
 //!
-//! Invariants: a row names its import and its number, so that repeating a row finds what it did before and counts the
-//! same. Of several rows of one import for one lead only the first with a change writes it, however far apart they are.
-//! A change of a known lead is guarded by the version that was read, and what a rule forbids does not keep the rest from
-//! being saved.
+//! Invariants: each row has an id (import and number), so a repeated row has the same outcome. If several rows of one
+//! import name one lead, only the first with a change is applied. A change of an existing lead requires the version that
+//! was read. Values that a rule forbids are left out, and the rest is saved.
 
 mod known;
 mod row;
@@ -27,13 +26,13 @@ use crate::store::{WriteError, from_item};
 pub enum Imported {
     /// This attempt or an earlier one for the same row created the lead.
     Created(LeadId),
-    /// Empty fields of a known lead were filled, which made this version.
+    /// Empty fields of an existing lead were filled, which made this version.
     Filled(LeadId, Version),
-    /// Values of a known lead were replaced, which made this version.
+    /// Values of an existing lead were replaced, which made this version.
     Updated(LeadId, Version),
-    /// A known lead stays as it is.
+    /// An existing lead stays as it is.
     Skipped(LeadId),
-    /// Another row of the same import wrote the lead before.
+    /// Another row of the same import already wrote the lead.
     Repeated,
 }
 
@@ -42,7 +41,7 @@ pub enum Imported {
 pub struct ImportedRow {
     /// The outcome.
     pub imported: Imported,
-    /// What of the row was not saved, and why.
+    /// The values of the row that were not saved, each with the reason.
     pub unsaved: Vec<String>,
     /// Whether the warning of the row's [`Conversion`] is true: its lead became QUALIFIED instead.
     pub lacks_score: bool,
@@ -67,7 +66,7 @@ impl Leads {
     ///
     /// # Errors
     /// [`LeadError::RuleViolation`] or [`LeadError::Invalid`] if the lead would break a rule; [`LeadError::Conflict`] or
-    /// [`LeadError::NotFound`] if others keep changing or deleting the known lead.
+    /// [`LeadError::NotFound`] if others keep changing or deleting the existing lead.
     pub async fn import(
         &self,
         row: &ImportRow,
@@ -99,7 +98,7 @@ impl Leads {
         }
     }
 
-    /// Creates the lead of a row. If its email address is taken, returns who has it.
+    /// Creates the lead of a row. If its email address is taken, returns which lead has it.
     async fn create_from(&self, row: &ImportRow, by: &Actor) -> Result<Result<LeadId, EmailItem>, LeadError> {
         let now = self.clock.now();
         let id = LeadId::new(now, &self.rng.bytes());
@@ -172,7 +171,7 @@ impl Leads {
         }
     }
 
-    /// Returns what rows of the same import wrote of a lead before, as far as its newest hundred changes show it.
+    /// Returns which row of the same import already wrote a lead, if its newest hundred changes show one.
     async fn written_before(&self, lead: &Lead, source: &RowSource) -> Result<Option<Before>, LeadError> {
         let since = source.began.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
         if lead.updated_at < since {
@@ -199,7 +198,7 @@ impl Leads {
     }
 }
 
-/// Returns what was read or written, or `None` if the lead is no longer there.
+/// Returns the result, or `None` if the lead no longer exists.
 fn unless_missing<T>(result: Result<T, LeadError>) -> Result<Option<T>, LeadError> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -208,10 +207,10 @@ fn unless_missing<T>(result: Result<T, LeadError>) -> Result<Option<T>, LeadErro
     }
 }
 
-/// Which row of an import wrote a lead before.
+/// Which row of an import already wrote a lead.
 #[derive(Debug, Clone, Copy)]
 enum Before {
-    /// This row, which made this version. The step is repeated.
+    /// This row, which made this version: the row is repeated.
     SameRow(Version),
     /// Another row.
     OtherRow,

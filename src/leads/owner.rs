@@ -86,8 +86,7 @@ pub struct Reassigned {
     pub changed: u64,
     /// The leads that this step could not change. A later step tries them again, so the last step has all of them.
     pub kept: Vec<KeptLead>,
-    /// Whether to make another step. The last step changed nothing, so it also shows that no lead was given to the owner
-    /// in the course of the others.
+    /// Whether another step is needed. The last step changed nothing, so the owner also got no lead during the others.
     pub more: bool,
 }
 
@@ -110,15 +109,15 @@ enum Outcome {
 
 /// How many leads a step changes at once.
 const AT_ONCE: usize = 8;
-/// How many pages of leads that all stay as they are a step reads to find others.
+/// How many pages without a lead that can be changed a step reads at most.
 const MOST_PAGES: u32 = 10;
-/// How often a lead is read again that others change at the same time.
+/// How often a step tries again to change a lead that others change at the same time.
 const ATTEMPTS: u32 = 20;
 
 impl Leads {
-    /// Gives up to `limit` leads of an owner to another, or to none: one step of an action that ends with the first
-    /// step without [`Reassigned::more`]. Each lead changes by a separate guarded write, regardless of its status and
-    /// stock. It is safe to repeat a step that was interrupted. Leads in the trash keep the owner that they had.
+    /// One step: gives up to `limit` leads to another owner, or clears their owner. Repeat until `Reassigned::more` is
+    /// false. Each lead changes by a separate guarded write, regardless of its status and stock. It is safe to repeat a
+    /// step that was interrupted. Leads in the trash keep the owner that they had.
     ///
     /// # Errors
     /// [`LeadError::Invalid`] if both owners are the same; [`LeadError::Store`] if the store failed.

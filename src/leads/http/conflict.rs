@@ -98,7 +98,6 @@ impl ConflictField {
 /// A conflict: the current lead next to the person's own values.
 #[derive(Debug, Clone)]
 pub(super) struct ConflictView {
-    /// The lead's id.
     id: LeadId,
     /// The lead's current name.
     name: String,
@@ -173,9 +172,7 @@ impl ConflictView {
 #[derive(Template)]
 #[template(path = "leads/_row_conflict.html", config = "templates/askama.toml")]
 struct ConflictRow {
-    /// The page context.
     context: PageContext,
-    /// The conflict.
     conflict: ConflictView,
 }
 
@@ -183,13 +180,11 @@ struct ConflictRow {
 #[derive(Template)]
 #[template(path = "leads/conflict.html", config = "templates/askama.toml", blocks = ["panel"])]
 struct ConflictPage {
-    /// The page context.
     context: PageContext,
-    /// The conflict.
     conflict: ConflictView,
 }
 
-/// Returns the name of an owner by the id in a form. An owner who is not known keeps the id out of sight.
+/// Returns the name of an owner by the id in a form. An unknown owner is shown without the id.
 fn owner_name(owners: &[Owner], id: &str) -> String {
     match owners.iter().find(|owner| owner.id.to_string() == id) {
         Some(owner) => owner.name.to_string(),

@@ -123,7 +123,6 @@ fn parse_lead(typed: &Texts, form: &RawForm) -> Result<(NewLead, Option<AccountR
 #[derive(Template)]
 #[template(path = "leads/new.html", config = "templates/askama.toml")]
 struct NewPage {
-    /// The page context.
     context: PageContext,
     /// The fields.
     form: LeadForm,

@@ -190,7 +190,6 @@ impl LeadTarget {
 #[derive(Template)]
 #[template(path = "leads/_row_edit.html", config = "templates/askama.toml")]
 struct EditRow {
-    /// The page context.
     context: PageContext,
     /// The fields.
     form: LeadForm,
@@ -200,7 +199,6 @@ struct EditRow {
 #[derive(Template)]
 #[template(path = "leads/edit.html", config = "templates/askama.toml", blocks = ["form"])]
 struct EditPage {
-    /// The page context.
     context: PageContext,
     /// The part of the page that the form belongs to.
     part: Part,

@@ -157,7 +157,7 @@ impl Edit {
         FieldEdits::new(edits).map_err(|invalid| errors.of_all(&invalid)).unwrap_or_default()
     }
 
-    /// Returns the fields with the values that a change makes of what was typed, and the added fields.
+    /// Returns the fields with their typed values as the change normalizes them, and the added fields.
     pub(super) fn normalized(&self, change: &LeadChange) -> Vec<TypedField> {
         let seen = Texts::from_fn(|field| self.base(field).to_owned()).overlaid(change);
         let custom = |name| change.fields.get(name).map(optional_text);

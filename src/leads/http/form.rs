@@ -54,27 +54,17 @@ pub(super) struct LeadForm {
     pub(super) id: String,
     /// The version that the form shows.
     pub(super) version: u64,
-    /// The name.
     pub(super) name: Field,
-    /// The email address.
     pub(super) email: Field,
-    /// The phone number.
     pub(super) phone: Field,
-    /// The company.
     pub(super) company: Field,
-    /// The state.
     pub(super) state: Field,
-    /// The score.
     pub(super) lead_score: Field,
-    /// The status.
     pub(super) status: Field,
-    /// The source.
     pub(super) source: Field,
-    /// The owner.
     pub(super) owner: Field,
     /// The agents to choose from.
     pub(super) owners: Vec<OwnerChoice>,
-    /// The custom fields.
     pub(super) custom: CustomForm,
     /// The error message for the whole form.
     pub(super) error: Option<String>,

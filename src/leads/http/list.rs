@@ -197,9 +197,7 @@ impl Toolbar {
 #[derive(Template)]
 #[template(path = "leads/list.html", config = "templates/askama.toml", blocks = ["rows"])]
 struct ListPage {
-    /// The page context.
     context: PageContext,
-    /// The filter.
     filter: Toolbar,
     /// The leads of this page.
     leads: Vec<LeadView>,
@@ -250,7 +248,6 @@ impl ListPage {
 #[derive(Template)]
 #[template(path = "leads/welcome.html", config = "templates/askama.toml")]
 struct WelcomePage {
-    /// The page context.
     context: PageContext,
 }
 

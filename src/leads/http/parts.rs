@@ -42,33 +42,22 @@ pub(super) fn label(field: LeadField, text: &str) -> String {
 /// A lead as pages show it.
 #[derive(Debug, Clone)]
 pub(super) struct LeadView {
-    /// The id.
     pub(super) id: LeadId,
-    /// The name.
     pub(super) name: Name,
-    /// The email address.
     pub(super) email: Email,
-    /// The phone number, if known.
     pub(super) phone: Option<Phone>,
-    /// The company, if known.
     pub(super) company: Option<Company>,
-    /// The source, if known.
     pub(super) source: Option<LeadSource>,
-    /// The owner, if there is one.
     pub(super) owner: Option<Owner>,
     /// The leads that were merged into this one.
     pub(super) merged: Vec<LeadId>,
     /// The state's code, or empty text.
     pub(super) state: &'static str,
-    /// The score.
     pub(super) lead_score: Score,
-    /// The status.
     pub(super) status: Status,
-    /// The stock.
     pub(super) stock: Stock,
     /// The order that contains the lead or delivered it.
     pub(super) order: Option<OrderId>,
-    /// The version.
     pub(super) version: u64,
     /// When it was last changed.
     pub(super) updated: DisplayTime,
@@ -158,7 +147,6 @@ const SHOWN: usize = 200;
 /// A history entry, as pages show it.
 #[derive(Debug, Clone)]
 pub(super) struct EntryView {
-    /// The version.
     pub(super) version: u64,
     /// The action, as the first word of a sentence: `Changed`.
     pub(super) what: &'static str,

@@ -90,7 +90,6 @@ struct TrashPage {
 #[derive(Template)]
 #[template(path = "leads/deleted.html", config = "templates/askama.toml")]
 struct DeletedPage {
-    /// The page context.
     context: PageContext,
     /// The lead as it was deleted.
     lead: LeadView,

@@ -1,4 +1,4 @@
-//! What a row of an import changes of a lead that is known already. Pure.
+//! The changes that a row of an import makes to an existing lead. Pure.
 //!
 //! Invariant: a value that a rule forbids, or that does not fit, is left out with a note, and the rest is saved.
 
@@ -12,11 +12,11 @@ use crate::leads::domain::{
 /// How many custom fields a note names.
 const NAMED: usize = 3;
 
-/// What a row changes of a known lead.
+/// The changes that a row makes to an existing lead.
 pub(super) struct KnownChange {
     /// The change, which breaks no rule of the lead.
     pub(super) change: LeadChange,
-    /// What of the row is not saved, and why.
+    /// The values of the row that are not saved, each with the reason.
     pub(super) unsaved: Vec<String>,
     /// Whether the lead becomes QUALIFIED because neither the row nor the lead has the score for a conversion.
     pub(super) lacks_score: bool,
@@ -56,7 +56,7 @@ impl KnownChange {
     }
 }
 
-/// Whether a known lead has the score for a conversion, with the score of the row or else its own.
+/// Whether an existing lead has the score for a conversion, with the score of the row or else its own.
 fn can_convert(lead: &Lead, row: &ImportRow) -> bool {
     let score = if row.has_score { row.new.lead_score } else { lead.lead_score };
     lead.status == Status::Converted || score >= Score::TO_CONVERT

@@ -31,7 +31,7 @@ pub struct ImportRow {
     pub has_status: bool,
     /// The same for the lead score.
     pub has_score: bool,
-    /// The conversion for which the row alone has no score. A known lead may have the score.
+    /// The conversion for which the row has no score. An existing lead may have the score.
     pub conversion: Option<Conversion>,
     /// The import and the row.
     pub source: RowSource,
@@ -51,7 +51,7 @@ pub struct Conversion {
 pub struct RowSource {
     /// The import.
     pub import: String,
-    /// When it began, so that the import is not looked for in what is older.
+    /// When it began. Older changes of a lead cannot come from this import.
     pub began: Timestamp,
     /// The number of the row.
     pub row: u64,

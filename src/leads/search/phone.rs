@@ -1,8 +1,8 @@
 //! The words of phone numbers.
 //!
-//! One word in the index finds a number by all its digits, by its first digits, and by its local number of seven digits:
-//! the digits after the area code, followed by the area code. A typed number is looked up by the digits after its area
-//! code; the whole number, which is in no item of its own, then checks the area code.
+//! The index has one word for a number: the local digits, followed by the area code. A search for a local number of seven
+//! digits finds this word by its start. A search for a number with an area code, or for the first digits of one, looks up
+//! the digits after the area code, and then compares the area code with the leads that were found.
 
 /// The digits of an area code.
 const AREA: usize = 3;
@@ -55,7 +55,7 @@ pub(super) fn typed_phone(typed: &str) -> Option<Vec<String>> {
     Some(vec![local, digits])
 }
 
-/// Whether a typed word is a whole number that only checks the area code, and another word is looked up.
+/// Whether a typed word is a number with an area code, so that another word, its local digits, is looked up instead.
 pub(super) fn is_phone_only(word: &str, words: &[String]) -> bool {
     word.len() != LOCAL
         && word.len() >= FEWEST
