@@ -20,7 +20,9 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         api: the_leads_of_an_owner_are_listed_page_by_page,
-            the_list_of_an_owner_follows_every_change,
+            the_list_of_an_owner_follows_changes_and_the_trash,
+            the_list_of_an_owner_follows_merges,
+            the_list_of_an_owner_follows_imports,
             a_lead_whose_owner_has_no_account_is_restored_and_changed;
         store: all_leads_of_an_owner_get_another_owner_or_none,
             leads_of_a_large_order_get_another_owner,
@@ -37,6 +39,16 @@ fn owned(owner: &SignedIn, name: &str) -> Value {
     let mut lead = new_lead(name, &email);
     lead["owner"] = json!(owner.id);
     lead
+}
+
+/// Bob and Ida, two agents.
+async fn two_owners(workspace: &Workspace) -> (SignedIn, SignedIn) {
+    (workspace.account(Role::Agent, "Bob Roe").await, workspace.account(Role::Agent, "Ida Poe").await)
+}
+
+/// The names of the leads of two owners.
+async fn names_of(client: &Client, owners: (&SignedIn, &SignedIn)) -> [Vec<String>; 2] {
+    [names(client, owners.0.id).await, names(client, owners.1.id).await]
 }
 
 /// The names of an owner's leads, newest first, read in pages of two.
@@ -71,8 +83,7 @@ async fn reassign(workspace: &Workspace, from: AccountId, to: Option<&Owner>) ->
 async fn the_leads_of_an_owner_are_listed_page_by_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
-    let (bob, ida) =
-        (workspace.account(Role::Agent, "Bob Roe").await, workspace.account(Role::Agent, "Ida Poe").await);
+    let (bob, ida) = two_owners(&workspace).await;
     for number in 0..5 {
         let mut lead = owned(&bob, &format!("Lead {number}"));
         lead["status"] = json!(if number % 2 == 0 { "QUALIFIED" } else { "PROSPECT" });
@@ -109,42 +120,52 @@ async fn the_leads_of_an_owner_are_listed_page_by_page(environment: TestEnvironm
     agent.get(&other).send().await.expect(400);
 }
 
-async fn the_list_of_an_owner_follows_every_change(environment: TestEnvironment) {
+async fn the_list_of_an_owner_follows_changes_and_the_trash(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
-    let (bob, ida) =
-        (workspace.account(Role::Agent, "Bob Roe").await, workspace.account(Role::Agent, "Ida Poe").await);
-    let both = async || (names(&agent, bob.id).await, names(&agent, ida.id).await);
-    let expect = |bob: &[&str], ida: &[&str]| {
-        let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
-        (texts(bob), texts(ida))
-    };
+    let (bob, ida) = two_owners(&workspace).await;
+    let both = async || names_of(&agent, (&bob, &ida)).await;
     let lead = create(&agent, &owned(&bob, "Ann Lee")).await;
-    assert_eq!(both().await, expect(&["Ann Lee"], &[]));
+    assert_eq!(both().await, [vec!["Ann Lee"], vec![]]);
     change(&agent, &lead, 1, json!({ "leadScore": 7 })).await.expect(200);
     change(&agent, &lead, 2, json!({ "owner": ida.id })).await.expect(200);
-    assert_eq!(both().await, expect(&[], &["Ann Lee"]));
+    assert_eq!(both().await, [vec![], vec!["Ann Lee"]]);
     change(&agent, &lead, 3, json!({ "owner": null })).await.expect(200);
-    assert_eq!(both().await, expect(&[], &[]));
+    assert_eq!(both().await, [[""; 0]; 2]);
     let back = json!({ "version": 4, "to": 2 });
     agent.post(&format!("{}/revert", address(&lead))).json(&back).send().await.expect(200);
-    assert_eq!(both().await, expect(&["Ann Lee"], &[]));
+    assert_eq!(both().await, [vec!["Ann Lee"], vec![]]);
     agent.delete(&format!("{}?version=5", address(&lead))).send().await.expect(204);
-    assert_eq!(both().await, expect(&[], &[]), "deleted");
+    assert_eq!(both().await, [[""; 0]; 2], "deleted");
     let restore = format!("{}/restore", address(&lead));
     agent.post(&restore).json(&json!({ "version": 6 })).send().await.expect(200);
-    assert_eq!(both().await, expect(&["Ann Lee"], &[]), "restored");
+    assert_eq!(both().await, [vec!["Ann Lee"], vec![]], "restored");
+}
+
+async fn the_list_of_an_owner_follows_merges(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let agent = workspace.agent().await;
+    let (bob, ida) = two_owners(&workspace).await;
+    let both = async || names_of(&agent, (&bob, &ida)).await;
     // A merge ends one lead, and the other one may take its owner.
+    let lead = create(&agent, &owned(&bob, "Ann Lee")).await;
     let free = create(&agent, &new_lead("Lee", "lee@example.com")).await;
-    let merge = json!({ "version": 1, "merged": lead["id"], "mergedVersion": 7 });
+    let merge = json!({ "version": 1, "merged": lead["id"], "mergedVersion": 1 });
     agent.post(&format!("{}/merge", address(&free))).json(&merge).send().await.expect(200);
-    assert_eq!(both().await, expect(&["Lee"], &[]), "merged");
+    assert_eq!(both().await, [vec!["Lee"], vec![]], "merged");
     let other = create(&agent, &owned(&ida, "Cy")).await;
     let merge =
         json!({ "version": 2, "merged": other["id"], "mergedVersion": 1, "choices": { "owner": ida.id } });
     agent.post(&format!("{}/merge", address(&free))).json(&merge).send().await.expect(200);
-    assert_eq!(both().await, expect(&[], &["Lee"]), "merged with another owner");
-    // An import creates leads and changes known ones.
+    assert_eq!(both().await, [vec![], vec!["Lee"]], "merged with another owner");
+}
+
+async fn the_list_of_an_owner_follows_imports(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let agent = workspace.agent().await;
+    let (bob, ida) = two_owners(&workspace).await;
+    create(&agent, &owned(&ida, "Lee")).await;
+    // An import creates leads and changes existing ones.
     for (name, email) in [("Uli", "uli@example.com"), ("Lee", "lee@example.com")] {
         let new = NewLead {
             owner: Some(owner(&bob)),
@@ -155,7 +176,7 @@ async fn the_list_of_an_owner_follows_every_change(environment: TestEnvironment)
             ImportRow { new, has_name: true, has_status: false, has_score: false, conversion: None, source };
         workspace.app.leads().import(&row, KnownEmails::Update, &Actor::new("Ann")).await.unwrap();
     }
-    assert_eq!(both().await, expect(&["Uli", "Lee"], &[]), "imported");
+    assert_eq!(names_of(&agent, (&bob, &ida)).await, [vec!["Uli", "Lee"], vec![]]);
 }
 
 async fn a_lead_whose_owner_has_no_account_is_restored_and_changed(environment: TestEnvironment) {
@@ -178,8 +199,7 @@ async fn a_lead_whose_owner_has_no_account_is_restored_and_changed(environment: 
 async fn all_leads_of_an_owner_get_another_owner_or_none(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
-    let (bob, ida) =
-        (workspace.account(Role::Agent, "Bob Roe").await, workspace.account(Role::Agent, "Ida Poe").await);
+    let (bob, ida) = two_owners(&workspace).await;
     let mut leads = Vec::new();
     for name in ["Converted", "Assigned", "Plain", "Other"] {
         leads.push(create(&agent, &owned(&bob, name)).await);
@@ -214,8 +234,7 @@ async fn all_leads_of_an_owner_get_another_owner_or_none(environment: TestEnviro
 
 async fn leads_of_a_large_order_get_another_owner(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let (bob, ida) =
-        (workspace.account(Role::Agent, "Bob Roe").await, workspace.account(Role::Agent, "Ida Poe").await);
+    let (bob, ida) = two_owners(&workspace).await;
     set_cap(&workspace, "NY", 45).await;
     for number in 0..45 {
         let new: NewLead = serde_json::from_value(json!({
@@ -237,8 +256,7 @@ async fn leads_of_a_large_order_get_another_owner(environment: TestEnvironment) 
 async fn an_edit_and_a_new_owner_at_the_same_time_both_happen(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
-    let (bob, ida) =
-        (workspace.account(Role::Agent, "Bob Roe").await, workspace.account(Role::Agent, "Ida Poe").await);
+    let (bob, ida) = two_owners(&workspace).await;
     for round in 0..6 {
         let lead = create(&agent, &owned(&bob, &format!("Lead {round}"))).await;
         let gate = environment.wire().hold(2, "TransactWriteItems");
@@ -270,8 +288,7 @@ async fn an_edit_and_a_new_owner_at_the_same_time_both_happen(environment: TestE
 async fn an_interrupted_reassignment_continues_with_leads_that_came_since(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
-    let (bob, ida) =
-        (workspace.account(Role::Agent, "Bob Roe").await, workspace.account(Role::Agent, "Ida Poe").await);
+    let (bob, ida) = two_owners(&workspace).await;
     let mut leads = Vec::new();
     for number in 0..12 {
         leads.push(create(&agent, &owned(&bob, &format!("Lead {number}"))).await);

@@ -53,6 +53,7 @@ mod lead_notes;
 mod lead_owner;
 mod lead_search;
 mod lead_trash;
+mod lead_undo;
 mod leads;
 mod links;
 mod list_costs;
@@ -158,6 +159,7 @@ modules![
     lead_owner,
     lead_search,
     lead_trash,
+    lead_undo,
     leads,
     links,
     list_costs,
