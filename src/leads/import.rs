@@ -1,8 +1,8 @@
 //! Creates and changes leads from the rows of imports.
 //!
 //! Invariants: each row has an id (import and number), so a repeated row has the same outcome. If several rows of one
-//! import name one lead, only the first with a change is applied. A change of an existing lead requires the version that
-//! was read. Values that a rule forbids are left out, and the rest is saved.
+//! import name one lead, only the first with a change is applied. A change of an existing lead requires the version
+//! that was read. Values that a rule forbids are left out, and the rest is saved.
 
 mod known;
 mod row;

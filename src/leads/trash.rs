@@ -50,8 +50,8 @@ impl Leads {
         Idempotency::run(idempotency, &self.dynamo, deletion).await
     }
 
-    /// Deletes a lead that may still be there. [`delete`](Self::delete) looks up the idempotency record first, because a
-    /// lead that the same request deleted is no longer found.
+    /// Deletes a lead that may still be there. [`delete`](Self::delete) looks up the idempotency record first, because
+    /// a lead that the same request deleted is no longer found.
     async fn move_to_trash(
         &self,
         id: LeadId,

@@ -1,5 +1,5 @@
-//! The encoding of cursors: the start of a list's next page, opaque to clients. `shared/cursors.rs` creates the cursors of
-//! most lists.
+//! The encoding of cursors: the start of a list's next page, opaque to clients. `shared/cursors.rs` creates the cursors
+//! of most lists.
 //!
 //! A cursor names its list and contains only the part of the key that the server cannot know. The partition comes
 //! from the request's filters, so a forged cursor reaches nothing that the request could not reach without it.

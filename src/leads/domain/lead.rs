@@ -42,8 +42,8 @@ pub struct Lead {
     /// The agent who looks after the lead, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
-    /// The version at which the custom fields changed last, or `None` if the lead has none. They are another item. A reader
-    /// of both compares it with the item's version to see that they belong together.
+    /// The version at which the custom fields changed last, or `None` if the lead has none. They are another item. A
+    /// reader of both compares it with the item's version to see that they belong together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields_version: Option<Version>,
     /// The leads that were merged into this one, at most ten.

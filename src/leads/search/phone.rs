@@ -1,8 +1,8 @@
 //! The words of phone numbers.
 //!
-//! The index has one word for a number: the local digits, followed by the area code. A search for a local number of seven
-//! digits finds this word by its start. A search for a number with an area code, or for the first digits of one, looks up
-//! the digits after the area code, and then compares the area code with the leads that were found.
+//! The index has one word for a number: the local digits, followed by the area code. A search for a local number of
+//! seven digits finds this word by its start. A search for a number with an area code, or for the first digits of one,
+//! looks up the digits after the area code, and then compares the area code with the leads that were found.
 
 /// The digits of an area code.
 const AREA: usize = 3;
