@@ -32,7 +32,7 @@ impl Raffles {
     /// Buys tickets for `who`. Makes two concurrent reads and one write if there is no contention.
     ///
     /// # Errors
-    /// [`RaffleError::Denied`] with the reason, [`RaffleError::NotFound`], [`RaffleError::Contention`].
+    /// [`RaffleError::Refused`] with the reason, [`RaffleError::NotFound`], [`RaffleError::Contention`].
     pub async fn buy(
         &self,
         id: RaffleId,
@@ -49,16 +49,16 @@ impl Raffles {
                 retries.backoff().await?;
                 continue;
             }
-            if let Err(denial) = may_buy(&stored, &holding, quantity, now) {
+            if let Err(refusal) = may_buy(&stored, &holding, quantity, now) {
                 // The blocks are not read at one instant. If two reads in a row find the same blocks, there was a
                 // moment between them when all blocks were in this state.
                 let changes = Some(stored.pool.changes());
-                if depends_on_many_items(denial) && last_changes != changes {
+                if depends_on_many_items(refusal) && last_changes != changes {
                     last_changes = changes;
                     continue;
                 }
-                match self.confirm_denial(&stored, quantity, who, now).await? {
-                    Some(denied) => return refuse(&self.dynamo, idempotency, denied).await,
+                match self.confirm_refusal(&stored, quantity, who, now).await? {
+                    Some(refused) => return refuse(&self.dynamo, idempotency, refused).await,
                     None => continue,
                 }
             }
@@ -75,7 +75,7 @@ impl Raffles {
 
     /// Returns the refusal of a purchase, or `None` if it is allowed with the current holding. The first holding was
     /// read concurrently with the blocks and may be older than they are, and the answer must not show an older holding.
-    async fn confirm_denial(
+    async fn confirm_refusal(
         &self,
         stored: &Stored,
         quantity: Quantity,
@@ -83,9 +83,9 @@ impl Raffles {
         now: Timestamp,
     ) -> Result<Option<RaffleError>, RaffleError> {
         let holding = self.holding(stored.raffle.id, who.id).await?;
-        let denial = may_buy(stored, &holding, quantity, now).err();
+        let refusal = may_buy(stored, &holding, quantity, now).err();
         let fresh = || Box::new(stored.state(&holding, who, now));
-        Ok(denial.map(|denial| RaffleError::Denied { denial, fresh: fresh() }))
+        Ok(refusal.map(|refusal| RaffleError::Refused { refusal, fresh: fresh() }))
     }
 }
 
@@ -104,8 +104,8 @@ pub(super) fn is_drawing(stored: &Stored, now: Timestamp) -> bool {
 }
 
 /// Returns whether a refusal depends on several blocks, which no single read sees at one instant.
-fn depends_on_many_items(denial: PurchaseError) -> bool {
-    matches!(denial, PurchaseError::SoldOut | PurchaseError::OnlyLeft { .. })
+fn depends_on_many_items(refusal: PurchaseError) -> bool {
+    matches!(refusal, PurchaseError::SoldOut | PurchaseError::OnlyLeft { .. })
 }
 
 impl Raffles {

@@ -13,17 +13,31 @@ use crate::base::identity::SignedIn;
 use crate::base::values::Version;
 use crate::raffles::Raffles;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, from_item};
 
 impl Raffles {
-    /// Cancels a ticket. Participants cancel their own; administrators cancel any. The version is required for
-    /// another person's ticket, because the number may have been canceled and sold again since it was read.
+    /// Cancels a ticket, or returns the stored answer of the same request. Participants cancel their own; administrators
+    /// cancel any. The version is required for another person's ticket, because the number may have been canceled and
+    /// sold again since it was read.
     ///
     /// # Errors
     /// [`RaffleError::NoSuchTicket`], also for another person's ticket if `who` is not an administrator;
     /// [`RaffleError::VersionMissing`], [`RaffleError::TicketConflict`], [`RaffleError::Drawn`].
     pub async fn cancel(
+        &self,
+        id: RaffleId,
+        number: TicketNumber,
+        version: Option<Version>,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, RaffleState>>,
+    ) -> Result<Done<RaffleState>, RaffleError> {
+        let cancel = self.cancel_now(id, number, version, who, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, cancel).await
+    }
+
+    /// Cancels a ticket, and writes the record of the request.
+    async fn cancel_now(
         &self,
         id: RaffleId,
         number: TicketNumber,
@@ -105,7 +119,7 @@ impl Change<'_> {
     fn write(&self, raffles: &Raffles, who: &SignedIn) -> Result<GuardedWrite, RaffleError> {
         let Self { stored, ticket, holding, blocks: (before, after) } = self;
         let (id, number) = (stored.raffle.id, ticket.number);
-        let event = RaffleEvent::Cancelled { number, name: ticket.name.clone() };
+        let event = RaffleEvent::Canceled { number, name: ticket.name.clone() };
         let entry = RaffleEntry { at: raffles.clock.now(), by: who.actor(), event };
         let left = holding.without(number);
         let write = raffles
@@ -125,7 +139,7 @@ impl Change<'_> {
     fn audit_entry(&self, raffles: &Raffles, who: &SignedIn) -> AuditEntry {
         let (Ticket { number, name, .. }, raffle) = (self.ticket, &self.stored.raffle);
         let (now, by, kind) = (raffles.clock.now(), AuditActor::from(who), AuditKind::Deletion);
-        let detail = format!("Ticket {number} of {name} given back.");
+        let detail = format!("Ticket {number} of {name} returned.");
         AuditEntry::new(&raffles.rng, now, &by, kind, raffle.title.to_string(), detail)
             .at_path(format!("/raffles/{}/tickets", raffle.id))
     }

@@ -298,7 +298,8 @@ pub enum RaffleEvent {
     /// The raffle was opened.
     Opened,
     /// A ticket was canceled.
-    Cancelled {
+    #[serde(rename = "CANCELLED")]
+    Canceled {
         /// The number.
         number: TicketNumber,
         /// The owner's name.

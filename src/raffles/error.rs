@@ -23,10 +23,10 @@ pub enum RaffleError {
     #[error("ticket {0} does not exist or belongs to another person")]
     NoSuchTicket(TicketNumber),
     /// The person may not buy tickets.
-    #[error("{}", denial.words())]
-    Denied {
+    #[error("{}", refusal.words())]
+    Refused {
         /// The reason.
-        denial: PurchaseError,
+        refusal: PurchaseError,
         /// The current raffle.
         fresh: Box<RaffleState>,
     },
@@ -77,10 +77,10 @@ impl IntoProblem for RaffleError {
     fn into_problem(self) -> Problem {
         match self {
             Self::NotFound(_) => not_found("Raffle not found", "It was deleted or never existed."),
-            Self::NoSuchTicket(_) => not_found("Ticket not found", "It was given back, or it isn't yours."),
-            Self::Denied { denial, fresh } => {
-                let detail = format!("{}. `fresh` is the current raffle.", denial.words());
-                conflict(denial.name(), "No tickets were sold to you", detail, &fresh)
+            Self::NoSuchTicket(_) => not_found("Ticket not found", "It was returned, or it isn't yours."),
+            Self::Refused { refusal, fresh } => {
+                let detail = format!("{}. `fresh` is the current raffle.", refusal.words());
+                conflict(refusal.name(), "No tickets were sold to you", detail, &fresh)
             }
             Self::Drawn(fresh) => {
                 let detail = "Nothing was saved. `fresh` is the current raffle.";
@@ -110,9 +110,9 @@ impl IntoProblem for RaffleError {
 }
 
 const SOLD_AGAIN: &str =
-    "It was given back and sold again. `fresh` is the current ticket; send its version to continue.";
+    "It was returned and sold again. `fresh` is the current ticket; send its version to continue.";
 
-/// Creates the problem of a request that lost to another one. It contains the current record.
+/// Creates the problem of a request that came too late. It contains the current record.
 fn conflict(
     name: &'static str,
     title: &'static str,

@@ -136,7 +136,7 @@ async fn each_action_has_one_entry_with_who_what_and_where(environment: TestEnvi
         (
             "deletion",
             "Autumn",
-            format!("Ticket {} of Bob Ray given back.", bought[0]),
+            format!("Ticket {} of Bob Ray returned.", bought[0]),
             format!("{raffle_page}/tickets"),
         ),
         (

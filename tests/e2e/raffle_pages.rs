@@ -206,7 +206,7 @@ async fn an_administrator_cancels_only_the_ticket_on_the_page(environment: TestE
     assert!(tickets(&workspace, id).await.is_empty());
     root.post(&cancel).form(&fresh).send().await.expect(303);
     let html = root.get(&path).send().await.expect(200).text().to_owned();
-    for words in ["Ticket 1 of Mia Second given back", "Ticket 1 of Sam First given back", "Opened"] {
+    for words in ["Ticket 1 of Mia Second returned", "Ticket 1 of Sam First returned", "Opened"] {
         assert!(html.contains(words), "{words} in {html}");
     }
 }
@@ -225,7 +225,7 @@ async fn a_cancellation_sent_twice_leaves_the_next_sale_of_the_number(environmen
     let again = cancel().await.expect(303);
     assert_eq!(again.header("location"), path);
     let html = root.get(&path).send().await.expect(200).text().to_owned();
-    assert!(html.contains("That ticket was already given back."), "{html}");
+    assert!(html.contains("That ticket was already returned."), "{html}");
     assert!(html.contains("Mia Second") && html.contains("1 of 1 sold"), "{html}");
 }
 

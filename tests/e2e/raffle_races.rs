@@ -175,11 +175,11 @@ async fn concurrent_purchases_of_the_last_tickets_succeed_or_are_correctly_refus
                 assert_eq!(purchase.numbers.len(), quantity as usize, "all requested tickets or none");
                 sold += quantity;
             }
-            (quantity, Err(RaffleError::Denied { denial, fresh })) => {
-                match denial {
+            (quantity, Err(RaffleError::Refused { refusal, fresh })) => {
+                match refusal {
                     PurchaseError::SoldOut => assert_eq!(fresh.remaining, 0),
                     PurchaseError::OnlyLeft { remaining } => assert!((1..quantity).contains(&remaining)),
-                    denial => panic!("{denial:?} is not true"),
+                    refusal => panic!("{refusal:?} is not true"),
                 }
                 refused.push(quantity);
             }
@@ -217,8 +217,8 @@ async fn a_ticket_returned_during_a_purchase_is_found_before_sold_out_is_answere
     let purchase = buying.await.unwrap().unwrap();
     assert_eq!(purchase.numbers, [TicketNumber::try_from(3).unwrap()]);
     assert_accounted(&workspace, id).await;
-    let refusal = buy(&workspace, id, 1, &bob).await.unwrap_err();
-    assert!(matches!(refusal, RaffleError::Denied { denial: PurchaseError::SoldOut, .. }), "{refusal}");
+    let error = buy(&workspace, id, 1, &bob).await.unwrap_err();
+    assert!(matches!(error, RaffleError::Refused { refusal: PurchaseError::SoldOut, .. }), "{error}");
 }
 
 async fn ten_concurrent_returns_of_a_ticket_return_it_once(environment: TestEnvironment) {
@@ -233,7 +233,8 @@ async fn ten_concurrent_returns_of_a_ticket_return_it_once(environment: TestEnvi
     let (mut done, mut gone) = (0, 0);
     for answer in join_all(returning).await {
         match answer.unwrap() {
-            Ok(state) => {
+            Ok(canceled) => {
+                let state = canceled.now().unwrap();
                 done += 1;
                 assert_eq!((state.mine.len(), state.remaining, state.may_buy), (2, 8, 1));
             }
@@ -305,7 +306,7 @@ async fn operate(workspace: &Workspace, id: RaffleId, people: &[SignedIn], dice:
     match outcome {
         Ok(())
         | Err(
-            RaffleError::Denied { .. }
+            RaffleError::Refused { .. }
             | RaffleError::Drawn(_)
             | RaffleError::NoSuchTicket(_)
             | RaffleError::Contention

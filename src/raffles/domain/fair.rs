@@ -194,7 +194,7 @@ pub enum ProofError {
     #[error("{0} is missing")]
     Missing(&'static str),
     /// The seed does not match the commitment.
-    #[error("the seed isn't the one committed to: its SHA-256 is {0}")]
+    #[error("the seed does not match the commitment: its SHA-256 is {0}")]
     OtherSeed(Digest),
     /// The sold numbers are not in ascending order.
     #[error("the sold numbers must ascend, but {0} is out of order")]

@@ -38,7 +38,8 @@ pub struct RaffleState {
     /// How many tickets the person may buy now.
     pub may_buy: u32,
     /// Why the person may not buy any.
-    pub denial: Option<PurchaseErrorState>,
+    #[serde(rename = "denial")]
+    pub refusal: Option<PurchaseErrorState>,
     /// Grows with every sale, every canceled ticket, and the draw.
     pub version: u64,
     /// The time the raffle was opened.
@@ -85,8 +86,8 @@ pub struct PurchaseErrorState {
 }
 
 impl From<PurchaseError> for PurchaseErrorState {
-    fn from(denial: PurchaseError) -> Self {
-        Self { name: denial.name(), words: denial.words() }
+    fn from(refusal: PurchaseError) -> Self {
+        Self { name: refusal.name(), words: refusal.words() }
     }
 }
 
@@ -131,7 +132,7 @@ impl RaffleState {
         now: Timestamp,
     ) -> Self {
         let (remaining, held) = (counts.remaining, holding.count());
-        let denial = raffle.may_sell(1, held, remaining, now).err();
+        let refusal = raffle.may_sell(1, held, remaining, now).err();
         let left = raffle.limit.get().saturating_sub(held).min(remaining);
         Self {
             id: raffle.id,
@@ -144,8 +145,8 @@ impl RaffleState {
             sold: counts.sold,
             remaining,
             mine: holding.numbers.clone(),
-            may_buy: if denial.is_some() { 0 } else { left },
-            denial: denial.map(Into::into),
+            may_buy: if refusal.is_some() { 0 } else { left },
+            refusal: refusal.map(Into::into),
             version: raffle.version.get() + counts.changes,
             created_at: raffle.created_at,
             commitment: raffle.commitment,

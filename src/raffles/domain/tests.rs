@@ -92,7 +92,7 @@ fn only_administrators_and_the_winner_see_the_winners_name() {
 }
 
 #[test]
-fn a_state_tells_how_many_tickets_a_person_may_buy_or_why_none() {
+fn a_state_says_how_many_tickets_a_person_may_buy_or_why_none() {
     let who = person(1, Role::Participant);
     let pool = Pool::new(10.try_into().unwrap());
     let state = |pool: &Pool, numbers: &[u32]| {
@@ -100,10 +100,10 @@ fn a_state_tells_how_many_tickets_a_person_may_buy_or_why_none() {
         RaffleState::of(&raffle(), pool, &Holding { numbers, version: 1 }, &who, NOW)
     };
     let fresh = state(&pool, &[]);
-    assert_eq!((fresh.may_buy, fresh.denial, fresh.remaining, fresh.version), (2, None, 10, 1));
+    assert_eq!((fresh.may_buy, fresh.refusal, fresh.remaining, fresh.version), (2, None, 10, 1));
     assert_eq!(fresh.winner, None);
     let full = state(&pool, &[1, 2]);
-    assert_eq!((full.may_buy, full.denial.unwrap().name), (0, "limit-reached"));
+    assert_eq!((full.may_buy, full.refusal.unwrap().name), (0, "limit-reached"));
     let picks = pool.pick(9, 0, 0).unwrap();
     let last = pool.with(picks.iter().map(|pick| &pick.after));
     let one = state(&last, &[]);

@@ -170,8 +170,7 @@ async fn cancel(
     };
     let answer = |_: &RaffleState| no_content();
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
-    let cancel = raffles.cancel(id, number, version, &who, idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &raffles.dynamo, cancel).await?.answer(answer))
+    Ok(raffles.cancel(id, number, version, &who, idempotency.as_ref()).await?.answer(answer))
 }
 
 /// A draw takes no fields.

@@ -89,7 +89,7 @@ async fn draw(
     Ok(target.done(&format!("/raffles/{id}"), words))
 }
 
-/// Shows the list after an administrator canceled one of its tickets, of any owner, at the version that the list shows.
+/// Shows the list again after one of its tickets was canceled, or why it was not.
 pub(super) async fn canceled(
     raffles: &Raffles,
     target: RenderTarget,
@@ -101,7 +101,7 @@ pub(super) async fn canceled(
     let (tone, words) = match done {
         Ok(Done::Now(_)) => (Tone::Success, "The ticket is back in the pool."),
         Ok(Done::Replayed(_)) | Err(RaffleError::NoSuchTicket(_)) => {
-            (Tone::Info, "That ticket was already given back.")
+            (Tone::Info, "That ticket was already returned.")
         }
         Err(RaffleError::Drawn(_)) => (Tone::Info, DRAWN),
         Err(RaffleError::TicketConflict(fresh)) => {
@@ -174,8 +174,8 @@ impl EntryView {
     fn of(entry: RaffleEntry) -> Self {
         let what = match entry.event {
             RaffleEvent::Opened => "Opened".to_owned(),
-            RaffleEvent::Cancelled { number, name } => {
-                format!("Ticket {number} of {} given back", isolated(name.as_str()))
+            RaffleEvent::Canceled { number, name } => {
+                format!("Ticket {number} of {} returned", isolated(name.as_str()))
             }
             RaffleEvent::Drawn { number } => format!("Drawn: ticket {number}"),
         };
@@ -266,7 +266,7 @@ impl ManagePage {
     /// Describes what the draw ends.
     fn ends(&self) -> String {
         match self.state.remaining {
-            0 => "Tickets can no longer be given back.".to_owned(),
+            0 => "Tickets can no longer be returned.".to_owned(),
             left => format!("Sales end: {} left won't be sold.", counted(left, "ticket", "tickets")),
         }
     }

@@ -51,7 +51,7 @@ impl Phase {
 }
 
 /// For a ticket that cannot be canceled because the winner is drawn.
-pub(super) const DRAWN: &str = "The winner is drawn. Tickets can no longer be given back.";
+pub(super) const DRAWN: &str = "The winner is drawn. Tickets can no longer be returned.";
 
 /// Formats ticket numbers: `ticket 17`, `tickets 3, 9, and 17`.
 pub(super) fn named(numbers: &[TicketNumber]) -> String {

@@ -133,8 +133,8 @@ async fn not_bought(
     error: RaffleError,
 ) -> PageAnswer {
     let (live, notice) = match error {
-        RaffleError::Denied { denial, fresh: state } => {
-            (fresh(raffles, *state), Notice::nothing_bought(&denial.words()))
+        RaffleError::Refused { refusal, fresh: state } => {
+            (fresh(raffles, *state), Notice::nothing_bought(&refusal.words()))
         }
         RaffleError::KeyReused(_) => {
             let notice = Notice::bad("No more tickets were bought.", FORM_REUSED);
@@ -174,8 +174,7 @@ async fn cancel(
     let version = form.get("version").map(|_| form.version()).transpose()?;
     // Without a version, the same form may also cancel a later purchase of the same number, so it has no record.
     let idempotency = version.map(|_| submission.idempotency());
-    let cancel = raffles.cancel(id, number, version, who, idempotency.as_ref());
-    let done = Idempotency::run(idempotency.as_ref(), &raffles.dynamo, cancel).await;
+    let done = raffles.cancel(id, number, version, who, idempotency.as_ref()).await;
     // An administrator cancels a ticket in the list, which sends its cursor. The page of the list shows all owners.
     match form.get("cursor").filter(|_| who.is_administrator()) {
         Some(cursor) => manage::canceled(&raffles, target, who, id, cursor, done).await,
@@ -201,8 +200,8 @@ async fn canceled(
         Ok(Done::Replayed(_))
         | Err(RaffleError::NoSuchTicket(_) | RaffleError::VersionMissing | RaffleError::TicketConflict(_)) => {
             let headline = format!("Ticket {number} is no longer yours.");
-            let notice = Notice::bad(headline, "It was already given back. Your tickets are below.");
-            (raffles.read(id, who).await?, notice, "It was already given back.")
+            let notice = Notice::bad(headline, "It was already returned. Your tickets are below.");
+            (raffles.read(id, who).await?, notice, "It was already returned.")
         }
         Err(error) => return Err(error.into()),
     };
@@ -306,7 +305,7 @@ impl LiveView {
 
     /// Returns why the person cannot buy tickets, as a sentence.
     fn reason(&self) -> Option<String> {
-        self.state.denial.as_ref().map(|denial| format!("{}.", denial.words))
+        self.state.refusal.as_ref().map(|refusal| format!("{}.", refusal.words))
     }
 
     /// Describes the person's own tickets.

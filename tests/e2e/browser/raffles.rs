@@ -272,9 +272,9 @@ async fn a_resold_ticket_is_not_canceled_by_mistake(environment: TestEnvironment
     office.workspace.app.raffles().cancel(id, 1.try_into().unwrap(), None, &sam, None).await.unwrap();
     sold(&office.workspace, id, "Mia Second", 1).await;
     root.click(At::Css("#cancel-1 summary")).await;
-    root.click(At::Named("Give back ticket 1")).await;
+    root.click(At::Named("Return ticket 1")).await;
     root.wait_for_text("#ticket-1", "sold again to Mia Second").await;
-    focus_is_on(&root, "Give back this ticket").await;
+    focus_is_on(&root, "Return this ticket").await;
     root.press(&Key::Enter).await;
     root.wait_for_text(".sold", "No tickets sold.").await;
     root.wait_for_text("#toast-status", "The ticket is back in the pool.").await;

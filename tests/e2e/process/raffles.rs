@@ -80,7 +80,7 @@ async fn a_draw_is_checked_with_its_proof_and_nothing_else(environment: TestEnvi
 
     let seed = "00".repeat(32);
     for (field, value, lines, words) in [
-        ("seed", json!(seed), 2, "does not hold: the seed isn't the one committed to"),
+        ("seed", json!(seed), 2, "does not hold: the seed does not match the commitment"),
         ("sold", json!([1, 2, 3]), 2, "does not hold: the list of sold tickets doesn't match its hash"),
         ("sold", json!([2, 1]), 2, "does not hold: the sold numbers must ascend, but 1 is out of order"),
         ("sold", json!([]), 2, "does not hold: no ticket is in the list"),

@@ -108,7 +108,7 @@ async fn a_purchase_during_the_draw_is_in_the_list_or_refused(environment: TestE
                 assert_eq!(verdict.sold, 2);
                 assert!(proof.sold.unwrap().contains(&purchase.numbers[0]));
             }
-            Err(RaffleError::Denied { denial: PurchaseError::Drawn, fresh }) => {
+            Err(RaffleError::Refused { refusal: PurchaseError::Drawn, fresh }) => {
                 refused += 1;
                 assert_eq!((verdict.sold, fresh.mine.len()), (1, 0));
                 assert_eq!(fresh.winner.map(|winner| winner.number), Some(winner));
@@ -136,9 +136,9 @@ async fn a_draw_succeeds_during_many_purchases(environment: TestEnvironment) {
                 while !ended.load(Ordering::SeqCst) {
                     match buy(&workspace, id, 1, &who).await {
                         Ok(_) => {}
-                        Err(RaffleError::Denied { denial: PurchaseError::Drawn, .. }) => return,
+                        Err(RaffleError::Refused { refusal: PurchaseError::Drawn, .. }) => return,
                         // The limit is high, but people may reach it. Then they return one ticket and continue.
-                        Err(RaffleError::Denied { denial: PurchaseError::LimitReached { .. }, fresh }) => {
+                        Err(RaffleError::Refused { refusal: PurchaseError::LimitReached { .. }, fresh }) => {
                             let _ = workspace.app.raffles().cancel(id, fresh.mine[0], None, &who, None).await;
                         }
                         Err(error) => panic!("{error}"),
