@@ -53,7 +53,7 @@ pub enum Phase {
     Running,
     /// All rows are processed.
     Done,
-    /// The import is taken back, step by step.
+    /// The import is being undone, step by step.
     Undoing,
     /// The import was undone. Leads that were changed since kept their changes.
     Undone,
@@ -99,7 +99,7 @@ pub struct Import {
     /// The files of the report.
     #[serde(default)]
     pub report: Files,
-    /// The progress of taking the import back.
+    /// The progress of the undo.
     #[serde(default)]
     pub undo: Undo,
     /// The numbers of the rejected rows with which the second and each later file of rejected rows begins.
@@ -228,8 +228,8 @@ impl Import {
     /// unchanged.
     ///
     /// # Errors
-    /// [`MappingError`](super::mapping::MappingError) if the mapping does not fit the file, or [`ImportError::NotStarted`]
-    /// if the file is not complete.
+    /// [`MappingError`](super::mapping::MappingError) if the mapping does not fit the file, or
+    /// [`ImportError::NotStarted`] if the file is not complete.
     pub fn started(&self, start: &Start) -> Result<Self, ImportError> {
         let Some(head) = self.head.as_ref().filter(|_| self.phase != Phase::Uploading) else {
             return Err(ImportError::NotStarted);
@@ -251,7 +251,7 @@ impl Import {
         })
     }
 
-    /// Returns the import as being taken back, which begins at its last row.
+    /// Returns the import with its undo started. The undo begins with the last row.
     ///
     /// # Errors
     /// [`ImportError::NotDone`] if rows are still processed.

@@ -70,8 +70,8 @@ impl Mapping {
 
     /// Guesses the meanings from the headers, in any order, case and punctuation, by the table of known headers.
     ///
-    /// A column with an unknown header is kept. The two columns that [`rejected_csv`] adds are ignored. The guess may be
-    /// incomplete: see [`check`](Self::check).
+    /// A column with an unknown header is kept. The two columns that [`rejected_csv`] adds are ignored. The guess may
+    /// be incomplete: see [`check`](Self::check).
     pub fn guess(headers: &[String]) -> Self {
         let fields = column::guessed(headers);
         let added = if rejected::is_rejected_file(headers) { rejected::COLUMNS.len() } else { 0 };
@@ -124,8 +124,8 @@ impl Mapping {
         Ok(Self::new(self.columns.into_iter().map(changed).collect(), self.values))
     }
 
-    /// Returns the mapping with the meaning of one text in the columns of a field: of a status, a state, a lead score or
-    /// a source.
+    /// Returns the mapping with the meaning of one text in the columns of a field: of a status, a state, a lead score
+    /// or a source.
     ///
     /// # Errors
     /// A [`MappingError`] if the field has no such value, or if values of this field cannot be mapped.

@@ -9,7 +9,7 @@
 //! | [`store`] | imports, parts of their files and rejected rows in the table |
 //! | [`run`] | the steps that turn rows into leads |
 //! | `owners` | finds the agents whom an owner column names |
-//! | [`undo`] | the steps that take an import back |
+//! | [`undo`] | the steps that undo an import |
 //! | [`outcome`], [`report`] | the outcome of each row, and the report as a file |
 //! | `http` | the pages of imports |
 //!

@@ -136,8 +136,9 @@ impl Default for FileOptions<'_> {
 }
 
 impl Imports {
-    /// Imports a whole file, and gives each step to `each`, which may end the import. If it is repeated after a failure,
-    /// it reads all rows again. Rows that the first run created are skipped, because their email addresses exist.
+    /// Imports a whole file, and gives each step to `each`, which may end the import. If it is repeated after a
+    /// failure, it reads all rows again. Rows that the first run created are skipped, because their email addresses
+    /// exist.
     ///
     /// # Errors
     /// What is wrong with the file or its columns, or [`ImportError::Store`] if the store failed.

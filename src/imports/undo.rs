@@ -1,9 +1,9 @@
-//! Takes an import back, step by step: it moves the leads that it created to the trash, and gives the leads that it
-//! changed their earlier values.
+//! Undoes an import, step by step: moves the leads that it created to the trash, and gives the leads that it changed
+//! their earlier values.
 //!
 //! Invariants: a lead that was changed since stays as it is and is listed; changes by other rows of the import do not
-//! count. The last row comes first, so that several changes of one lead are undone in the reverse order. Each step can be
-//! repeated: what it did before counts the same.
+//! count. The last row comes first, so that several changes of one lead are undone in the reverse order. Each step
+//! can be repeated: what it did before counts the same.
 
 mod plan;
 
@@ -25,21 +25,21 @@ use crate::shared::audit_log::{AuditActor, AuditKind};
 use crate::shared::numbers::counted;
 use plan::{Plan, plan};
 
-/// The number of leads that are taken back at the same time.
+/// The number of leads that are undone at the same time.
 const CONCURRENCY: usize = 8;
 /// How many of a lead's changes are compared. A lead with more of them since the import stays.
 const HISTORY_READ: u16 = 50;
 
 /// The outcome for one lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TakenBack {
+enum Undone {
     Deleted,
     Reverted,
     Kept(LeadId),
 }
 
 impl Imports {
-    /// Starts to take an import back.
+    /// Starts to undo an import.
     ///
     /// # Errors
     /// [`ImportError::NotDone`] if rows are still processed.
@@ -58,7 +58,7 @@ impl Imports {
         self.replace_audited(import, after, Some(&entry)).await
     }
 
-    /// Takes back the leads of one step of the import. Does nothing if it is taken back already.
+    /// Undoes the leads of one step of the import. Does nothing if the import is undone already.
     ///
     /// # Errors
     /// [`ImportError::Store`] if the store failed. It is then safe to repeat the step.
@@ -73,15 +73,15 @@ impl Imports {
         };
         let from = outcomes.first().map(|outcome| outcome.row);
         let leads: Vec<_> =
-            by_lead(outcomes).into_iter().map(|rows| self.take_lead_back(import, rows, who)).collect();
-        let taken: Vec<Vec<TakenBack>> =
+            by_lead(outcomes).into_iter().map(|rows| self.undo_lead(import, rows, who)).collect();
+        let undone: Vec<Vec<Undone>> =
             stream::iter(leads).buffer_unordered(CONCURRENCY).try_collect().await?;
         let mut undo = Undo { from, ..undo.clone() };
-        for one in taken.into_iter().flatten() {
+        for one in undone.into_iter().flatten() {
             match one {
-                TakenBack::Deleted => undo.deleted += 1,
-                TakenBack::Reverted => undo.reverted += 1,
-                TakenBack::Kept(lead) => {
+                Undone::Deleted => undo.deleted += 1,
+                Undone::Reverted => undo.reverted += 1,
+                Undone::Kept(lead) => {
                     undo.kept += 1;
                     if undo.kept_leads.len() < Undo::MOST_LISTED {
                         undo.kept_leads.push(lead);
@@ -92,33 +92,33 @@ impl Imports {
         self.replace(import, import.undone(undo, false)).await
     }
 
-    /// Takes back what rows wrote of one lead, one after the other.
-    async fn take_lead_back(
+    /// Undoes the changes that rows made to one lead, one after the other.
+    async fn undo_lead(
         &self,
         import: &Import,
         rows: Vec<RowOutcome>,
         who: &SignedIn,
-    ) -> Result<Vec<TakenBack>, ImportError> {
-        let mut taken = Vec::new();
+    ) -> Result<Vec<Undone>, ImportError> {
+        let mut undone = Vec::new();
         for row in rows {
-            taken.extend(self.take_back(import, &row, who).await?);
+            undone.extend(self.undo_row(import, &row, who).await?);
         }
-        Ok(taken)
+        Ok(undone)
     }
 
-    async fn take_back(
+    async fn undo_row(
         &self,
         import: &Import,
         outcome: &RowOutcome,
         who: &SignedIn,
-    ) -> Result<Option<TakenBack>, ImportError> {
+    ) -> Result<Option<Undone>, ImportError> {
         let (Some(lead), Some(version)) = (outcome.lead, outcome.version) else { return Ok(None) };
         let result = match outcome.result {
-            RowResult::Created => self.take_creation_back(import, lead, version, who).await,
-            _ => self.take_change_back(import, lead, version, who).await,
+            RowResult::Created => self.undo_creation(import, lead, version, who).await,
+            _ => self.undo_change(import, lead, version, who).await,
         };
         match result {
-            Ok(taken) => Ok(taken),
+            Ok(undone) => Ok(undone),
             Err(
                 LeadError::Conflict(_)
                 | LeadError::RuleViolation(_)
@@ -126,22 +126,22 @@ impl Imports {
                 | LeadError::Deleted(_)
                 | LeadError::Merged(_)
                 | LeadError::NotFound(_),
-            ) => Ok(Some(TakenBack::Kept(lead))),
+            ) => Ok(Some(Undone::Kept(lead))),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn take_creation_back(
+    async fn undo_creation(
         &self,
         import: &Import,
         lead: LeadId,
         version: Version,
         who: &SignedIn,
-    ) -> Result<Option<TakenBack>, LeadError> {
+    ) -> Result<Option<Undone>, LeadError> {
         // The start of the undo has the audit entry for all leads.
         let by = Author::from(who).audited(Audited::Covered);
         match self.leads.delete(lead, version, &by, None).await {
-            Ok(_) => return Ok(Some(TakenBack::Deleted)),
+            Ok(_) => return Ok(Some(Undone::Deleted)),
             Err(LeadError::Conflict(_) | LeadError::Deleted(_)) => {}
             Err(error) => return Err(error),
         }
@@ -150,26 +150,26 @@ impl Imports {
             Plan::Delete(newest) => drop(self.leads.delete(lead, newest, &by, None).await?),
             Plan::Deleted => {}
             Plan::Covered => return Ok(None),
-            _ => return Ok(Some(TakenBack::Kept(lead))),
+            _ => return Ok(Some(Undone::Kept(lead))),
         }
-        Ok(Some(TakenBack::Deleted))
+        Ok(Some(Undone::Deleted))
     }
 
-    async fn take_change_back(
+    async fn undo_change(
         &self,
         import: &Import,
         lead: LeadId,
         version: Version,
         who: &SignedIn,
-    ) -> Result<Option<TakenBack>, LeadError> {
+    ) -> Result<Option<Undone>, LeadError> {
         Ok(match self.plan_undo(import, lead, version).await? {
             Plan::Revert { newest, to } => {
                 self.leads.revert(lead, newest, to, who, None).await?;
-                Some(TakenBack::Reverted)
+                Some(Undone::Reverted)
             }
-            Plan::Reverted => Some(TakenBack::Reverted),
+            Plan::Reverted => Some(Undone::Reverted),
             Plan::Covered => None,
-            Plan::Delete(_) | Plan::Deleted | Plan::Keep => Some(TakenBack::Kept(lead)),
+            Plan::Delete(_) | Plan::Deleted | Plan::Keep => Some(Undone::Kept(lead)),
         })
     }
 

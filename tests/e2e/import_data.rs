@@ -1,4 +1,4 @@
-//! Imports of the files that CRMs, contact books and lead forms write: no contact is lost, and nothing is guessed wrong.
+//! Imports of the files that CRMs, contact books and lead forms write: no contact is lost, and no guess is wrong.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use holdfast::base::identity::Role;
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        web: a_cell_that_fits_no_field_does_not_cost_the_contact,
+        web: a_cell_that_fits_no_field_does_not_reject_the_row,
             leads_from_other_countries_are_not_sold_as_us_leads,
             a_workbook_is_imported_as_its_first_sheet,
             an_owner_is_an_agent_or_a_custom_field;
@@ -72,7 +72,7 @@ pub async fn found(agent: &Client, words: &str) -> Value {
     read(agent, &items[0]).await
 }
 
-async fn a_cell_that_fits_no_field_does_not_cost_the_contact(environment: TestEnvironment) {
+async fn a_cell_that_fits_no_field_does_not_reject_the_row(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let file = "First Name,Last Name,Email,State,Lead Status,Score,Phone\n\
         Ida,Moss,ida@example.com,Guam,Attempting Contact,85.0,212-555-0100\n\

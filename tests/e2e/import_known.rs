@@ -1,5 +1,5 @@
-//! Imports of leads that exist: no value costs the others, each row is written once, and an undo takes back what only the
-//! import wrote.
+//! Imports of leads that exist: a value that does not fit does not reject its row, each row is written once, and an undo
+//! reverts only what the import wrote.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -14,9 +14,9 @@ use holdfast::base::identity::Role;
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        web: a_value_that_a_rule_forbids_does_not_cost_the_row,
+        web: a_value_that_a_rule_forbids_does_not_reject_the_row,
             a_conversion_is_judged_by_the_stored_score,
-            custom_fields_that_do_not_fit_do_not_cost_the_row,
+            custom_fields_that_do_not_fit_do_not_reject_the_row,
             an_owner_is_found_by_a_name_that_one_agent_has;
         api: rows_with_one_email_write_a_lead_once_however_far_apart_they_are,
             two_imports_of_one_file_update_every_lead_once,
@@ -49,7 +49,7 @@ async fn sold(agent: &Client) -> Value {
     lead
 }
 
-async fn a_value_that_a_rule_forbids_does_not_cost_the_row(environment: TestEnvironment) {
+async fn a_value_that_a_rule_forbids_does_not_reject_the_row(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = sold(&agent).await;
     let file = "Name,Email,Phone,State,Lead Status,Lead Score,Notes\n\
@@ -90,19 +90,19 @@ async fn a_conversion_is_judged_by_the_stored_score(environment: TestEnvironment
     assert_eq!(count(&page, "Skipped (existing email)"), 2, "{}", page.text());
 }
 
-async fn custom_fields_that_do_not_fit_do_not_cost_the_row(environment: TestEnvironment) {
+async fn custom_fields_that_do_not_fit_do_not_reject_the_row(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let mut new = new_lead("Ida Moss", "ida@example.com");
     new["fields"] =
         (0..39).map(|n| (format!("Field {n}"), json!("x"))).collect::<serde_json::Map<_, _>>().into();
     let many = create(&agent, &new).await;
     new["email"] = json!("uli@example.com");
-    new["fields"] = json!({ "Story": "x".repeat(16_000) });
+    new["fields"] = json!({ "Text": "x".repeat(16_000) });
     let long = create(&agent, &new).await;
-    let story = "y".repeat(500);
+    let text = "y".repeat(500);
     let file = format!(
         "Name,Email,Phone,Hobby,Memo,Pet\n\
-        Ida Moss,ida@example.com,212-555-0100,Chess,Hi,Cat\nUli Berg,uli@example.com,212-555-0101,Go,{story},Dog\n"
+        Ida Moss,ida@example.com,212-555-0100,Chess,Hi,Cat\nUli Berg,uli@example.com,212-555-0101,Go,{text},Dog\n"
     );
     let (address, page) = import(&agent, file.as_bytes(), &FILL).await;
     assert_eq!((count(&page, "Filled"), count(&page, "Rejected")), (2, 0), "{}", page.text());
@@ -211,7 +211,7 @@ async fn two_imports_of_one_file_update_every_lead_once(environment: TestEnviron
         written += lead["version"].as_u64().unwrap() - 1;
     }
     assert_eq!(written, count(&first, "Updated") + count(&second, "Updated"), "each change is counted once");
-    // An undo takes back what the other import did not change since.
+    // An undo reverts what the other import did not change since.
     agent.post(&format!("{one}/undo")).send().await.expect(303);
     finish(&agent, &one, "Import undone.").await;
     for lead in versions().await {
@@ -260,7 +260,7 @@ async fn several_rows_of_an_import_for_one_lead_are_undone_together(environment:
     let page = finish(&agent, &import, "Import undone.").await;
     let now = read(&agent, &lead).await;
     assert_eq!((&now["name"], now.get("phone"), now.get("company")), (&json!("Ida Moss"), None, None));
-    assert_eq!(now["version"], 4, "both changes are taken back at once");
+    assert_eq!(now["version"], 4, "both changes are undone at once");
     assert_eq!(read(&agent, &other).await["version"], 4, "it was changed since");
     assert!(
         page.text().contains("0 leads moved to the trash, 1 got its earlier values back"),

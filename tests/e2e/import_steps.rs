@@ -1,5 +1,5 @@
-//! Imports in parts and in steps, from pages and from the shell: each row is counted once, even when steps are interrupted
-//! or repeated.
+//! Imports in parts and in steps, from pages and from the shell: each row is counted once, even when steps are
+//! interrupted or repeated.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ pub fn all() -> Vec<Case> {
     cases![
         web: files_of_every_kind_become_leads_and_a_repetition_creates_nothing,
             sample_leads_are_loaded_once,
-            sample_leads_are_taken_back_by_undoing_their_import,
+            undoing_the_import_of_samples_deletes_them,
             rejected_rows_are_offered_as_a_file_to_correct,
             htmx_gets_only_the_progress_until_the_import_is_done;
         // A server may close the connection of a file that is too large, before the answer is read.
@@ -271,7 +271,7 @@ async fn sample_leads_are_loaded_once(environment: TestEnvironment) {
     assert!(samples.iter().all(|lead| lead["source"] == "Sample" && lead["state"].is_string()));
 }
 
-async fn sample_leads_are_taken_back_by_undoing_their_import(environment: TestEnvironment) {
+async fn undoing_the_import_of_samples_deletes_them(environment: TestEnvironment) {
     let agent = timeless(Workspace::open(&environment).await).agent().await;
     let import = agent.post("/leads/sample").send().await.expect(303).header("location").to_owned();
     let changed = leads(&agent).await.remove(0);

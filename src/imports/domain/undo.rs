@@ -1,16 +1,16 @@
-//! The progress of taking an import back. Pure.
+//! The progress of an undo. Pure.
 
 use serde::{Deserialize, Serialize};
 
 use crate::leads::domain::LeadId;
 
-/// The progress of taking an import back.
+/// The progress of an undo.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Undo {
-    /// The rows up to this one are not taken back: version 0.1 began with the first row and took them back before.
+    /// The rows up to this one are not undone again: version 0.1 began with the first row and undid them before.
     pub row: u64,
-    /// The first row that was taken back. The last row comes first.
+    /// The first row that was undone. The undo begins with the last row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<u64>,
     /// The number of leads that were moved to the trash.

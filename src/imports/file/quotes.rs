@@ -77,7 +77,7 @@ impl Cell {
     }
 }
 
-/// Reads the row at `start`. `None` says that the end of the text cuts it, or cuts what would tell its end.
+/// Reads the row at `start`. Returns `None` if the text ends inside the row, or before it is clear where the row ends.
 pub(super) fn read_row(text: &[u8], start: usize, at_end: bool, dialect: &Dialect) -> Option<Found> {
     let mut reader = RowReader {
         text,
@@ -264,7 +264,7 @@ fn runs(text: &[u8], from: usize) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Returns how many more marks open something in a cell than close something, judged by the text around them.
+/// Returns the number of opening marks minus the number of closing marks, judged by the characters around them.
 /// Above zero, the cell seems to go on after its line. Below zero, it seems to begin on an earlier line.
 fn balance(cell: &[u8]) -> i32 {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();

@@ -1,7 +1,7 @@
 //! Reads the rows of a window of the file.
 //!
-//! Invariants: what becomes of a row depends on the rows after it only up to the row that may close its quoted
-//! cell, and this row is remembered in the cursor. So each byte is read a limited number of times.
+//! Invariants: later rows affect a row only until its quoted cell may close. The cursor stores that row, so each byte
+//! is read a limited number of times.
 
 use super::dialect::Dialect;
 use super::quotes::{Found, Quotes, read_row};
@@ -93,7 +93,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Goes to the next row, past blank lines and byte order marks, and reads it. `None` says that there is no
+    /// Goes to the next row, past blank lines and byte order marks, and reads it. Returns `None` if there is no
     /// whole row in the text.
     fn find_row(&mut self) -> Option<Found> {
         loop {
@@ -169,7 +169,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Returns what is wrong with the quotation marks of a row, or with those of the cell that it may belong to.
-    /// `None` says that only a longer window can tell.
+    /// Returns `None` if a longer window is needed to decide.
     fn fault_of_quotes(&mut self, found: &Found) -> Option<Option<RowFault>> {
         if let Marks::Inside { first, last } = self.marks {
             if self.walk.line <= last {

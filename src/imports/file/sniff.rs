@@ -1,7 +1,7 @@
 //! Guesses the format of a file from its beginning, and finds the header.
 //!
-//! Invariants: no row above the header is a data row, as far as the first rows can tell. Such a row has fewer cells
-//! than the header, or the header consists mostly of known headers and the first email address is below it.
+//! Invariants: no row above the header is a data row, judged by the first rows. Such a row has fewer cells than the
+//! header, or the header consists mostly of known headers and the first email address is below it.
 
 use super::dialect::{DELIMITERS, Dialect};
 use super::row::{Cursor, Limits, Row};
@@ -156,7 +156,7 @@ fn header_of(shapes: &[Shape]) -> usize {
     best.map_or(0, |(at, _)| at)
 }
 
-/// Returns the number of cells that most rows have, and the larger one of two.
+/// Returns the most common number of cells; of two equally common ones, the larger.
 fn usual_width(shapes: &[Shape]) -> usize {
     let count = |width: usize| shapes.iter().filter(|shape| shape.filled == width).count();
     let widths = shapes.iter().map(|shape| shape.filled);

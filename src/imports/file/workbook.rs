@@ -153,7 +153,7 @@ impl Writer {
             return Err(FileError::Workbook);
         }
         if self.csv.is_empty() {
-            // It tells the separator for certain, and is not counted as a row.
+            // This line names the separator. It is not counted as a row.
             self.csv.extend_from_slice(b"sep=,\r\n");
         }
         while self.row < row {

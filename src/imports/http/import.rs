@@ -62,7 +62,7 @@ async fn step(
     html(StatusCode::OK, &progress(&imports, target.context, &import).await?.as_progress())
 }
 
-/// Starts to take an import back. The page then runs the steps.
+/// Starts to undo an import. The page then runs the steps.
 async fn undo(
     State(imports): State<Imports>,
     context: PageContext,

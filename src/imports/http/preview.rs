@@ -1,4 +1,4 @@
-//! The preview of an import: its first rows, what they would become, and the form that assigns a meaning to each column.
+//! The preview of an import: its first rows, what they would become, and the form that gives each column a meaning.
 
 use super::values::{ValueGroup, accepted, chosen_values, value_groups};
 use crate::base::values::UsState;

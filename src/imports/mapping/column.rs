@@ -103,8 +103,8 @@ fn countries(columns: &[Column]) -> Vec<Vec<usize>> {
     countries.collect()
 }
 
-/// Guesses the meaning of each column. `Nombre` beside `Apellidos` is a first name, and alone a full name. Of two columns
-/// that may be the whole name, such as `Nombre / Nombre` and `Nombre / Apellido`, each is a part.
+/// Guesses the meaning of each column. `Nombre` beside `Apellidos` is a first name, and alone a full name. Of two
+/// columns that may be the whole name, such as `Nombre / Nombre` and `Nombre / Apellido`, each is a part.
 pub(super) fn guessed(headers: &[String]) -> Vec<Field> {
     let found: Vec<Vec<Field>> = headers.iter().map(|header| fields(header)).collect();
     let has = |field: Field| found.iter().any(|fields| fields.as_slice() == [field]);

@@ -26,7 +26,10 @@ pub enum MappingError {
         slug: String,
     },
     /// There are more or fewer fields than columns.
-    #[error("The file has {}, but {found} were mapped. Map every column once.", counted(*.expected, "column", "columns"))]
+    #[error(
+        "The file has {}, but {found} were mapped. Map every column once.",
+        counted(*.expected, "column", "columns")
+    )]
     Count {
         /// The number of columns in the file.
         expected: usize,

@@ -83,7 +83,7 @@ pub fn meanings(header: &str) -> Vec<Meaning> {
     if known.is_empty() { country(header) } else { known }
 }
 
-/// Returns the meanings by the tables. What is tried later has the higher rank.
+/// Returns the meanings in the tables. A later table ranks higher.
 fn known_meanings(header: &str) -> Vec<Meaning> {
     if header.len() > LONGEST {
         return Vec::new();

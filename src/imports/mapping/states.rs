@@ -44,7 +44,7 @@ pub fn is_other_country(text: &str) -> bool {
     is_na || !names_none
 }
 
-/// Whether a part of a text is the US or a part of it, such as `US-CA`.
+/// Whether a part of a text names the US or a region of it, such as `US-CA`.
 fn names_us(text: &str) -> bool {
     let mut parts = text.split([',', ';', '/', '|', '(', ')', '[', ']']).flat_map(|part| part.split(" - "));
     parts.any(|part| {

@@ -11,7 +11,7 @@ use crate::leads::domain::FieldName;
 /// A custom field's name has at most 100 characters. Ten of them are for a number or a remark.
 const MAX_CHARS: usize = 90;
 
-/// What is added to a name that one of a lead's own fields has.
+/// The suffix for a column with the name of one of a lead's own fields.
 pub const REMARK: &str = " (file)";
 
 /// Returns the name of each column: its header, or "Column 7" if that is blank. A name that a lead's own field has gets

@@ -4,9 +4,9 @@ use super::text::fold;
 use crate::base::values::Invalid;
 use crate::leads::domain::{Score, Status};
 
-/// Words for a status whose meaning is certain, folded: of Salesforce, HubSpot, Zoho, Dynamics, SuiteCRM, EspoCRM, Odoo,
-/// Krayin, Pipedrive and Facebook, in English, Spanish, German and French. Everything between the first contact and
-/// "qualified" means another thing in each company, so that a person must map it.
+/// Words for a status whose meaning is certain, folded: of Salesforce, HubSpot, Zoho, Dynamics, SuiteCRM, EspoCRM,
+/// Odoo, Krayin, Pipedrive and Facebook, in English, Spanish, German and French. Everything between the first contact
+/// and "qualified" means another thing in each company, so that a person must map it.
 const STATUS_WORDS: [(Status, &[&str]); 3] = [
     (
         Status::Prospect,

@@ -106,18 +106,19 @@ impl Kept {
         warnings
     }
 
-    /// Returns the length of a text up to which all texts together fit: short texts are whole, long ones share the rest.
+    /// Returns the length to which long texts are cut so that all texts fit: short texts stay whole, and long ones share
+    /// the rest.
     fn longest_text(&self) -> usize {
         let names: usize = self.items.iter().map(|item| item.title.len()).sum();
         let mut lengths: Vec<usize> = self.items.iter().map(|item| item.text.len()).collect();
         lengths.sort_unstable();
-        let mut room = CustomFields::MAX_BYTES.saturating_sub(names);
+        let mut remaining = CustomFields::MAX_BYTES.saturating_sub(names);
         for (at, length) in lengths.iter().enumerate() {
-            let share = room / (lengths.len() - at);
+            let share = remaining / (lengths.len() - at);
             if *length > share {
                 return share;
             }
-            room -= length;
+            remaining -= length;
         }
         usize::MAX
     }
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn two_long_texts_share_the_room_that_the_short_ones_leave() {
+    fn two_long_texts_share_what_the_short_ones_leave() {
         let (fields, warnings) =
             kept(&[("A", "a".repeat(9_000)), ("B", "b".repeat(90_000)), ("C", "c".repeat(3_000))]);
         assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn very_long_names_leave_room_for_texts() {
+    fn very_long_names_leave_space_for_texts() {
         let names: Vec<String> = (0..40).map(|n| format!("{}{n}", "字".repeat(98))).collect();
         let texts: Vec<(&str, String)> = names.iter().map(|name| (name.as_str(), "x".repeat(500))).collect();
         let (fields, warnings) = kept(&texts);

@@ -11,10 +11,10 @@ pub struct ParsedRow {
     pub lead: NewLead,
     /// The text of the owner column.
     pub owner: Option<String>,
-    /// Whether the row gives the person's name. Otherwise the name is taken from the email address, and must not replace
-    /// a name that a lead has.
+    /// Whether the row gives the person's name. Otherwise the name is taken from the email address, and must not
+    /// replace a name that a lead has.
     pub has_name: bool,
-    /// What was kept instead of understood, for the report.
+    /// Values that were kept as text because they were not understood, for the report.
     pub warnings: Vec<String>,
     /// The conversion for which the row has no score. Its warning is one of the warnings.
     pub conversion: Option<Conversion>,
@@ -34,8 +34,8 @@ impl ParsedRow {
         Self { lead, owner, has_name, warnings, conversion: None, owner_title }
     }
 
-    /// Gives the lead its owner, who is the account that the owner's text names. Without such an account the text is kept
-    /// as a custom field, and a warning says why.
+    /// Sets the owner to the account that the text names. If there is none, the text is kept as a custom field, and a
+    /// warning says why.
     #[must_use]
     pub fn with_owner(mut self, account: Result<Owner, &str>) -> Self {
         let Some(text) = self.owner.take() else { return self };

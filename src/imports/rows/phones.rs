@@ -14,8 +14,8 @@ pub(super) struct Phones {
     pub others: Vec<String>,
 }
 
-/// Returns the phone numbers in a cell of one line. Removes the marks that programs write before a number (`p:`, `tel:`),
-/// and the `.0` that spreadsheets write behind it.
+/// Returns the phone numbers in a cell of one line. Removes the marks that programs write before a number (`p:`,
+/// `tel:`), and the `.0` that spreadsheets write behind it.
 ///
 /// # Errors
 /// [`Invalid`] if the first is no number.

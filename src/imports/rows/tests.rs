@@ -271,7 +271,7 @@ fn a_wide_and_a_long_row_become_leads_with_warnings() {
 }
 
 #[test]
-fn an_owner_who_is_no_account_is_kept() {
+fn an_unknown_owner_is_kept_as_text() {
     let found = with("Lead Owner", "Jo Park");
     assert_eq!((found.owner.as_deref(), fields(&found).len()), (Some("Jo Park"), 0));
     let id = serde_json::from_value(serde_json::json!("019f0000-0000-7000-8000-000000000000")).unwrap();

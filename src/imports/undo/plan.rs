@@ -1,10 +1,10 @@
-//! Decides how what a row wrote of a lead is taken back. Pure.
+//! Decides how to undo the change that a row made to a lead. Pure.
 
 use crate::base::values::Version;
 use crate::leads::domain::{Action, HistoryEntry};
 use crate::leads::import::is_row_of;
 
-/// How a row is taken back.
+/// How to undo a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plan {
     /// The row created the lead, and nothing else changed it: it is deleted at this version.
@@ -26,7 +26,7 @@ pub(super) enum Plan {
     Keep,
 }
 
-/// Returns how the row that made a version is taken back, from the newest entries of the lead's history, newest first.
+/// Returns how to undo the row that made a version, from the newest entries of the lead's history, newest first.
 pub(super) fn plan(newest: &[HistoryEntry], version: Version, import: &str) -> Plan {
     let Some(at) = newest.iter().position(|entry| entry.version == version) else { return Plan::Keep };
     let is_row = |entry: &HistoryEntry| is_row_of(import, entry.source.as_deref());
