@@ -111,7 +111,7 @@ impl Orders {
             let (stamp, held) = (self.stamp(by), lease.as_ref());
             let (stocks, plan, stamp, confirmed) = (&stocks[..], &plan, &stamp, confirmed.is_some());
             let draft = OrderDraft { new, confirmed, stocks, plan, stamp, idempotency, lease: held };
-            if let Some(done) = attempt(self, &draft).await? {
+            if let Some(done) = create_or_reserve(self, &draft).await? {
                 if let Done::Now(_) = done {
                     // The transaction released the lease.
                     *lease = None;
@@ -173,7 +173,7 @@ impl Orders {
 
 /// Tries once to create the order. Returns `None` if another request took a lead or part of a cap first. Then nothing
 /// was written.
-fn attempt<'a>(
+fn create_or_reserve<'a>(
     orders: &'a Orders,
     draft: &'a OrderDraft<'a>,
 ) -> BoxFuture<'a, Result<Option<Done<OrderDetail>>, OrderError>> {

@@ -1,7 +1,7 @@
 //! CSV export of fulfilled orders: one row per lead, sorted by the time of fulfillment.
 //!
-//! Invariants: a part fits into one response of a Lambda function, and its cursor says where the next part begins, also in
-//! the middle of a large order.
+//! Invariants: a part fits into one response of a Lambda function, and its cursor says where the next part begins,
+//! also in the middle of a large order.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 

@@ -82,8 +82,8 @@ impl Reconciler {
 }
 
 impl Reconcile for Reconciler {
-    fn reconcile_part(&self, order: OrderId, shard: u32) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.reconcile_part(order, shard).boxed()
+    fn reconcile_shard(&self, order: OrderId, shard: u32) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.reconcile_shard(order, shard).boxed()
     }
 }
 
@@ -308,7 +308,7 @@ impl Reconciler {
 
     /// Writes the reserved leads of one shard after the order has ended, or reconciles the whole order if it
     /// has not.
-    pub(crate) async fn reconcile_part(&self, id: OrderId, number: u32) -> Result<(), StoreError> {
+    pub(crate) async fn reconcile_shard(&self, id: OrderId, number: u32) -> Result<(), StoreError> {
         let Some(item) = self.dynamo.get(&order_key(id)).await? else { return Ok(()) };
         let stored = stored_order(item)?;
         if !matches!(stored.progress.phase, Phase::Fulfilled | Phase::Deleted) {

@@ -1,8 +1,7 @@
 //! Releases one lead of an open order and replaces it with the next oldest lead of its state.
 //!
-//! Invariants: the released lead, its replacement, the order and the counter change in one transaction. The
-//! replacement takes the place of the released lead, so there is none while the state has more leads out than
-//! its cap allows.
+//! Invariants: the released lead, its replacement, the order and the counter change in one transaction. While more
+//! leads of the state are out than its cap allows, the released lead is not replaced.
 
 use super::domain::{Order, OrderAction, OrderEntry, OrderRule, OrderStatus, Quantity, Release, Released};
 use super::draft::{assigned, reservation_of};

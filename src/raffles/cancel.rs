@@ -17,9 +17,9 @@ use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, from_item};
 
 impl Raffles {
-    /// Cancels a ticket, or returns the stored answer of the same request. Participants cancel their own; administrators
-    /// cancel any. The version is required for another person's ticket, because the number may have been canceled and
-    /// sold again since it was read.
+    /// Cancels a ticket, or returns the stored answer of the same request. Participants cancel their own;
+    /// administrators cancel any. The version is required for another person's ticket, because the number may have
+    /// been canceled and sold again since it was read.
     ///
     /// # Errors
     /// [`RaffleError::NoSuchTicket`], also for another person's ticket if `who` is not an administrator;

@@ -28,8 +28,8 @@ impl Dynamo {
 
     /// Adds a record to the write, if the request asks for one and the write has none.
     fn fenced(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
-        let has_room = write.actions.len() < GuardedWrite::MAX_ACTIONS;
-        if write.record.is_some() || !has_room || !self.fences_writes() {
+        let has_capacity = write.actions.len() < GuardedWrite::MAX_ACTIONS;
+        if write.record.is_some() || !has_capacity || !self.fences_writes() {
             return Ok(write);
         }
         let item = fence_item(&write.token, self.clock.now())?;
