@@ -187,7 +187,6 @@ fn create_or_reserve<'a>(
 }
 
 impl Orders {
-    /// Creates the order in one transaction.
     async fn create_in_one_transaction(
         &self,
         draft: &OrderDraft<'_>,

@@ -28,7 +28,7 @@ mod stock;
 pub mod store;
 mod write;
 
-pub use self::http::parts::OrderView;
+pub(crate) use self::http::parts::OrderView;
 pub use error::OrderError;
 pub use locks::StateLocks;
 pub use reconcile::{Found, Reconciler};

@@ -113,7 +113,6 @@ struct RowFile {
     title: &'static str,
     /// What the rows are, in the name of the file.
     name: &'static str,
-    /// The first row.
     first: u64,
     csv: String,
 }

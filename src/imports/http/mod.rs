@@ -12,7 +12,6 @@ mod values;
 use crate::imports::Imports;
 use crate::web::routes::Routes;
 
-/// Returns the routes of the pages.
 pub(super) fn routes() -> Routes<Imports> {
     upload::routes().and(headers::routes()).and(preview::routes()).and(import::routes())
 }

@@ -24,9 +24,7 @@ pub(super) fn chosen_values(form: &RawForm) -> Vec<(Field, String, String)> {
 
 /// The texts of the columns of one field.
 pub(super) struct ValueGroup {
-    /// The field.
     pub field: Field,
-    /// The texts.
     pub values: Vec<ValueView>,
 }
 
@@ -47,7 +45,6 @@ pub(super) struct ValueView {
 }
 
 impl ValueGroup {
-    /// Returns the heading.
     pub(super) fn legend(&self) -> &'static str {
         match self.field {
             Field::Status => "Statuses",
@@ -75,7 +72,6 @@ impl ValueGroup {
         self.field == Field::Status
     }
 
-    /// Returns the slug of the field.
     pub(super) fn slug(&self) -> &'static str {
         self.field.slug()
     }

@@ -32,9 +32,7 @@ const RECORDS: [&str; 12] = [
     "rechnung",
 ];
 
-/// The name of a person.
 pub(super) struct Found {
-    /// The name.
     pub name: Name,
     /// Whether the row gives it. Otherwise it is a part of the email address.
     pub is_written: bool,

@@ -6,9 +6,7 @@ use crate::leads::domain::Phone;
 /// The fewest digits of each number, if a cell has several.
 const FEWEST_DIGITS: usize = 7;
 
-/// The phone numbers in a cell.
 pub(super) struct Phones {
-    /// The first number.
     pub first: Phone,
     /// The others, as they were written.
     pub others: Vec<String>,

@@ -42,7 +42,6 @@ pub(super) struct Taken<T> {
     pub at: usize,
     /// The text of the cell.
     pub text: String,
-    /// The value.
     pub value: T,
 }
 
@@ -58,7 +57,6 @@ pub(super) struct Refused {
 
 /// A row, and what is kept of it.
 pub(super) struct RowReader<'a> {
-    /// The row.
     pub row: &'a Row,
     /// The meaning of its columns.
     pub mapping: &'a Mapping,
@@ -67,7 +65,6 @@ pub(super) struct RowReader<'a> {
 }
 
 impl<'a> RowReader<'a> {
-    /// Begins to read a row.
     pub fn new(row: &'a Row, mapping: &'a Mapping) -> Self {
         Self { row, mapping, kept: Kept::default(), warnings: Vec::new() }
     }
@@ -158,7 +155,6 @@ impl<'a> RowReader<'a> {
         }
     }
 
-    /// Adds a warning.
     pub fn warn(&mut self, warning: String) {
         self.warnings.push(warning);
     }

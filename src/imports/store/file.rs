@@ -178,7 +178,6 @@ impl Imports {
         Ok((bytes.split_off(skip.min(bytes.len())), is_end))
     }
 
-    /// Reads parts of the file.
     async fn parts(&self, import: &Import, numbers: std::ops::Range<u64>) -> Result<Vec<u8>, ImportError> {
         let keys: Vec<Key> = numbers.map(|number| part_key(import, number)).collect();
         let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };

@@ -28,7 +28,6 @@ use crate::orders::period::Period;
 use crate::shared::api::*;
 use crate::store::idempotency::Done;
 
-/// Returns the routes of the JSON API.
 pub fn routes() -> Routes<Orders> {
     Routes::default()
         .get("/api/orders", Access::Viewer, list_orders)

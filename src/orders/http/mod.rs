@@ -16,7 +16,6 @@ mod release;
 use crate::orders::Orders;
 use crate::web::routes::Routes;
 
-/// Returns the routes of the pages.
 pub(super) fn routes() -> Routes<Orders> {
     list::routes()
         .and(create::routes())

@@ -13,12 +13,9 @@ pub(super) fn states_by_name() -> Vec<UsState> {
 
 /// An order, as pages show it.
 #[derive(Debug, Clone)]
-pub struct OrderView {
-    /// The id.
+pub(crate) struct OrderView {
     pub id: OrderId,
-    /// The customer's name.
     pub customer: String,
-    /// The customer's email address.
     pub email: String,
     /// The state codes, separated by commas.
     pub states: String,
@@ -26,22 +23,15 @@ pub struct OrderView {
     pub states_short: String,
     /// The requested number of leads per state, as text.
     pub quantity: String,
-    /// The number of leads.
     pub leads: u32,
-    /// The status.
     pub status: OrderStatus,
-    /// The version.
     pub version: u64,
-    /// When it was created.
     pub created: DisplayTime,
-    /// Who created it.
     pub created_by: String,
-    /// When it was fulfilled.
     pub fulfilled: Option<DisplayTime>,
 }
 
 impl OrderView {
-    /// Creates the view of an order.
     pub fn of(order: &Order) -> Self {
         const SHORT: usize = 4;
         let codes: Vec<&str> = order.requested_states.as_slice().iter().map(UsState::as_str).collect();
@@ -67,7 +57,6 @@ impl OrderView {
         }
     }
 
-    /// Returns whether the order is open.
     pub fn is_open(&self) -> bool {
         self.status == OrderStatus::Open
     }

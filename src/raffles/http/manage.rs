@@ -135,7 +135,6 @@ async fn show_sold_again(
     html(StatusCode::CONFLICT, &page)
 }
 
-/// A row of the ticket table.
 #[derive(Debug, Clone)]
 struct TicketRow {
     number: u32,
@@ -162,7 +161,6 @@ impl TicketRow {
     }
 }
 
-/// An entry of the history.
 #[derive(Debug, Clone)]
 struct EntryView {
     what: String,
@@ -272,7 +270,6 @@ impl ManagePage {
     }
 }
 
-/// A single row of the ticket table.
 #[derive(Template)]
 #[template(path = "raffles/_row.html", config = "templates/askama.toml")]
 struct TicketRowFragment {
