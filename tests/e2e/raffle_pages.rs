@@ -1,5 +1,9 @@
 //! The pages of raffles: polling returns only changes, a form buys once, and no one sees another person's name.
 
+mod opening;
+mod returns;
+mod roles;
+
 use holdfast::base::identity::{Role, SignedIn};
 use holdfast::raffles::domain::{NewRaffle, Quantity, RaffleId, Ticket, TicketNumber};
 use serde_json::Value;
@@ -9,27 +13,23 @@ use crate::support::http::{Client, Response};
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         web: polling_an_unchanged_raffle_costs_one_read,
             a_form_sent_twice_buys_once,
             a_refused_purchase_shows_the_reason_and_the_current_raffle,
-            an_administrator_cancels_only_the_ticket_on_the_page,
-            a_cancellation_sent_twice_leaves_the_next_sale_of_the_number,
             a_winner_is_drawn_once_and_every_page_shows_the_result,
             a_draw_sent_twice_draws_one_winner,
             polling_keeps_the_key_and_quantity_of_a_running_purchase,
             a_raffle_is_opened_sold_and_drawn_without_javascript,
-            returning_a_ticket_that_is_gone_is_not_an_error,
-            errors_in_a_raffle_are_shown_beside_their_fields,
-            no_one_sees_another_persons_name,
-            a_participant_never_gets_the_page_of_administrators,
-            each_role_sees_its_own_pages,
             raffles_are_listed_newest_first_and_page_by_page,
-            a_proof_is_only_a_commitment_until_the_draw;
-        embedded: a_sale_ends_at_new_york_time_on_both_nights_of_clock_changes
-    ]
+            a_proof_is_only_a_commitment_until_the_draw
+    ];
+    cases.extend(opening::all());
+    cases.extend(returns::all());
+    cases.extend(roles::all());
+    cases
 }
 
 /// Opens a raffle with this many tickets.
@@ -42,10 +42,8 @@ pub async fn open(workspace: &Workspace, title: &str, tickets: u32, limit: u32) 
         limit: limit.try_into().unwrap(),
         closes_at: None,
     };
-    match workspace.app.raffles().create(&new, &who, None).await.expect("the raffle is opened") {
-        holdfast::store::idempotency::Done::Now(raffle) => raffle.id,
-        holdfast::store::idempotency::Done::Replayed(_) => panic!("no raffle was opened before"),
-    }
+    let opened = workspace.app.raffles().create(&new, &who, None).await.expect("the raffle is opened");
+    opened.now().unwrap().id
 }
 
 /// Buys tickets for a new person, without a page.
@@ -178,57 +176,6 @@ async fn a_refused_purchase_shows_the_reason_and_the_current_raffle(environment:
     assert_eq!(tickets(&workspace, id).await.len(), 4);
 }
 
-async fn an_administrator_cancels_only_the_ticket_on_the_page(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let id = open(&workspace, "Autumn", 1, 1).await;
-    let sam = sold(&workspace, id, "Sam First", 1).await;
-    let root = root(&workspace).await;
-    let path = format!("/raffles/{id}/tickets");
-    let html = root.get(&path).send().await.expect(200).text().to_owned();
-    assert!(html.contains("Sam First") && html.contains("1 of 1 sold"), "{html}");
-    let version = field(&html, "version");
-    // Sam returns the ticket, and Mia buys the same number.
-    let one: TicketNumber = 1.try_into().unwrap();
-    workspace.app.raffles().cancel(id, one, None, &sam, None).await.unwrap();
-    sold(&workspace, id, "Mia Second", 1).await;
-
-    let cancel = format!("{path}/1/cancel");
-    let stale = [("version", version.as_str()), ("cursor", "")];
-    let row = root.post(&cancel).header("hx-request", "true").form(&stale).send().await.expect(409);
-    let row = row.text();
-    assert!(row.contains("sold again to Mia Second") && !row.contains("<html"), "{row}");
-    let plain = root.post(&cancel).form(&stale).send().await.expect(409);
-    assert!(plain.text().contains("<html") && plain.text().contains("to Mia Second"));
-    assert_eq!(tickets(&workspace, id).await.len(), 1);
-    let fresh = [("version", field(row, "version")), ("cursor", String::new())];
-    let done = root.post(&cancel).form(&fresh).send().await.expect(303);
-    assert_eq!(done.header("location"), path);
-    assert!(tickets(&workspace, id).await.is_empty());
-    root.post(&cancel).form(&fresh).send().await.expect(303);
-    let html = root.get(&path).send().await.expect(200).text().to_owned();
-    for words in ["Ticket 1 of Mia Second returned", "Ticket 1 of Sam First returned", "Opened"] {
-        assert!(html.contains(words), "{words} in {html}");
-    }
-}
-
-async fn a_cancellation_sent_twice_leaves_the_next_sale_of_the_number(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let id = open(&workspace, "Autumn", 1, 1).await;
-    sold(&workspace, id, "Sam First", 1).await;
-    let root = root(&workspace).await;
-    let path = format!("/raffles/{id}/tickets");
-    let html = root.get(&path).send().await.expect(200).text().to_owned();
-    let form = [("version", field(&html, "version")), ("cursor", String::new())];
-    let cancel = async || root.post(&format!("{path}/1/cancel")).form(&form).send().await;
-    cancel().await.expect(303);
-    sold(&workspace, id, "Mia Second", 1).await;
-    let again = cancel().await.expect(303);
-    assert_eq!(again.header("location"), path);
-    let html = root.get(&path).send().await.expect(200).text().to_owned();
-    assert!(html.contains("That ticket was already returned."), "{html}");
-    assert!(html.contains("Mia Second") && html.contains("1 of 1 sold"), "{html}");
-}
-
 async fn a_winner_is_drawn_once_and_every_page_shows_the_result(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 10, 2).await;
@@ -329,161 +276,6 @@ async fn a_raffle_is_opened_sold_and_drawn_without_javascript(environment: TestE
     assert!(html.contains("1 of 2</p>") && html.contains("Buy 1 ticket"), "{html}");
     root.post(&format!("{path}/draw")).form(NO_FIELDS).send().await.expect(303);
     assert!(pat.get(&path).send().await.expect(200).text().contains("You won!"));
-}
-
-async fn returning_a_ticket_that_is_gone_is_not_an_error(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let id = open(&workspace, "Autumn", 10, 2).await;
-    let pat = pat(&workspace).await;
-    buy(&pat, id, "", "1", true).await.expect(200);
-    let mine = tickets(&workspace, id).await[0].number;
-    let cancel = async |number: TicketNumber| {
-        let path = format!("/raffles/{id}/tickets/{number}/cancel");
-        pat.post(&path)
-            .header("hx-request", "true")
-            .form(NO_FIELDS)
-            .send()
-            .await
-            .expect(200)
-            .text()
-            .to_owned()
-    };
-    assert!(cancel(mine).await.contains(&format!("Ticket {mine} is back in the pool.")));
-    assert!(cancel(mine).await.contains(&format!("Ticket {mine} is no longer yours.")));
-    // Another person's ticket is treated as not found and stays sold.
-    sold(&workspace, id, "Sam", 1).await;
-    let theirs = tickets(&workspace, id).await[0].number;
-    assert!(cancel(theirs).await.contains("is no longer yours."));
-    assert_eq!(tickets(&workspace, id).await.len(), 1);
-}
-
-async fn errors_in_a_raffle_are_shown_beside_their_fields(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let root = root(&workspace).await;
-    let fields = [
-        ("title", "<b>\"Autumn\"</b>"),
-        ("prize", ""),
-        ("tickets", "0"),
-        ("limitPerPerson", "51"),
-        ("closesAt", "soon"),
-    ];
-    let before = environment.wire().count("TransactWriteItems");
-    let html = root.post("/raffles").form(&fields).send().await.expect(422).text().to_owned();
-    for id in ["prize-error", "tickets-error", "limit-error", "closes-error"] {
-        assert!(html.contains(&format!("id=\"{id}\"")), "{id} in {html}");
-    }
-    assert!(!html.contains("<b>\"Autumn") && html.contains("value=\"soon\""), "{html}");
-    let past = [("title", "Autumn"), ("prize", "A car"), ("closesAt", "2020-01-01T12:00")];
-    let html = root.post("/raffles").form(&past).send().await.expect(422).text().to_owned();
-    assert!(html.contains("Sales must end in the future") && html.contains("value=\"Autumn\""), "{html}");
-    assert_eq!(environment.wire().count("TransactWriteItems"), before);
-    for (path, status) in [
-        ("/raffles/nonsense", 404),
-        ("/raffles/019f0000-0000-7000-8000-000000000000", 404),
-        ("/raffles/019f0000-0000-7000-8000-000000000000/proof", 404),
-        ("/raffles/019f0000-0000-7000-8000-000000000000/tickets", 404),
-        ("/raffles?cursor=x", 400),
-        ("/raffles/verify?raffle=nonsense", 200),
-    ] {
-        root.get(path).send().await.expect(status);
-    }
-}
-
-async fn a_sale_ends_at_new_york_time_on_both_nights_of_clock_changes(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let root = root(&workspace).await;
-    let open = async |closes_at: &str, which: &str| {
-        let fields = [("title", "Night"), ("prize", "A lamp"), ("closesAt", closes_at), ("which", which)];
-        root.post("/raffles").form(&fields).send().await
-    };
-    let gap = open("2099-03-08T02:30", "").await.expect(422);
-    assert!(gap.text().contains("this time doesn&#39;t exist"), "{}", gap.text());
-    let fold = open("2099-11-01T01:30", "").await.expect(422);
-    let html = fold.text();
-    assert!(html.contains("this time occurs twice") && html.contains("value=\"2099-11-01T01:30\""), "{html}");
-    for words in ["Nov 1, 2099, 1:30 AM EDT", "Nov 1, 2099, 1:30 AM EST"] {
-        assert!(html.contains(words), "{words} in {html}");
-    }
-    for (which, iso, words) in [
-        ("first", "2099-11-01T05:30:00Z", "Nov 1, 2099, 1:30 AM EDT"),
-        ("second", "2099-11-01T06:30:00Z", "Nov 1, 2099, 1:30 AM EST"),
-    ] {
-        let made = open("2099-11-01T01:30", which).await.expect(303);
-        let html = root.get(made.header("location")).send().await.expect(200).text().to_owned();
-        assert!(html.contains(iso) && html.contains(words), "{html}");
-    }
-}
-
-async fn no_one_sees_another_persons_name(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let id = open(&workspace, "Autumn", 4, 2).await;
-    sold(&workspace, id, "Hidden Person", 2).await;
-    let people = [pat(&workspace).await, workspace.session(Role::Agent, "Ann").await];
-    let look = async || {
-        for person in &people {
-            for path in ["/", "/raffles"].into_iter().map(str::to_owned).chain([
-                format!("/raffles/{id}"),
-                format!("/raffles/{id}/proof"),
-                format!("/raffles/{id}/tickets"),
-            ]) {
-                let text = person.get(&path).send().await.text().to_owned();
-                assert!(!text.contains("Hidden") && !text.contains("Root"), "{path}: {text}");
-            }
-            let path = format!("/raffles/{id}/live?seen=");
-            let text = person.get(&path).header("hx-request", "true").send().await.expect(200);
-            assert!(!text.text().contains("Hidden"), "{}", text.text());
-        }
-    };
-    look().await;
-    let refused = buy(&people[0], id, "", "3", true).await.expect(409);
-    assert!(!refused.text().contains("Hidden"));
-    let number = drawn(&workspace, id).await;
-    look().await;
-    let html = page(&people[0], id).await;
-    assert!(html.contains(&format!("Ticket <strong>{number}</strong>")), "{html}");
-}
-
-async fn a_participant_never_gets_the_page_of_administrators(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let id = open(&workspace, "Autumn", 10, 2).await;
-    let pat = pat(&workspace).await;
-    buy(&pat, id, "", "1", true).await.expect(200);
-    let mine = tickets(&workspace, id).await[0].number;
-    sold(&workspace, id, "Hidden Person", 1).await;
-    // The fields of the list of administrators, with a version that is not the ticket's.
-    let form = [("version", "999"), ("cursor", "")];
-    let path = format!("/raffles/{id}/tickets/{mine}/cancel");
-    let answer = pat.post(&path).form(&form).send().await.expect(303);
-    assert_eq!(answer.header("location"), format!("/raffles/{id}"));
-    let part = pat.post(&path).header("hx-request", "true").form(&form).send().await.expect(200);
-    assert!(part.text().contains("data-live") && !part.text().contains("Hidden"), "{}", part.text());
-}
-
-async fn each_role_sees_its_own_pages(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let id = open(&workspace, "Autumn", 4, 2).await;
-    let (root, pat) = (root(&workspace).await, pat(&workspace).await);
-    let ann = workspace.session(Role::Agent, "Ann").await;
-    for person in [&pat, &ann] {
-        for path in ["/raffles/new".to_owned(), format!("/raffles/{id}/tickets")] {
-            person.get(&path).send().await.expect(403);
-        }
-        let draw = person.post(&format!("/raffles/{id}/draw")).header("sec-fetch-site", "same-origin");
-        draw.form(NO_FIELDS).send().await.expect(403);
-        let html = person.get("/raffles").send().await.expect(200).text().to_owned();
-        assert!(html.contains("Autumn") && html.contains("4 of 4 left") && !html.contains("New raffle"));
-        assert!(!page(person, id).await.contains("sales, and draw"));
-    }
-    assert!(root.get("/raffles").send().await.expect(200).text().contains("New raffle"));
-    assert!(page(&root, id).await.contains("sales, and draw"));
-    // Participants start here, and only here.
-    let start = pat.get("/").send().await.expect(200).text().to_owned();
-    assert!(start.contains("Welcome, Pat Doe") && start.contains("Autumn"), "{start}");
-    let visitor = workspace.visitor();
-    visitor.get(&format!("/raffles/{id}")).send().await.expect(303);
-    environment.wire().reset();
-    visitor.get("/raffles/verify").send().await.expect(200);
-    assert_eq!(environment.wire().total(), 0, "the browser checks the proof without the store");
 }
 
 async fn raffles_are_listed_newest_first_and_page_by_page(environment: TestEnvironment) {
