@@ -1,5 +1,7 @@
 //! The JSON API of orders and caps, and the export.
 
+mod bad_input;
+
 use std::sync::{Arc, Mutex};
 
 use holdfast::app::{App, build_router};
@@ -11,13 +13,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::orders::stock;
-use crate::support::http::{Client, Response, without_mark};
+use crate::support::http::{Client, without_mark};
 use crate::support::workspace::{Workspace, all_items, texts};
 use crate::support::{Case, Entry, TestEnvironment, cases};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         host: an_export_continues_part_by_part_and_escapes_formulas;
         api: many_requests_with_one_key_create_one_order,
             setting_a_cap_needs_the_current_version;
@@ -25,10 +27,11 @@ pub fn all() -> Vec<Case> {
             a_confirmed_preview_takes_its_leads_or_shows_the_new_ones,
             an_order_without_available_leads_explains_each_state_and_is_not_created,
             a_lead_is_released_with_a_reason_and_a_version,
-            lists_of_orders_continue_by_cursor_and_search_many,
-            bad_orders_and_caps_are_refused_by_field_and_write_nothing;
+            lists_of_orders_continue_by_cursor_and_search_many;
         embedded: the_days_of_an_export_follow_new_york_through_clock_changes
-    ]
+    ];
+    cases.extend(bad_input::all());
+    cases
 }
 
 /// The body of an order by Acme.
@@ -214,81 +217,6 @@ async fn lists_of_orders_continue_by_cursor_and_search_many(environment: TestEnv
         assert!(found.is_sorted_by(|newer, older| newer > older), "{query}: {found:?}");
     }
     agent.get("/api/orders?cursor=bmV3ZXN0").send().await.expect(400);
-}
-
-#[track_caller]
-fn assert_refused(answer: &Response, field: &str, sent: &str) {
-    let status = answer.status.as_u16();
-    assert!((400..500).contains(&status), "{sent} was answered {status}");
-    let problem: Value = answer.json();
-    assert!(problem.to_string().contains(field), "{sent}: {field} is not named: {problem}");
-}
-
-async fn bad_orders_and_caps_are_refused_by_field_and_write_nothing(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let agent = workspace.agent().await;
-    let before = environment.wire().count("TransactWriteItems");
-    let all: Vec<_> = holdfast::base::values::UsState::all().map(|state| state.as_str()).collect();
-    for (field, value) in [
-        ("requestedStates", json!([])),
-        ("requestedStates", json!(["CA", "XX"])),
-        ("requestedStates", json!("CA,NY")),
-        ("requestedStates", json!(all)),
-        ("requestedStates", json!(null)),
-        ("requestedStates", json!([7])),
-        ("quantityPerState", json!(0)),
-        ("quantityPerState", json!(-1)),
-        ("quantityPerState", json!(1_000_000_000)),
-        ("quantityPerState", json!(1.5)),
-        ("quantityPerState", json!("5")),
-        ("customerEmail", json!("nobody")),
-        ("customerEmail", json!("")),
-        ("customerName", json!("")),
-        ("customerName", json!("a\nb")),
-        ("customerName", json!("=HYPERLINK(\"x\")")),
-        ("customerName", json!(" @SUM(A1)")),
-        ("customerEmail", json!("=1+1")),
-        ("customerName", json!(7)),
-        ("confirm", json!("yes")),
-        ("preview", json!("yes")),
-        ("surprise", json!(1)),
-    ] {
-        let mut body = acme(&["NY"], 1);
-        body[field] = value.clone();
-        assert_refused(
-            &agent.post("/api/orders").json(&body).send().await,
-            field,
-            &format!("{field}: {value}"),
-        );
-    }
-    let at: Value = agent.post("/api/orders").json(&acme(&["CA", "XX"], 1)).send().await.expect(422).json();
-    assert_eq!(at["errors"][0]["field"], "requestedStates[1]");
-    for (field, body) in [
-        ("cap", json!({ "state": "NY", "cap": 1.5, "version": 1 })),
-        ("cap", json!({ "state": "NY", "cap": "ten", "version": 1 })),
-        ("cap", json!({ "state": "NY", "cap": -1, "version": 1 })),
-        ("cap", json!({ "state": "NY", "cap": 1_000_000_000, "version": 1 })),
-        ("cap", json!({ "state": "NY", "version": 1 })),
-        ("state", json!({ "state": "ZZ", "cap": 1, "version": 1 })),
-        ("default", json!({ "default": null, "cap": 1, "state": "NY", "version": 1, "default2": 1 })),
-        ("version", json!({ "state": "NY", "cap": 1, "version": 0 })),
-    ] {
-        assert_refused(&agent.put("/api/leads/caps").json(&body).send().await, field, &body.to_string());
-    }
-    for (path, field) in [
-        ("/api/orders?status=DELETED", "status"),
-        ("/api/orders?state=ZZ", "state"),
-        ("/api/orders?from=2026-02-30", "from"),
-        ("/api/orders?to=soon", "to"),
-        ("/api/orders?from=2026-03-09&to=2026-03-08", "to"),
-        ("/api/orders?limit=0", "limit"),
-        ("/api/orders?surprise=1", "surprise"),
-        ("/api/orders/export/csv?from=2026-13-01", "from"),
-        ("/api/orders/export/csv?cursor=x", "cursor"),
-    ] {
-        assert_refused(&agent.get(path).send().await, field, path);
-    }
-    assert_eq!(environment.wire().count("TransactWriteItems"), before, "something was written");
 }
 
 /// The workspace with a clock that the case sets.

@@ -1,11 +1,12 @@
 //! Checks that every lead is accounted for exactly once.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use holdfast::base::values::OrderId;
 use holdfast::leads::domain::{Action, Lead, LeadId, Stock};
-use holdfast::orders::domain::{OrderAction, OrderDetail, OrderStatus};
-use holdfast::store::{Select, from_item};
+use holdfast::orders::domain::{Caps, OrderAction, OrderDetail, OrderStatus};
+use holdfast::store::{Key, Select, from_item};
 
 use crate::orders::{find, state};
 use crate::support::workspace::Workspace;
@@ -13,25 +14,53 @@ use crate::support::workspace::Workspace;
 /// Every lead is accounted for exactly once: in one open order, delivered by one fulfilled order, free at its place
 /// in the queue, or withheld. The counters equal a recount, and the histories agree.
 pub async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], states: &[&str]) {
-    let mut orders_of: BTreeMap<LeadId, OrderDetail> = BTreeMap::new();
-    let mut found: BTreeMap<OrderId, Option<OrderDetail>> = BTreeMap::new();
-    let mut seen: BTreeMap<LeadId, Lead> = BTreeMap::new();
-    for known in leads_known {
-        let lead = workspace.app.leads().find(known.id).await.unwrap();
-        if let Some(id) = lead.order_id {
-            if let std::collections::btree_map::Entry::Vacant(place) = found.entry(id) {
-                place.insert(find(workspace, id).await.ok());
-            }
-            let detail = found[&id].as_ref().unwrap_or_else(|| panic!("lead {} is in no order", lead.id));
-            orders_of.insert(lead.id, detail.clone());
-        }
-        seen.insert(lead.id, lead);
+    let read = LeadsAndOrders::read(workspace, leads_known).await;
+    for detail in read.orders.values() {
+        read.assert_order(workspace, detail).await;
     }
-    for detail in found.values().flatten() {
+    let mut queued: Vec<LeadId> = Vec::new();
+    let caps = workspace.app.orders().caps().await.unwrap();
+    for code in states {
+        queued.extend(read.queued(workspace, code).await);
+        read.assert_cap(workspace, &caps, code).await;
+    }
+    queued.sort_unstable();
+    let free = read.leads.values().filter(|lead| lead.stock == Stock::Unassigned).map(|lead| lead.id);
+    assert_eq!(queued, free.collect::<Vec<_>>(), "the free leads are in the queue, each once");
+    for lead in read.leads.values() {
+        read.assert_stock(lead);
+        assert_history(workspace, lead).await;
+    }
+}
+
+/// The known leads as they are now, and the orders that they name.
+struct LeadsAndOrders {
+    leads: BTreeMap<LeadId, Lead>,
+    orders: BTreeMap<OrderId, OrderDetail>,
+}
+
+impl LeadsAndOrders {
+    async fn read(workspace: &Workspace, leads_known: &[Lead]) -> Self {
+        let (mut leads, mut orders) = (BTreeMap::new(), BTreeMap::new());
+        for known in leads_known {
+            let lead = workspace.app.leads().find(known.id).await.unwrap();
+            if let Some(id) = lead.order_id
+                && let Entry::Vacant(place) = orders.entry(id)
+            {
+                let found = find(workspace, id).await;
+                place.insert(found.unwrap_or_else(|_| panic!("lead {} is in no order", lead.id)));
+            }
+            leads.insert(lead.id, lead);
+        }
+        Self { leads, orders }
+    }
+
+    /// The leads of an order name it, and its history agrees with it.
+    async fn assert_order(&self, workspace: &Workspace, detail: &OrderDetail) {
         assert_eq!(detail.order.lead_count as usize, detail.leads.len());
         for lead in &detail.leads {
             assert_eq!(
-                seen[&lead.id].order_id,
+                self.leads[&lead.id].order_id,
                 Some(detail.order.id),
                 "the lead does not name the order that contains it"
             );
@@ -40,22 +69,28 @@ pub async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], state
         assert_eq!(history.last().unwrap().action, OrderAction::Created);
         assert_eq!(history[0].version, detail.order.version);
     }
-    let mut queued: Vec<LeadId> = Vec::new();
-    let caps = workspace.app.orders().caps().await.unwrap();
-    for code in states {
+
+    /// Returns the leads in the queue of a state, which are as they are now.
+    async fn queued(&self, workspace: &Workspace, code: &str) -> Vec<LeadId> {
         let range = Select::partition(format!("STATE#{code}"), 1_000).begins_with("FREE#");
         let page = workspace.app.dynamo.select(&range).await.unwrap();
         assert!(!page.more);
+        let mut queued = Vec::new();
         for item in page.items {
             let lead: Lead = from_item(item).unwrap();
-            assert_eq!(seen[&lead.id], lead, "the queue has the current lead");
+            assert_eq!(self.leads[&lead.id], lead, "the queue has the current lead");
             queued.push(lead.id);
         }
-        let out =
-            seen.values().filter(|lead| lead.stock == Stock::Assigned && lead.state == Some(state(code)));
-        let (out, cap) = (out.count(), caps.states.iter().find(|cap| cap.state == state(code)).unwrap());
+        queued
+    }
+
+    /// The counters of a state's cap equal a recount.
+    async fn assert_cap(&self, workspace: &Workspace, caps: &Caps, code: &str) {
+        let is_out = |lead: &&Lead| lead.stock == Stock::Assigned && lead.state == Some(state(code));
+        let out = self.leads.values().filter(is_out).count();
+        let cap = caps.states.iter().find(|cap| cap.state == state(code)).unwrap();
         assert_eq!(cap.out as usize, out, "leads of {code} in open orders");
-        let key = holdfast::store::Key::new(format!("STATE#{code}"), "CAP");
+        let key = Key::new(format!("STATE#{code}"), "CAP");
         if let Some(item) = workspace.app.dynamo.get(&key).await.unwrap() {
             let remaining: i64 = item["room"].as_n().unwrap().parse().unwrap();
             assert_eq!(
@@ -65,12 +100,11 @@ pub async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], state
             );
         }
     }
-    queued.sort_unstable();
-    let free: Vec<LeadId> =
-        seen.values().filter(|lead| lead.stock == Stock::Unassigned).map(|lead| lead.id).collect();
-    assert_eq!(queued, free, "the free leads are in the queue, each once");
-    for lead in seen.values() {
-        let order_status = orders_of.get(&lead.id).map(|detail| {
+
+    /// The stock of a lead agrees with its order, which contains the lead once.
+    fn assert_stock(&self, lead: &Lead) {
+        let order_status = lead.order_id.map(|id| {
+            let detail = &self.orders[&id];
             let has = detail.leads.iter().filter(|one| one.id == lead.id).count();
             assert_eq!(has, 1, "the order contains the lead once");
             detail.order.status
@@ -81,7 +115,6 @@ pub async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], state
             Stock::Fulfilled => Some(OrderStatus::Fulfilled),
         };
         assert_eq!(order_status, expected, "{lead:?}");
-        assert_history(workspace, lead).await;
     }
 }
 
