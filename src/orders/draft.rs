@@ -33,6 +33,6 @@ pub(super) fn assigned(lead: &Lead, order: OrderId, stamp: &AuditStamp) -> Lead 
 }
 
 /// Returns the reservation of a lead that a shard of a large order takes.
-pub(super) fn reservation_of(lead: &Lead, part: u32) -> Reservation {
-    Reservation { part, updated_at: lead.updated_at, updated_by: lead.updated_by.clone() }
+pub(super) fn reservation_of(lead: &Lead, shard: u32) -> Reservation {
+    Reservation { shard, updated_at: lead.updated_at, updated_by: lead.updated_by.clone() }
 }

@@ -370,7 +370,7 @@ impl LargeOrder<'_> {
 fn reserved_leads<'a>(workers: &'a [Worker], last: Option<&'a Batch>) -> Vec<(u32, &'a Lead)> {
     let written = workers.iter().flat_map(|worker| &worker.reserved).map(|(shard, lead)| (*shard, lead));
     let last = last.into_iter().flat_map(|batch| &batch.leads);
-    written.chain(last.map(|(_, after, reservation)| (reservation.part, after))).collect()
+    written.chain(last.map(|(_, after, reservation)| (reservation.shard, after))).collect()
 }
 
 /// Returns the order with the first page of its leads.
@@ -386,7 +386,7 @@ fn order_detail(order: &Order, leads: &[(u32, &Lead)]) -> OrderDetail {
 
 /// Records the leads of a written shard.
 fn record_reserved(worker: &mut Worker, batch: Batch) {
-    worker.reserved.extend(batch.leads.into_iter().map(|(_, after, reservation)| (reservation.part, after)));
+    worker.reserved.extend(batch.leads.into_iter().map(|(_, after, reservation)| (reservation.shard, after)));
 }
 
 /// Returns how many leads fit into a transaction beside their shard and this many other actions.

@@ -1,5 +1,5 @@
-//! Imports of leads that exist: a value that does not fit does not reject its row, each row is written once, and an undo
-//! reverts only what the import wrote.
+//! Imports of leads that exist: a value that does not fit does not reject its row, each row is written once, and an
+//! undo reverts only what the import wrote.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};

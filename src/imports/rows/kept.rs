@@ -106,8 +106,8 @@ impl Kept {
         warnings
     }
 
-    /// Returns the length to which long texts are cut so that all texts fit: short texts stay whole, and long ones share
-    /// the rest.
+    /// Returns the length to which long texts are cut so that all texts fit: short texts stay whole, and long ones
+    /// share the rest.
     fn longest_text(&self) -> usize {
         let names: usize = self.items.iter().map(|item| item.title.len()).sum();
         let mut lengths: Vec<usize> = self.items.iter().map(|item| item.text.len()).collect();
