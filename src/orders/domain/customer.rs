@@ -1,27 +1,11 @@
 //! The name of a customer. Spreadsheets open files with this name, so it must not be a formula.
 
-use std::str::FromStr;
+use crate::base::values::{Invalid, Name, text_type};
 
-use serde::{Deserialize, Serialize};
-
-use crate::base::values::{Invalid, Name, text_value};
-
-/// A customer's name: a [`Name`] that no spreadsheet treats as a formula.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct CustomerName(Name);
-
-impl CustomerName {
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl FromStr for CustomerName {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+text_type!(
+    /// A customer's name: a [`Name`] that no spreadsheet treats as a formula.
+    CustomerName,
+    |text| {
         let name: Name = text.parse()?;
         // Stored names are read with this rule too, so it is not as strict as that of cells, which are escaped anyway.
         if name.as_str().starts_with(['=', '+', '-', '@']) {
@@ -29,11 +13,9 @@ impl FromStr for CustomerName {
                 "A customer name can't begin with =, +, -, or @: a spreadsheet would run it as a formula.",
             ));
         }
-        Ok(Self(name))
+        Ok(name.into())
     }
-}
-
-text_value!(CustomerName);
+);
 
 #[cfg(test)]
 mod tests {
