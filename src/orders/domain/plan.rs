@@ -1,13 +1,12 @@
 //! Plans: how many leads each state gives to an order, and why.
 
 use std::collections::HashSet;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Cap, Quantity};
-use crate::base::values::{Invalid, UsState, text_value};
+use crate::base::values::{UsState, text_type};
 use crate::leads::domain::{Lead, LeadId};
 
 /// How many leads a state gives to an order, and why.
@@ -135,30 +134,15 @@ impl Plan {
     }
 }
 
-/// The fingerprint of the leads of a preview: 32 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Fingerprint(String);
-
-impl Fingerprint {
-    /// Returns the digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Fingerprint {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+text_type!(
+    /// The fingerprint of the leads of a preview: 32 hexadecimal digits.
+    Fingerprint,
+    |text| {
         let is_one = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let invalid =
-            || Invalid::new("This isn't the fingerprint of a preview. Send the fingerprint unchanged.");
-        is_one.then(|| Self(text.to_owned())).ok_or_else(invalid)
-    }
-}
-
-text_value!(Fingerprint);
+        is_one.then(|| text.to_owned())
+    },
+    "This isn't the fingerprint of a preview. Send the fingerprint unchanged."
+);
 
 #[cfg(test)]
 mod tests {
