@@ -219,7 +219,7 @@ impl Accounts {
     /// [`AccountError::LastAdministrator`], [`AccountError::NoLongerAllowed`].
     pub(super) async fn make(&self, write: GuardedWrite, account: &Account) -> Result<(), AccountError> {
         let written = self.dynamo.write(write).await;
-        // In any case, because a write whose answer was lost may have happened.
+        // Done even after an error: a write whose answer was lost may have happened.
         self.auth_cache.invalidate_account(account.id);
         match written {
             Ok(()) => Ok(()),
@@ -327,13 +327,17 @@ impl Accounts {
         self.find(id).await
     }
 
-    /// Reads an account for a change by a sender who saw this version.
+    /// Reads an account for a change that expects this version.
     ///
     /// # Errors
     /// [`AccountError::Conflict`] if it has another version; [`AccountError::NoSuchAccount`].
-    pub(super) async fn find_version(&self, id: AccountId, seen: Version) -> Result<Account, AccountError> {
+    pub(super) async fn find_version(
+        &self,
+        id: AccountId,
+        expected: Version,
+    ) -> Result<Account, AccountError> {
         let account = self.find_for_change(id).await?;
-        if account.version == seen { Ok(account) } else { Err(AccountError::Conflict(Box::new(account))) }
+        if account.version == expected { Ok(account) } else { Err(AccountError::Conflict(Box::new(account))) }
     }
 
     /// Adds an account to the lists, the search and the number of administrators. Its version stays. Returns false if

@@ -30,7 +30,8 @@ pub struct PendingDeletion {
     /// The time at which it began.
     pub at: Timestamp,
     /// The version of the account that the administrator saw.
-    pub seen: Version,
+    #[serde(rename = "seen")]
+    pub expected: Version,
 }
 
 impl Accounts {
@@ -42,11 +43,11 @@ impl Accounts {
     pub async fn begin_deletion(
         &self,
         id: AccountId,
-        seen: Version,
+        expected: Version,
         leads_to: Option<AccountId>,
         operator: Operator<'_>,
     ) -> Result<Account, AccountError> {
-        let (before, now) = (self.find_version(id, seen).await?, self.clock.now());
+        let (before, now) = (self.find_version(id, expected).await?, self.clock.now());
         let disable = AccountChanges { disabled: Some(true), ..AccountChanges::default() };
         let after = changed(before.clone(), disable).changed(now);
         let detail = match leads_to {
@@ -54,7 +55,7 @@ impl Accounts {
             None => "Deletion started. The leads stay without an owner.",
         };
         let what = Description::new(AuditKind::AccountChanged, detail);
-        let pending = PendingDeletion { leads_to, by: operator.actor().by, at: now, seen };
+        let pending = PendingDeletion { leads_to, by: operator.actor().by, at: now, expected };
         let write = self.change_write(&before, &after, operator, &what)?;
         let write = write.put_derived("deletion", to_item(&deletion_key(id), &pending)?);
         self.make(write, &after).await?;

@@ -58,12 +58,12 @@ impl Accounts {
     pub async fn change_profile(
         &self,
         who: &SignedIn,
-        seen: Version,
+        expected: Version,
         (name, email): (Name, Email),
         current: Option<Password>,
         from: &Requester,
     ) -> Result<Account, AccountError> {
-        let before = self.find_version(who.id, seen).await?;
+        let before = self.find_version(who.id, expected).await?;
         let mut counted = None;
         if before.email != email {
             self.confirm(who, &before, current).await?;

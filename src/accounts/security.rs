@@ -104,11 +104,11 @@ impl Accounts {
     /// [`end_sessions_without_two_factor`](Self::end_sessions_without_two_factor) does it.
     ///
     /// # Errors
-    /// [`AccountError::Changed`] if the settings have another version than the sender saw;
+    /// [`AccountError::Changed`] if `expected` is not the version of the settings;
     /// [`AccountError::NoDataKey`] if this host cannot encrypt secrets; [`AccountError::NoLongerAllowed`].
     pub async fn require_two_factor(
         &self,
-        seen: Option<Version>,
+        expected: Option<Version>,
         required_for: BTreeSet<Role>,
         end_sessions: bool,
         operator: Operator<'_>,
@@ -116,7 +116,7 @@ impl Accounts {
         if self.data_keys.is_none() && !required_for.is_empty() {
             return Err(AccountError::NoDataKey);
         }
-        let version = seen.map_or(Version::FIRST, Version::next);
+        let version = expected.map_or(Version::FIRST, Version::next);
         let roles: Vec<&str> = required_for.iter().map(Role::as_str).collect();
         let named = if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") };
         let ending = end_sessions.then(|| EndingSessions::of(&required_for)).flatten();
@@ -126,7 +126,7 @@ impl Accounts {
         let (kind, now) = (AuditKind::SettingChanged, self.clock.now());
         let entry = AuditEntry::new(&self.rng, now, &operator.actor(), kind, "Sign-in", detail);
         let write = self.dynamo.guarded_write();
-        let write = write.put("security", to_item(&security_key(), &after)?, has_version(seen));
+        let write = write.put("security", to_item(&security_key(), &after)?, has_version(expected));
         let write = operator.authorize(write.audit(&entry.at_path("/people"))?, None);
         if self.write_authorized(write).await? { Ok(after) } else { Err(AccountError::Changed) }
     }

@@ -20,7 +20,7 @@ use crate::base::values::{Email, Name};
 use crate::shared::audit_log::{AuditEntry, AuditKind};
 use crate::shared::cursors::{cursor_after, start_after};
 use crate::shared::idempotency::write_with_record;
-use crate::store::idempotency::{Answer, Done, Idempotency};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{
     Condition, GuardedWrite, Key, Select, StoreError, Update, from_item, to_attribute, to_item,
 };
@@ -114,17 +114,9 @@ impl Accounts {
     }
 }
 
-/// The outcome of creating a token.
-#[derive(Debug)]
-pub enum Made {
-    /// The token was created now.
-    Now(Token, Secret),
-    /// The same request created the token before. This is its stored answer, without the secret.
-    Replayed(Answer),
-}
-
 impl Accounts {
-    /// Creates an API token of an account. Only the result contains the secret; it is not stored.
+    /// Creates an API token of an account. Only the result contains the secret; it is not stored, so the stored answer
+    /// of the same request does not contain it.
     ///
     /// # Errors
     /// [`AccountError::RoleTooHigh`] if the account's role is lower than the token's; [`AccountError::NotActive`];
@@ -136,7 +128,7 @@ impl Accounts {
         draft: TokenDraft,
         operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Token>>,
-    ) -> Result<Made, AccountError> {
+    ) -> Result<Done<(Token, Secret)>, AccountError> {
         let account = self.find(owner).await?;
         if draft.role > account.role {
             return Err(AccountError::RoleTooHigh(account.role));
@@ -149,8 +141,8 @@ impl Accounts {
         let write = self.token_write(&account, &owned, &item, operator)?;
         let token = token_of(owned, &item);
         match write_with_record::<_, AccountError>(&self.dynamo, write, token, idempotency).await? {
-            Ok(Done::Now(token)) => Ok(Made::Now(token, secret)),
-            Ok(Done::Replayed(answer)) => Ok(Made::Replayed(answer)),
+            Ok(Done::Now(token)) => Ok(Done::Now((token, secret))),
+            Ok(Done::Replayed(answer)) => Ok(Done::Replayed(answer)),
             Err(refusal) if refusal.of("account") || refusal.of(AUTHORITY) => {
                 Err(AccountError::NoLongerAllowed)
             }
@@ -274,8 +266,19 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::NoSuchToken`] if the account has no such token, or if it was already revoked;
-    /// [`AccountError::NoLongerAllowed`].
+    /// [`AccountError::NoLongerAllowed`]; [`AccountError::KeyReused`].
     pub async fn revoke_token(
+        &self,
+        owner: AccountId,
+        id: TokenId,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Token>>,
+    ) -> Result<Done<Token>, AccountError> {
+        let revoke = self.revoke_token_now(owner, id, operator, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, revoke).await
+    }
+
+    async fn revoke_token_now(
         &self,
         owner: AccountId,
         id: TokenId,
@@ -285,16 +288,10 @@ impl Accounts {
         let (owned, item) = self.owned_token(owner, id).await?;
         let hash = owned.hash.clone();
         let token = token_of(owned, &item);
-        let (detail, subject) =
-            (format!("Token {} revoked.", token.name), format!("{} <{}>", item.name, item.email));
-        let entry = AuditEntry::new(
-            &self.rng,
-            self.clock.now(),
-            &operator.actor(),
-            AuditKind::TokenRevoked,
-            subject,
-            detail,
-        );
+        let (subject, detail) =
+            (format!("{} <{}>", item.name, item.email), format!("Token {} revoked.", token.name));
+        let (kind, now) = (AuditKind::TokenRevoked, self.clock.now());
+        let entry = AuditEntry::new(&self.rng, now, &operator.actor(), kind, subject, detail);
         let write = self
             .dynamo
             .guarded_write()
@@ -304,7 +301,7 @@ impl Accounts {
         let write = operator.authorize(write, None);
         let write = Idempotency::record(idempotency, write, &token)?;
         let written = self.write_authorized(write).await;
-        // In any case, because a write whose answer was lost may have happened.
+        // Done even after an error: a write whose answer was lost may have happened.
         self.auth_cache.invalidate(&AuthKey::Token(hash));
         if written? { Ok(token) } else { Err(AccountError::NoSuchToken) }
     }

@@ -1,6 +1,6 @@
 //! Deletes an account in steps: each gives some of its leads to another owner, and the last one deletes it.
 //!
-//! Invariants: the choice what happens with the leads is recorded before the first step. A step can be repeated and can
+//! Invariants: the choice of what happens with the leads is recorded before the first step. A step can be repeated and can
 //! be made by any administrator or command. The account is deleted when it owns no lead any more.
 
 use super::PeopleError;
@@ -13,7 +13,7 @@ use crate::base::values::Version;
 use crate::leads::domain::Owner;
 use crate::leads::{KeptLead, LeadError};
 use crate::people::People;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency, replayed_answer};
 
 /// The number of leads that one step gives to another owner.
 pub const STEP_LEADS: u16 = 50;
@@ -46,6 +46,38 @@ pub struct Remaining {
 }
 
 impl People {
+    /// Begins a deletion and makes its steps until it is done or the request's time is short. The same request
+    /// continues it, and gets the stored answer when it is done.
+    ///
+    /// # Errors
+    /// As [`begin_deletion`](Self::begin_deletion) and [`deletion_step`](Self::deletion_step);
+    /// [`AccountError::KeyReused`].
+    pub async fn delete(
+        &self,
+        id: AccountId,
+        expected: Version,
+        choice: &LeadsChoice,
+        anyway: bool,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
+    ) -> Result<Done<DeletionProgress>, PeopleError> {
+        let stored = Idempotency::look_up(idempotency, &self.dynamo).await?;
+        if let Some(answer) = replayed_answer(stored)? {
+            return Ok(Done::Replayed(answer));
+        }
+        let delete = async {
+            self.begin_deletion(id, expected, choice, operator).await?;
+            self.continue_deletion(id, anyway, operator, idempotency).await
+        };
+        match delete.await {
+            Ok(progress) => Ok(Done::Now(progress)),
+            Err(error) => {
+                let stored = Idempotency::look_up(idempotency, &self.dynamo).await?;
+                replayed_answer(stored)?.map(Done::Replayed).ok_or(error)
+            }
+        }
+    }
+
     /// Begins a deletion, or does nothing if the same request began it before.
     ///
     /// # Errors
@@ -54,7 +86,7 @@ impl People {
     pub async fn begin_deletion(
         &self,
         id: AccountId,
-        seen: Version,
+        expected: Version,
         choice: &LeadsChoice,
         operator: Operator<'_>,
     ) -> Result<(), PeopleError> {
@@ -64,12 +96,13 @@ impl People {
         };
         if let Some(pending) = self.accounts.pending_deletion(id).await? {
             let version = self.accounts.find(id).await?.version;
-            let is_begun = version == seen || (pending.seen == seen && version == seen.next());
+            let is_begun =
+                version == expected || (pending.expected == expected && version == expected.next());
             if is_begun && pending.leads_to == leads_to {
                 return Ok(());
             }
         }
-        self.accounts.begin_deletion(id, seen, leads_to, operator).await?;
+        self.accounts.begin_deletion(id, expected, leads_to, operator).await?;
         Ok(())
     }
 

@@ -3,12 +3,11 @@
 use super::PeopleError;
 use crate::accounts::AccountError;
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{AccountKind, Token};
+use crate::accounts::domain::{AccountKind, Secret, Token};
 use crate::accounts::token_view::TokenInput;
-use crate::accounts::tokens::Made;
 use crate::base::identity::{AccountId, SignedIn, Via};
 use crate::people::People;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 
 impl People {
     /// Creates a token of a service. Without a role, it gets that of the service.
@@ -22,7 +21,7 @@ impl People {
         input: TokenInput,
         who: &SignedIn,
         idempotency: Option<&Idempotency<'_, Token>>,
-    ) -> Result<Made, PeopleError> {
+    ) -> Result<Done<(Token, Secret)>, PeopleError> {
         if who.via != Via::Session {
             // A leaked token must not create another one that outlives it, as for a person's own tokens.
             return Err(AccountError::SessionNeeded.into());

@@ -68,8 +68,8 @@ async fn a_token_neither_makes_nor_takes_over_an_administrator(environment: Test
     let form = [("kind", "person"), ("name", "Eve"), ("email", "eve@example.com"), ("role", "administrator")];
     program.post("/people").form(&form).send().await.expect(403);
     let two_factor = format!("/people/{}/two-factor/reset", bob.id);
-    let seen = version(&workspace, &bob).await.to_string();
-    program.post(&two_factor).form(&[("version", seen.as_str())]).send().await.expect(403);
+    let expected = version(&workspace, &bob).await.to_string();
+    program.post(&two_factor).form(&[("version", expected.as_str())]).send().await.expect(403);
 
     let admin = workspace.person(Role::Administrator, "Ada").await;
     let carl = workspace.account(Role::Administrator, "Carl Poe").await;

@@ -41,16 +41,16 @@ async fn remove(
     operator: Operator<'_>,
 ) -> Result<Account, AccountError> {
     let accounts = workspace.app.accounts();
-    let seen = accounts.find(whom.id).await?.version;
+    let expected = accounts.find(whom.id).await?.version;
     let changes = match how {
         Removal::Deleted => {
-            accounts.begin_deletion(whom.id, seen, None, operator).await?;
+            accounts.begin_deletion(whom.id, expected, None, operator).await?;
             return accounts.finish_deletion(whom.id, operator, None).await;
         }
         Removal::Demoted => AccountChanges { role: Some(Role::Viewer), ..AccountChanges::default() },
         Removal::Disabled => AccountChanges { disabled: Some(true), ..AccountChanges::default() },
     };
-    accounts.edit(whom.id, seen, changes, operator, None).await
+    accounts.edit(whom.id, expected, changes, operator, None).await
 }
 
 /// The number of active administrators among these people.

@@ -91,9 +91,9 @@ async fn a_disabled_person_signs_out_with_an_entry(environment: TestEnvironment)
     let admin = workspace.program(Role::Administrator).await;
     let ann = signed_in(&workspace).await;
     let accounts = workspace.app.accounts();
-    let seen = accounts.find(id).await.unwrap().version;
+    let expected = accounts.find(id).await.unwrap().version;
     let disabled = AccountChanges { disabled: Some(true), ..AccountChanges::default() };
-    accounts.edit(id, seen, disabled, Operator::Command, None).await.unwrap();
+    accounts.edit(id, expected, disabled, Operator::Command, None).await.unwrap();
     me(&ann).await.expect(403);
     ann.post("/sign-out").send().await.expect(303);
     assert_eq!(ann.cookie("holdfast"), None);
@@ -101,12 +101,12 @@ async fn a_disabled_person_signs_out_with_an_entry(environment: TestEnvironment)
     assert_eq!(ended(&admin).await, [OUT]);
 
     // A deleted account has no session any more.
-    let seen = accounts.find(id).await.unwrap().version;
+    let expected = accounts.find(id).await.unwrap().version;
     let enabled = AccountChanges { disabled: Some(false), ..AccountChanges::default() };
-    accounts.edit(id, seen, enabled, Operator::Command, None).await.unwrap();
+    accounts.edit(id, expected, enabled, Operator::Command, None).await.unwrap();
     let ann = signed_in(&workspace).await;
-    let seen = accounts.find(id).await.unwrap().version;
-    accounts.begin_deletion(id, seen, None, Operator::Command).await.unwrap();
+    let expected = accounts.find(id).await.unwrap().version;
+    accounts.begin_deletion(id, expected, None, Operator::Command).await.unwrap();
     accounts.finish_deletion(id, Operator::Command, None).await.unwrap();
     ann.post("/sign-out").send().await.expect(303);
     assert_eq!(ended(&admin).await.len(), 1);

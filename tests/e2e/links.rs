@@ -49,8 +49,8 @@ async fn invite(workspace: &Workspace) -> (Account, String) {
 }
 
 /// Renews the invitation or reset of an account. Returns its new state and the path of the link.
-async fn renew(workspace: &Workspace, id: AccountId, seen: Version) -> (Account, String) {
-    let renewed = workspace.app.accounts().renew_link(id, seen, Operator::Command, None).await;
+async fn renew(workspace: &Workspace, id: AccountId, expected: Version) -> (Account, String) {
+    let renewed = workspace.app.accounts().renew_link(id, expected, Operator::Command, None).await;
     let WithLink { account, secret } = renewed.unwrap();
     (account, link_path(secret.reveal()))
 }

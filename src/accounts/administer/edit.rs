@@ -8,7 +8,7 @@ use crate::base::identity::{AccountId, Role};
 use crate::base::values::{Email, Name, Version};
 use crate::shared::audit_log::AuditKind;
 use crate::store::GuardedWrite;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 
 /// How often a change is tried if the settings for signing in are changed at the same time.
 const MAX_TRIES: usize = 3;
@@ -35,17 +35,29 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::Conflict`]; [`AccountError::EmailTaken`]; [`AccountError::LastAdministrator`];
     /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`];
-    /// [`AccountError::SessionNeededForAdministrator`].
+    /// [`AccountError::SessionNeededForAdministrator`]; [`AccountError::KeyReused`].
     pub async fn edit(
         &self,
         id: AccountId,
-        seen: Version,
+        expected: Version,
+        changes: AccountChanges,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
+    ) -> Result<Done<Account>, AccountError> {
+        let edit = self.edit_now(id, expected, changes, operator, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, edit).await
+    }
+
+    async fn edit_now(
+        &self,
+        id: AccountId,
+        expected: Version,
         changes: AccountChanges,
         operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Account>>,
     ) -> Result<Account, AccountError> {
         for _ in 0..MAX_TRIES {
-            let before = self.find_version(id, seen).await?;
+            let before = self.find_version(id, expected).await?;
             let edited = self.edit_write(&before, changes.clone(), operator).await?;
             let Some((after, write)) = edited else { return Ok(before) };
             match self.make(Idempotency::record(idempotency, write, &after)?, &after).await {

@@ -9,44 +9,60 @@ use crate::accounts::{AccountError, Accounts};
 use crate::base::identity::{AccountId, Role};
 use crate::base::values::Version;
 use crate::shared::audit_log::AuditKind;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, Update, to_attribute};
 
 impl Accounts {
     /// Ends all sessions and unused sign-in links of an account and, if wanted, revokes its tokens.
     ///
     /// # Errors
-    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`];
+    /// [`AccountError::KeyReused`].
     pub async fn end_sessions(
         &self,
         id: AccountId,
-        seen: Version,
+        expected: Version,
         with_tokens: bool,
         operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Account>>,
-    ) -> Result<Account, AccountError> {
-        let before = self.find_version(id, seen).await?;
-        let after = before.clone().without_sessions().changed(self.clock.now());
-        let (after, detail) = match with_tokens {
-            true => (after.without_tokens(), "All sessions ended and all tokens revoked."),
-            false => (after, "All sessions ended."),
+    ) -> Result<Done<Account>, AccountError> {
+        let end = async {
+            let before = self.find_version(id, expected).await?;
+            let after = before.clone().without_sessions().changed(self.clock.now());
+            let (after, detail) = match with_tokens {
+                true => (after.without_tokens(), "All sessions ended and all tokens revoked."),
+                false => (after, "All sessions ended."),
+            };
+            let what = Description::new(AuditKind::SessionsEnded, detail);
+            self.change(&before, after, operator, &what, idempotency).await
         };
-        let what = Description::new(AuditKind::SessionsEnded, detail);
-        self.change(&before, after, operator, &what, idempotency).await
+        Idempotency::run(idempotency, &self.dynamo, end).await
     }
 
     /// Switches two-factor authentication off for a person who lost the app and the recovery codes. It ends all sessions.
     ///
     /// # Errors
     /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`];
-    /// [`AccountError::SessionNeededForAdministrator`].
+    /// [`AccountError::SessionNeededForAdministrator`]; [`AccountError::KeyReused`].
     pub async fn reset_two_factor(
         &self,
         id: AccountId,
-        seen: Version,
+        expected: Version,
         operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
+    ) -> Result<Done<Account>, AccountError> {
+        let reset = self.reset_two_factor_now(id, expected, operator, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, reset).await
+    }
+
+    async fn reset_two_factor_now(
+        &self,
+        id: AccountId,
+        expected: Version,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
     ) -> Result<Account, AccountError> {
-        let before = self.find_version(id, seen).await?;
+        let before = self.find_version(id, expected).await?;
         if before.role == Role::Administrator {
             operator.require_session()?;
         }
@@ -56,7 +72,7 @@ impl Accounts {
         let after = before.clone().with_two_factor(None).without_sessions().changed(self.clock.now());
         let detail = "Two-factor authentication reset and all sessions ended.";
         let what = Description::new(AuditKind::TwoFactorChanged, detail);
-        self.change(&before, after, operator, &what, None).await
+        self.change(&before, after, operator, &what, idempotency).await
     }
 
     /// Ends one session of a person. Returns false if it had ended before.
@@ -92,7 +108,7 @@ impl Accounts {
         let key = session_key(account.id, session.as_str());
         let write = self.dynamo.guarded_write().update("session", &key, &ended, current);
         let written = self.write_authorized(operator.authorize(write.audit(&entry)?, None)).await;
-        // In any case, because a write whose answer was lost may have happened.
+        // Done even after an error: a write whose answer was lost may have happened.
         self.auth_cache.invalidate(&AuthKey::Session(account.id, session.clone()));
         written
     }

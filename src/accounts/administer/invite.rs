@@ -7,7 +7,7 @@ use crate::accounts::{AccountError, Accounts};
 use crate::base::identity::{AccountId, Role};
 use crate::base::values::{Email, Name, Version};
 use crate::shared::audit_log::AuditKind;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{GuardedWrite, StoreError};
 
 /// The input for a new account.
@@ -38,8 +38,17 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::EmailTaken`]; [`AccountError::EmailNeeded`]; [`AccountError::NoLongerAllowed`];
-    /// [`AccountError::SessionNeededForAdministrator`].
+    /// [`AccountError::SessionNeededForAdministrator`]; [`AccountError::KeyReused`].
     pub async fn invite(
+        &self,
+        draft: AccountDraft,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, (Account, Option<Secret>)>>,
+    ) -> Result<Done<(Account, Option<Secret>)>, AccountError> {
+        Idempotency::run(idempotency, &self.dynamo, self.invite_now(draft, operator, idempotency)).await
+    }
+
+    async fn invite_now(
         &self,
         draft: AccountDraft,
         operator: Operator<'_>,
@@ -103,15 +112,26 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::Conflict`]; [`AccountError::NotActive`] if the account is disabled or a service;
     /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`];
-    /// [`AccountError::SessionNeededForAdministrator`].
+    /// [`AccountError::SessionNeededForAdministrator`]; [`AccountError::KeyReused`].
     pub async fn renew_link(
         &self,
         id: AccountId,
-        seen: Version,
+        expected: Version,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, WithLink>>,
+    ) -> Result<Done<WithLink>, AccountError> {
+        let renew = self.renew_link_now(id, expected, operator, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, renew).await
+    }
+
+    async fn renew_link_now(
+        &self,
+        id: AccountId,
+        expected: Version,
         operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, WithLink>>,
     ) -> Result<WithLink, AccountError> {
-        let before = self.find_version(id, seen).await?;
+        let before = self.find_version(id, expected).await?;
         if before.role == Role::Administrator {
             operator.require_session()?;
         }
@@ -135,19 +155,23 @@ impl Accounts {
     /// Withdraws the invitation or reset that was not used yet.
     ///
     /// # Errors
-    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`];
+    /// [`AccountError::KeyReused`].
     pub async fn withdraw_link(
         &self,
         id: AccountId,
-        seen: Version,
+        expected: Version,
         operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Account>>,
-    ) -> Result<Account, AccountError> {
-        let before = self.find_version(id, seen).await?;
-        let after = before.clone().changed(self.clock.now());
-        let after = Account { link: None, link_number: before.link_number + 1, ..after };
-        let what = Description::new(AuditKind::LinkChanged, "Link withdrawn.");
-        self.change(&before, after, operator, &what, idempotency).await
+    ) -> Result<Done<Account>, AccountError> {
+        let withdraw = async {
+            let before = self.find_version(id, expected).await?;
+            let after = before.clone().changed(self.clock.now());
+            let after = Account { link: None, link_number: before.link_number + 1, ..after };
+            let what = Description::new(AuditKind::LinkChanged, "Link withdrawn.");
+            self.change(&before, after, operator, &what, idempotency).await
+        };
+        Idempotency::run(idempotency, &self.dynamo, withdraw).await
     }
 }
 

@@ -7,10 +7,11 @@ use crate::accounts::Accounts;
 use crate::accounts::change::Operator;
 use crate::accounts::domain::{Secret, Token, TokenId};
 use crate::accounts::token_view::{TokenInput, token_created};
-use crate::accounts::tokens::{Made, require_session};
+use crate::accounts::tokens::require_session;
 use crate::base::identity::{AccountId, Role, Via};
 use crate::base::values::{Email, Name, Version};
 use crate::shared::api::*;
+use crate::store::idempotency::Done;
 
 /// Returns the routes of the JSON API.
 pub(in crate::accounts) fn routes() -> Routes<Accounts> {
@@ -64,8 +65,8 @@ async fn create(
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &replay });
     let (draft, operator) = (request.body.draft(who.role), Operator::Owner(&who));
     Ok(match accounts.create_token(who.id, draft, operator, idempotency.as_ref()).await? {
-        Made::Now(token, secret) => created(&token, Some(&secret)),
-        Made::Replayed(answer) => answer,
+        Done::Now((token, secret)) => created(&token, Some(&secret)),
+        Done::Replayed(answer) => answer,
     })
 }
 
@@ -86,6 +87,6 @@ async fn revoke(
 ) -> Result<Answer, Problem> {
     let answer = |_: &Token| no_content();
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
-    let revoke = accounts.revoke_token(who.id, id, Operator::Owner(&who), idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &accounts.dynamo, revoke).await?.answer(answer))
+    let done = accounts.revoke_token(who.id, id, Operator::Owner(&who), idempotency.as_ref()).await?;
+    Ok(done.answer(answer))
 }

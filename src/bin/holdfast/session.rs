@@ -6,7 +6,7 @@ use holdfast::accounts::domain::Account;
 use holdfast::accounts::sessions::ListedSession;
 use holdfast::accounts::view::AccountView;
 
-use crate::account::named::{change, find};
+use crate::account::named::{change, find, made_now};
 use crate::cli::{EndSessions, SessionCommand, SessionPrefix};
 use crate::console::Console;
 use crate::failure::{Failure, on_one_line};
@@ -104,7 +104,8 @@ async fn end_all(opened: &Opened, options: &EndSessions, output: &Output<'_>) ->
     let accounts = opened.app.accounts();
     let end = async |account: Account| {
         let (id, version) = (account.id, account.version);
-        Ok(accounts.end_sessions(id, version, options.tokens, Operator::Command, None).await?)
+        let done = accounts.end_sessions(id, version, options.tokens, Operator::Command, None).await?;
+        made_now(done, account.label())
     };
     let account: Account = change(&accounts, &options.account, end).await?;
     let label = account.label();

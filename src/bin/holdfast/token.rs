@@ -2,11 +2,10 @@
 
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::domain::{Account, Token, TokenDraft};
-use holdfast::accounts::tokens::Made;
 use holdfast::accounts::{AccountError, Accounts};
 use serde::Serialize;
 
-use crate::account::named::{find, refused};
+use crate::account::named::{find, made_now, refused};
 use crate::cli::{CreateToken, RevokeToken, TokenCommand};
 use crate::console::Console;
 use crate::failure::{Failure, on_one_line};
@@ -83,12 +82,8 @@ async fn create(
     let days = if options.no_expiry { None } else { Some(options.expires_in_days) };
     let draft = TokenDraft { name: options.name.clone(), role, days };
     let made = accounts.create_token(account.id, draft, Operator::Command, None).await;
-    let label = account.label();
-    let (token, secret) = match made.map_err(|error| not_created(error, account, options))? {
-        Made::Now(token, secret) => (token, secret),
-        // Only a request with an idempotency key is answered again.
-        Made::Replayed(_) => return Err(Failure::Contended(label)),
-    };
+    let made = made.map_err(|error| not_created(error, account, options))?;
+    let (token, secret) = made_now(made, account.label())?;
     if output.json {
         return output.print_json(&WithSecret { token: &token, secret: secret.reveal() });
     }
@@ -97,7 +92,7 @@ async fn create(
         None => "does not expire".to_owned(),
     };
     let (name, role) = (&token.name, token.role);
-    output.console.note(&format!("Created the token {name} of {label} as {role}. It {expiry}."));
+    output.console.note(&format!("Created the token {name} of {} as {role}. It {expiry}.", account.label()));
     output.console.note("This is its secret, which is not shown again:");
     output.write(secret.reveal())
 }
@@ -134,6 +129,7 @@ async fn revoke(
         AccountError::NoSuchToken => missing(&options.token, account),
         error => refused(error, account.label()),
     })?;
+    let token = made_now(token, account.label())?;
     output.print(&format!("Revoked the token {} of {}.", token.name, account.label()), &token)
 }
 

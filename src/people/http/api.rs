@@ -16,10 +16,10 @@ use crate::accounts::{Filter, HistoryEntry, link_path};
 use crate::base::fields::{Fields, FromFields, boolean, text};
 use crate::base::identity::AccountId;
 use crate::base::values::{Invalid, Version};
-use crate::people::delete::{DeletionProgress, LeadsChoice};
-use crate::people::{People, PeopleError};
+use crate::leads::KeptLead;
+use crate::people::People;
+use crate::people::delete::{DeletionProgress, LeadsChoice, Remaining};
 use crate::shared::api::*;
-use crate::shared::idempotency::{refuse, replayed_answer};
 use crate::shared::search::SearchQuery;
 use crate::store::idempotency::Done;
 use crate::web::change::{ChangeBody, parameters};
@@ -100,8 +100,7 @@ async fn create(
         |(account, _): &(Account, Option<Secret>)| created(&context, account, &AccountView::from(account));
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &replay });
     let operator = Operator::Administrator(&who);
-    let invite = people.accounts.invite(request.body, operator, idempotency.as_ref());
-    Ok(match Idempotency::run(idempotency.as_ref(), &people.dynamo, invite).await? {
+    Ok(match people.accounts.invite(request.body, operator, idempotency.as_ref()).await? {
         Done::Now((account, Some(secret))) => {
             created(&context, &account, &WithPath::of(&context, &account, &secret))
         }
@@ -152,9 +151,9 @@ async fn change(
         return Err(WebError::Malformed(message.to_owned()).into());
     }
     let (idempotency, operator) = (change.idempotency(&account_answer), Operator::Administrator(&change.who));
-    let edit =
-        people.accounts.edit(change.id, change.version, change.body.clone(), operator, idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &people.dynamo, edit).await?.answer(account_answer))
+    let (id, version, changes) = (change.id, change.version, change.body.clone());
+    let done = people.accounts.edit(id, version, changes, operator, idempotency.as_ref()).await?;
+    Ok(done.answer(account_answer))
 }
 
 /// What a deletion does with the leads: `leads=clear`, or `leadsTo` with an email address or an id.
@@ -209,32 +208,21 @@ async fn delete(
 ) -> Result<Response, Problem> {
     let deleted = |_: &Account| no_content();
     let idempotency = change.idempotency(&deleted);
-    let stored = Idempotency::look_up(idempotency.as_ref(), &people.dynamo).await?;
-    if let Some(answer) = replayed_answer(stored).map_err(PeopleError::from)? {
-        return Ok(answer.into_response());
-    }
-    match delete_now(&people, &change, idempotency.as_ref()).await {
-        Ok(DeletionProgress::Done(_)) => Ok(no_content().into_response()),
-        Ok(DeletionProgress::Remaining(step)) => {
-            let kept = |lead: &crate::leads::KeptLead| json!({ "id": lead.id, "reason": lead.reason });
-            let kept: Vec<_> = step.kept.iter().map(kept).collect();
-            let body = Json(json!({ "remaining": true, "changed": step.changed, "kept": kept }));
-            Ok((StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], body).into_response())
-        }
-        Err(error) => {
-            Ok(refuse(&people.dynamo, idempotency.as_ref(), error).await?.answer(deleted).into_response())
-        }
+    let (id, version, operator) = (change.id, change.version, Operator::Administrator(&change.who));
+    let WithLeads { choice, anyway } = &change.body;
+    match people.delete(id, version, choice, *anyway, operator, idempotency.as_ref()).await? {
+        Done::Now(DeletionProgress::Done(_)) => Ok(no_content().into_response()),
+        Done::Now(DeletionProgress::Remaining(step)) => Ok(remaining(&step)),
+        Done::Replayed(answer) => Ok(answer.into_response()),
     }
 }
 
-async fn delete_now(
-    people: &People,
-    change: &Change<AccountId, WithLeads>,
-    idempotency: Option<&Idempotency<'_, Account>>,
-) -> Result<DeletionProgress, PeopleError> {
-    let operator = Operator::Administrator(&change.who);
-    people.begin_deletion(change.id, change.version, &change.body.choice, operator).await?;
-    people.continue_deletion(change.id, change.body.anyway, operator, idempotency).await
+/// Answers that the deletion must be continued, by the same request.
+fn remaining(step: &Remaining) -> Response {
+    let kept = |lead: &KeptLead| json!({ "id": lead.id, "reason": lead.reason });
+    let kept: Vec<_> = step.kept.iter().map(kept).collect();
+    let body = Json(json!({ "remaining": true, "changed": step.changed, "kept": kept }));
+    (StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], body).into_response()
 }
 
 async fn renew_link(
@@ -244,8 +232,8 @@ async fn renew_link(
 ) -> Result<Answer, Problem> {
     let replay = |made: &WithLink| account_answer(&made.account);
     let (idempotency, operator) = (change.idempotency(&replay), Operator::Administrator(&change.who));
-    let renew = people.accounts.renew_link(change.id, change.version, operator, idempotency.as_ref());
-    Ok(match Idempotency::run(idempotency.as_ref(), &people.dynamo, renew).await? {
+    let done = people.accounts.renew_link(change.id, change.version, operator, idempotency.as_ref()).await?;
+    Ok(match done {
         Done::Now(made) => {
             let body = WithPath::of(&context, &made.account, &made.secret);
             answer(StatusCode::OK, &body, made.account.version.get(), None)
@@ -260,8 +248,9 @@ async fn withdraw_link(
     change: Change<AccountId, Deletion>,
 ) -> Result<Answer, Problem> {
     let (idempotency, operator) = (change.idempotency(&account_answer), Operator::Administrator(&change.who));
-    let withdraw = people.accounts.withdraw_link(change.id, change.version, operator, idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &people.dynamo, withdraw).await?.answer(account_answer))
+    let (id, version) = (change.id, change.version);
+    let done = people.accounts.withdraw_link(id, version, operator, idempotency.as_ref()).await?;
+    Ok(done.answer(account_answer))
 }
 
 /// Which sessions end.
@@ -282,9 +271,9 @@ async fn end_sessions(
 ) -> Result<Answer, Problem> {
     let (with_tokens, operator) = (change.body.revoke_tokens, Operator::Administrator(&change.who));
     let idempotency = change.idempotency(&account_answer);
-    let end =
-        people.accounts.end_sessions(change.id, change.version, with_tokens, operator, idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &people.dynamo, end).await?.answer(account_answer))
+    let (id, version) = (change.id, change.version);
+    let done = people.accounts.end_sessions(id, version, with_tokens, operator, idempotency.as_ref()).await?;
+    Ok(done.answer(account_answer))
 }
 
 async fn history(

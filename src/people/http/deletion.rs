@@ -27,9 +27,9 @@ async fn begin(
     Path(id): Path<AccountId>,
     submission: Submission,
 ) -> PageAnswer {
-    let (choice, seen) = (choice_of(&submission.form)?, submission.version()?);
+    let (choice, expected) = (choice_of(&submission.form)?, submission.version()?);
     let who = &submission.who;
-    match people.begin_deletion(id, seen, &choice, Operator::Administrator(who)).await {
+    match people.begin_deletion(id, expected, &choice, Operator::Administrator(who)).await {
         Ok(()) if id == who.id => delete_own_account(&people, &target, who).await,
         Ok(()) => Ok(target.redirect(&format!("{}/deletion", page_of(id)))),
         Err(error) => {
@@ -94,17 +94,17 @@ async fn step(
             Ok(target.done(PATH, "Account deleted."))
         }
         Err(error) => {
-            let (tone, words) = end_of(error)?;
+            let (tone, words) = why_stopped(error)?;
             Ok(with_toast_there(target.redirect(&page_of(id)), tone, words))
         }
     }
 }
 
-/// Returns what the page of the person says about a deletion that cannot continue.
+/// Returns why a deletion cannot continue, as the page of the person says it.
 ///
 /// # Errors
 /// The error itself, if another page answers it.
-fn end_of(error: PeopleError) -> Result<(Tone, &'static str), PeopleError> {
+fn why_stopped(error: PeopleError) -> Result<(Tone, &'static str), PeopleError> {
     match error {
         PeopleError::NotPending => Ok((Tone::Info, "The account was enabled, which canceled the deletion.")),
         PeopleError::NoSuchAgent => {

@@ -80,8 +80,7 @@ async fn add(
     };
     let idempotency = submission.request_by_key().map(|request| Idempotency { request, answer: &added });
     let operator = Operator::Administrator(&submission.who);
-    let invite = people.accounts.invite(draft, operator, idempotency.as_ref());
-    match Idempotency::run(idempotency.as_ref(), &people.dynamo, invite).await {
+    match people.accounts.invite(draft, operator, idempotency.as_ref()).await {
         Ok(done) => show_added(&people, target, &headers, &submission.who, done).await,
         Err(AccountError::EmailTaken(_)) => {
             let email = Some("Another account has this email.".to_owned());
@@ -116,7 +115,7 @@ async fn show_added(
         }
         Done::Replayed(answer) => {
             let there = target.redirect(answer.location.as_deref().unwrap_or(PATH));
-            let words = "This account was already added, and its link was shown then.";
+            let words = "This account was already added. If it got a link, the link was shown then.";
             Ok(with_toast_there(there, Tone::Info, words))
         }
     }

@@ -1,8 +1,8 @@
 //! The page of one person or service, and the forms that change it.
 //!
 //! Invariants: every form sends the version that it shows. A person who loses a race sees the account as it is now, and
-//! sends the form again with one click. A form of the profile, the status, the sessions or a link that arrives twice makes
-//! one change.
+//! sends the form again with one click. A form of the profile, the status, the sessions, the second factor or a link that
+//! arrives twice makes one change.
 
 use http::HeaderMap;
 
@@ -15,7 +15,6 @@ use crate::accounts::change::Operator;
 use crate::accounts::domain::{Account, AccountKind, AccountStatus, Token, TokenId};
 use crate::accounts::sessions::SessionId;
 use crate::accounts::token_view::{TOKEN_EXISTS, TokenErrors, TokenFields, token_exists};
-use crate::accounts::tokens::Made;
 use crate::base::identity::{AccountId, Role};
 use crate::base::values::Version;
 use crate::people::{People, PeopleError};
@@ -63,19 +62,18 @@ async fn show(
     html(StatusCode::OK, &page)
 }
 
-/// Makes a change together with its idempotency record. A form that is sent again succeeds as long as no one has changed
-/// the account since then. After that, its message would be wrong.
-async fn idempotent(
+/// Returns the account after a change. A form that is sent again succeeds as long as no one has changed the account since
+/// then. After that, its message would be wrong.
+async fn still_current(
     people: &People,
     id: AccountId,
-    seen: Version,
-    idempotency: &Idempotency<'_, Account>,
-    change: impl Future<Output = Result<Account, AccountError>>,
+    expected: Version,
+    done: Result<Done<Account>, AccountError>,
 ) -> Result<Account, AccountError> {
-    match Idempotency::run(Some(idempotency), &people.dynamo, change).await? {
+    match done? {
         Done::Now(account) => Ok(account),
         Done::Replayed(_) => match people.accounts.find(id).await? {
-            account if account.version == seen.next() => Ok(account),
+            account if account.version == expected.next() => Ok(account),
             account => Err(AccountError::Conflict(Box::new(account))),
         },
     }
@@ -85,13 +83,13 @@ async fn idempotent(
 async fn edit(
     people: &People,
     id: AccountId,
-    seen: Version,
+    expected: Version,
     changes: AccountChanges,
     submission: &Submission,
 ) -> Result<Account, AccountError> {
     let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
-    let edit = people.accounts.edit(id, seen, changes, operator, Some(&idempotency));
-    idempotent(people, id, seen, &idempotency, edit).await
+    let done = people.accounts.edit(id, expected, changes, operator, Some(&idempotency)).await;
+    still_current(people, id, expected, done).await
 }
 
 /// Shows the page with the reason why a change was refused.
@@ -113,9 +111,9 @@ async fn save(
     Path(id): Path<AccountId>,
     submission: Submission,
 ) -> PageAnswer {
-    let (seen, typed) = (submission.version()?, ProfileFields::of_form(&submission.form));
+    let (expected, typed) = (submission.version()?, ProfileFields::of_form(&submission.form));
     let saved = match typed.changes() {
-        Ok(changes) => edit(&people, id, seen, changes, &submission).await.map_err(NotSaved::from),
+        Ok(changes) => edit(&people, id, expected, changes, &submission).await.map_err(NotSaved::from),
         Err(errors) => Err(NotSaved::Invalid(errors)),
     };
     match saved {
@@ -189,8 +187,8 @@ async fn renew_link(
     submission: Submission,
 ) -> PageAnswer {
     let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
-    let renew = people.accounts.renew_link(id, submission.version()?, operator, Some(&idempotency));
-    match Idempotency::run(Some(&idempotency), &people.dynamo, renew).await {
+    let expected = submission.version()?;
+    match people.accounts.renew_link(id, expected, operator, Some(&idempotency)).await {
         Ok(Done::Now(made)) => show_link(&people, target.context, &headers, &submission.who, made).await,
         Ok(Done::Replayed(_)) => {
             let words = "This link was already created, and it was shown then. If you didn't copy it, create another one.";
@@ -220,9 +218,9 @@ async fn withdraw_link(
     submission: Submission,
 ) -> PageAnswer {
     let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
-    let seen = submission.version()?;
-    let withdraw = people.accounts.withdraw_link(id, seen, operator, Some(&idempotency));
-    match idempotent(&people, id, seen, &idempotency, withdraw).await {
+    let expected = submission.version()?;
+    let done = people.accounts.withdraw_link(id, expected, operator, Some(&idempotency)).await;
+    match still_current(&people, id, expected, done).await {
         Ok(_) => Ok(target.done(&page_of(id), "The link no longer works.")),
         Err(error) => refused(&people, target.context, &submission.who, id, Place::Link, error).await,
     }
@@ -235,8 +233,13 @@ async fn reset_two_factor(
     Path(id): Path<AccountId>,
     submission: Submission,
 ) -> PageAnswer {
-    let operator = Operator::Administrator(&submission.who);
-    match people.accounts.reset_two_factor(id, submission.version()?, operator).await {
+    let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
+    let expected = submission.version()?;
+    let done = people.accounts.reset_two_factor(id, expected, operator, Some(&idempotency)).await;
+    let is_repeated = matches!(done, Ok(Done::Replayed(_)));
+    match still_current(&people, id, expected, done).await {
+        // As for ended sessions: a sign-in since then has a new session.
+        Ok(_) if is_repeated => Ok(target.done(&page_of(id), "Two-factor authentication is off.")),
         Ok(_) if id == submission.who.id => Ok(target.redirect("/sign-in")),
         Ok(_) => Ok(target.done(&page_of(id), "Two-factor authentication is off, and all sessions ended.")),
         Err(error) => refused(&people, target.context, &submission.who, id, Place::Link, error).await,
@@ -249,10 +252,9 @@ async fn end_sessions(
     Path(id): Path<AccountId>,
     submission: Submission,
 ) -> PageAnswer {
-    let (version, with_tokens) = (submission.version()?, submission.form.get("revoke_tokens").is_some());
+    let (expected, with_tokens) = (submission.version()?, submission.form.get("revoke_tokens").is_some());
     let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
-    let end = people.accounts.end_sessions(id, version, with_tokens, operator, Some(&idempotency));
-    match Idempotency::run(Some(&idempotency), &people.dynamo, end).await {
+    match people.accounts.end_sessions(id, expected, with_tokens, operator, Some(&idempotency)).await {
         // A sign-in since then has a new session, and does not change the account's version.
         Ok(Done::Replayed(_)) => {
             let words = "The sessions were already ended. If new ones began after that, they are below.";
@@ -294,12 +296,12 @@ async fn create_token(
         }
     };
     match people.create_service_token(id, input, &submission.who, idempotency.as_ref()).await {
-        Ok(Made::Now(token, secret)) => {
+        Ok(Done::Now((token, secret))) => {
             let page = person_page(&people, target.context, &submission.who, id, None).await?;
             let tokens = page.tokens.with_new(&token, &secret);
             html(StatusCode::CREATED, &PersonPage { tokens, ..page })
         }
-        Ok(Made::Replayed(_)) => Ok(with_toast_there(target.redirect(&page), Tone::Info, TOKEN_EXISTS)),
+        Ok(Done::Replayed(_)) => Ok(with_toast_there(target.redirect(&page), Tone::Info, TOKEN_EXISTS)),
         Err(PeopleError::Account(error)) => {
             let errors = TokenErrors::of(error, "The service")?;
             show_token_form(&people, target.context, &submission.who, id, typed, errors).await

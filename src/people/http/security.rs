@@ -42,11 +42,11 @@ async fn show(
 
 async fn save(State(people): State<People>, target: RenderTarget, submission: Submission) -> PageAnswer {
     let form = &submission.form;
-    let seen: Option<Version> =
+    let expected: Option<Version> =
         form.get("version").filter(|text| !text.is_empty()).and_then(|text| text.parse().ok());
     let roles = Role::ALL.into_iter().filter(|role| form.get(role.as_str()).is_some()).collect();
     let (end, operator) = (form.get(END).is_some(), Operator::Administrator(&submission.who));
-    match people.accounts.require_two_factor(seen, roles, end, operator).await {
+    match people.accounts.require_two_factor(expected, roles, end, operator).await {
         Ok(saved) if saved.ending.is_some() => {
             people.accounts.end_sessions_without_two_factor(operator).await?;
             Ok(target.redirect(ENDED))

@@ -6,11 +6,11 @@
 use crate::accounts::change::Operator;
 use crate::accounts::domain::{Secret, Token, TokenId};
 use crate::accounts::token_view::{TokenInput, token_created};
-use crate::accounts::tokens::Made;
 use crate::base::identity::AccountId;
 use crate::base::values::Version;
 use crate::people::People;
 use crate::shared::api::*;
+use crate::store::idempotency::Done;
 use crate::web::extract::PathPair;
 
 /// Returns the routes of the API.
@@ -45,8 +45,8 @@ async fn create(
     let replay = |token: &Token| created(token, None);
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &replay });
     Ok(match people.create_service_token(id, request.body, &who, idempotency.as_ref()).await? {
-        Made::Now(token, secret) => created(&token, Some(&secret)),
-        Made::Replayed(answer) => answer,
+        Done::Now((token, secret)) => created(&token, Some(&secret)),
+        Done::Replayed(answer) => answer,
     })
 }
 
@@ -67,6 +67,5 @@ async fn revoke(
     let answer = |_: &Token| no_content();
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
     let operator = Operator::Administrator(&who);
-    let revoke = people.accounts.revoke_token(id, token, operator, idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &people.dynamo, revoke).await?.answer(answer))
+    Ok(people.accounts.revoke_token(id, token, operator, idempotency.as_ref()).await?.answer(answer))
 }

@@ -4,12 +4,12 @@ use http::HeaderMap;
 
 use super::page::{AccountPage, account_page};
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{Token, TokenId};
+use crate::accounts::domain::{Secret, Token, TokenId};
 use crate::accounts::token_view::{TOKEN_EXISTS, TokenErrors, TokenFields, token_exists};
-use crate::accounts::tokens::{Made, require_session};
+use crate::accounts::tokens::require_session;
 use crate::accounts::{AccountError, Accounts};
 use crate::shared::pages::*;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 
 const PATH: &str = "/account";
 
@@ -22,12 +22,12 @@ pub(super) async fn create_token(
     require_session(&submission.who)?;
     let typed = TokenFields::of(&submission.form);
     match create(&accounts, &submission, &typed).await? {
-        Ok(Made::Now(token, secret)) => {
+        Ok(Done::Now((token, secret))) => {
             let page = account_page(&accounts, target.context, &submission.who, &headers).await?;
             let tokens = page.tokens.with_new(&token, &secret);
             html(StatusCode::CREATED, &AccountPage { tokens, ..page })
         }
-        Ok(Made::Replayed(_)) => Ok(with_toast_there(target.redirect(PATH), Tone::Info, TOKEN_EXISTS)),
+        Ok(Done::Replayed(_)) => Ok(with_toast_there(target.redirect(PATH), Tone::Info, TOKEN_EXISTS)),
         Err(errors) => {
             let page = account_page(&accounts, target.context, &submission.who, &headers).await?;
             let tokens = page.tokens.with_typed(typed, errors);
@@ -41,7 +41,7 @@ async fn create(
     accounts: &Accounts,
     submission: &Submission,
     typed: &TokenFields,
-) -> Result<Result<Made, TokenErrors>, AccountError> {
+) -> Result<Result<Done<(Token, Secret)>, TokenErrors>, AccountError> {
     let input = match typed.input() {
         Ok(input) => input,
         Err(errors) => return Ok(Err(*errors)),

@@ -6,7 +6,7 @@ use holdfast::accounts::change::Operator;
 use holdfast::accounts::domain::{Account, AccountKind, AccountStatus};
 use holdfast::accounts::view::AccountView;
 
-use super::named::change;
+use super::named::{change, made_now};
 use crate::cli::ChangeRole;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -80,7 +80,8 @@ async fn edit(
     let accounts = opened.app.accounts();
     let edit = async |before: Account| {
         let (id, version) = (before.id, before.version);
-        let after = accounts.edit(id, version, changes.clone(), Operator::Command, None).await?;
+        let done = accounts.edit(id, version, changes.clone(), Operator::Command, None).await?;
+        let after = made_now(done, before.label())?;
         Ok((before, after))
     };
     change(&accounts, reference, edit).await

@@ -8,7 +8,7 @@ use holdfast::accounts::link_path;
 use holdfast::accounts::view::AccountView;
 use serde::Serialize;
 
-use super::named::change;
+use super::named::{change, made_now};
 use crate::cli::{InviteAccount, ResetAccount};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -53,8 +53,10 @@ impl NewLink {
 /// Invites a person.
 pub async fn invite(opened: &Opened, options: InviteAccount, output: &Output<'_>) -> Result<(), Failure> {
     let InviteAccount { name, email, role, .. } = options;
+    let label = email.to_string();
     let draft = AccountDraft { name, email: Some(email), role, kind: AccountKind::Person };
-    let (account, secret) = opened.app.accounts().invite(draft, Operator::Command, None).await?;
+    let done = opened.app.accounts().invite(draft, Operator::Command, None).await?;
+    let (account, secret) = made_now(done, label)?;
     let done = format!("Invited {} as {role}.", account.label());
     match secret {
         Some(secret) => {
@@ -71,7 +73,8 @@ pub async fn link(opened: &Opened, reference: &AccountReference, output: &Output
     let create = async |account: Account| {
         require_link(&account)?;
         if account.status == AccountStatus::Invited {
-            let renewed = accounts.renew_link(account.id, account.version, Operator::Command, None).await?;
+            let done = accounts.renew_link(account.id, account.version, Operator::Command, None).await?;
+            let renewed = made_now(done, account.label())?;
             let secret = renewed.secret.reveal().to_owned();
             return Ok(NewLink { account: renewed.account, purpose: LinkPurpose::Invitation, secret });
         }
@@ -99,11 +102,17 @@ pub async fn reset(opened: &Opened, options: &ResetAccount, output: &Output<'_>)
                 account.email
             )));
         }
+        let label = account.label();
         let account = match options.two_factor {
-            true => accounts.reset_two_factor(account.id, account.version, Operator::Command).await?,
+            true => {
+                let (id, version) = (account.id, account.version);
+                let done = accounts.reset_two_factor(id, version, Operator::Command, None).await?;
+                made_now(done, label.as_str())?
+            }
             false => account,
         };
-        let reset = accounts.renew_link(account.id, account.version, Operator::Command, None).await?;
+        let done = accounts.renew_link(account.id, account.version, Operator::Command, None).await?;
+        let reset = made_now(done, label)?;
         let secret = reset.secret.reveal().to_owned();
         Ok(NewLink { account: reset.account, purpose: LinkPurpose::Reset, secret })
     };

@@ -3,6 +3,7 @@
 use holdfast::accounts::agents::AccountReference;
 use holdfast::accounts::domain::Account;
 use holdfast::accounts::{AccountError, Accounts};
+use holdfast::store::idempotency::Done;
 
 use crate::failure::Failure;
 
@@ -39,6 +40,12 @@ pub async fn change<T>(
             done => return done,
         }
     }
+}
+
+/// Returns the result of a command's change of the account with this label. Only a request with an idempotency key, which
+/// a command does not have, gets a stored answer instead.
+pub fn made_now<T>(done: Done<T>, label: impl Into<String>) -> Result<T, Failure> {
+    done.now().ok_or_else(|| Failure::Contended(label.into()))
 }
 
 /// Returns why a change of the account with this label was refused.
