@@ -9,7 +9,6 @@ use holdfast::accounts::administer::AccountChanges;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::domain::TokenDraft;
 use holdfast::accounts::link_path;
-use holdfast::accounts::tokens::Made;
 use holdfast::base::identity::Role;
 use holdfast::web::access::Access;
 use holdfast::web::routes::Route;
@@ -99,7 +98,7 @@ async fn former_senders(environment: &TestEnvironment, workspace: &Workspace, ho
     let days = Some("1".parse().unwrap());
     let draft = TokenDraft { name: "test".parse().unwrap(), role: Role::Administrator, days };
     let made = accounts.create_token(who.id, draft, Operator::Command, None).await.unwrap();
-    let Made::Now(_, secret) = made else { panic!("the token is new") };
+    let (_, secret) = made.now().unwrap();
     if !is_expired {
         earlier.bearer(secret.reveal()).get("/api/accounts").send().await.expect(200);
     }

@@ -50,7 +50,7 @@ async fn remove(
         Removal::Demoted => AccountChanges { role: Some(Role::Viewer), ..AccountChanges::default() },
         Removal::Disabled => AccountChanges { disabled: Some(true), ..AccountChanges::default() },
     };
-    accounts.edit(whom.id, expected, changes, operator, None).await
+    Ok(accounts.edit(whom.id, expected, changes, operator, None).await?.now().unwrap())
 }
 
 /// The number of active administrators among these people.

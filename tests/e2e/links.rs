@@ -44,14 +44,15 @@ const WRITE: &str = "TransactWriteItems";
 async fn invite(workspace: &Workspace) -> (Account, String) {
     let (name, email) = ("Pat Doe".parse().unwrap(), Some(PAT.parse().unwrap()));
     let draft = AccountDraft { name, email, role: Role::Agent, kind: AccountKind::Person };
-    let (account, secret) = workspace.app.accounts().invite(draft, Operator::Command, None).await.unwrap();
+    let invited = workspace.app.accounts().invite(draft, Operator::Command, None).await.unwrap();
+    let (account, secret) = invited.now().unwrap();
     (account, link_path(secret.expect("a person is invited by a link").reveal()))
 }
 
 /// Renews the invitation or reset of an account. Returns its new state and the path of the link.
 async fn renew(workspace: &Workspace, id: AccountId, expected: Version) -> (Account, String) {
     let renewed = workspace.app.accounts().renew_link(id, expected, Operator::Command, None).await;
-    let WithLink { account, secret } = renewed.unwrap();
+    let WithLink { account, secret } = renewed.unwrap().now().unwrap();
     (account, link_path(secret.reveal()))
 }
 
@@ -191,8 +192,8 @@ async fn a_withdrawn_or_renewed_invitation_is_gone(environment: TestEnvironment)
     // A stale change is refused.
     let stale = accounts.withdraw_link(invited.id, invited.version, Operator::Command, None).await;
     assert!(matches!(stale, Err(AccountError::Conflict(_))), "{stale:?}");
-    let withdrawn =
-        accounts.withdraw_link(invited.id, renewed.version, Operator::Command, None).await.unwrap();
+    let withdrawn = accounts.withdraw_link(invited.id, renewed.version, Operator::Command, None).await;
+    let withdrawn = withdrawn.unwrap().now().unwrap();
     assert_gone(&workspace, &second).await;
     let (_, third) = renew(&workspace, invited.id, withdrawn.version).await;
     for path in [&first, &second] {
@@ -239,8 +240,8 @@ async fn a_reset_that_is_renewed_withdrawn_or_of_a_disabled_account_is_gone(envi
     let (account, first) = with_reset(&workspace).await;
     let (renewed, second) = renew(&workspace, account.id, account.version).await;
     assert_gone(&workspace, &first).await;
-    let withdrawn =
-        accounts.withdraw_link(account.id, renewed.version, Operator::Command, None).await.unwrap();
+    let withdrawn = accounts.withdraw_link(account.id, renewed.version, Operator::Command, None).await;
+    let withdrawn = withdrawn.unwrap().now().unwrap();
     assert_gone(&workspace, &second).await;
     let (renewed, third) = renew(&workspace, account.id, withdrawn.version).await;
     let unused = accounts.sign_in_link(account.id, Operator::Command).await.unwrap();
@@ -248,7 +249,8 @@ async fn a_reset_that_is_renewed_withdrawn_or_of_a_disabled_account_is_gone(envi
     for disabled in [true, false] {
         let changes =
             holdfast::accounts::administer::AccountChanges { disabled: Some(disabled), ..Default::default() };
-        version = accounts.edit(account.id, version, changes, Operator::Command, None).await.unwrap().version;
+        let edited = accounts.edit(account.id, version, changes, Operator::Command, None).await;
+        version = edited.unwrap().now().unwrap().version;
         assert_gone(&workspace, &third).await;
         assert_gone(&workspace, &link_path(&unused)).await;
     }
@@ -270,9 +272,8 @@ async fn an_unused_reset_ends_when_the_password_changes_or_the_sessions_end(envi
     // An administrator ends all sessions.
     let (renewed, third) =
         renew(&workspace, account.id, accounts.find(account.id).await.unwrap().version).await;
-    let ended =
-        accounts.end_sessions(account.id, renewed.version, false, Operator::Command, None).await.unwrap();
-    assert_eq!(ended.link, None, "no page shows a link that does not work");
+    let ended = accounts.end_sessions(account.id, renewed.version, false, Operator::Command, None).await;
+    assert_eq!(ended.unwrap().now().unwrap().link, None, "no page shows a link that does not work");
     assert_gone(&workspace, &third).await;
     // An invitation is for a person without sessions, so it stays.
     let draft = AccountDraft {
@@ -281,7 +282,7 @@ async fn an_unused_reset_ends_when_the_password_changes_or_the_sessions_end(envi
         role: Role::Agent,
         kind: AccountKind::Person,
     };
-    let (invited, secret) = accounts.invite(draft, Operator::Command, None).await.unwrap();
+    let (invited, secret) = accounts.invite(draft, Operator::Command, None).await.unwrap().now().unwrap();
     accounts.end_sessions(invited.id, invited.version, false, Operator::Command, None).await.unwrap();
     join(&browser(&workspace), &link_path(secret.unwrap().reveal())).await.expect(303);
 }

@@ -83,7 +83,8 @@ async fn a_common_password_that_exists_signs_in_and_is_replaced(environment: Tes
     let admin = workspace.account(Role::Administrator, "Ada").await;
     let accounts = workspace.app.accounts();
     let seen = accounts.find(id).await.unwrap().version;
-    let reset = accounts.renew_link(id, seen, Operator::Administrator(&admin), None).await.unwrap();
+    let reset = accounts.renew_link(id, seen, Operator::Administrator(&admin), None).await;
+    let reset = reset.unwrap().now().unwrap();
     let link = link_path(reset.secret.reveal());
     browser(&workspace).post(&link).form(&[("password", COMMON)]).send().await.expect(422);
     browser(&workspace).post(&link).form(&[("password", "another horse battery")]).send().await.expect(303);

@@ -4,7 +4,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::domain::TokenDraft;
-use holdfast::accounts::tokens::Made;
 use holdfast::base::identity::{AccountId, Role, SignedIn};
 use holdfast::store::Key;
 use serde_json::{Value, json};
@@ -236,7 +235,7 @@ pub async fn administrator(workspace: &Workspace, name: &str) -> (SignedIn, Clie
     let account = workspace.account(Role::Administrator, name).await;
     let draft = TokenDraft { name: "test".parse().unwrap(), role: Role::Administrator, days: None };
     let made = workspace.app.accounts().create_token(account.id, draft, Operator::Command, None).await;
-    let Made::Now(_, secret) = made.unwrap() else { panic!("no token was made before") };
+    let (_, secret) = made.unwrap().now().unwrap();
     let client = workspace.bearer(secret.reveal());
     (account, client)
 }

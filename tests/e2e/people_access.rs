@@ -5,7 +5,6 @@ use holdfast::accounts::administer::AccountDraft;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::domain::{AccountKind, TokenDraft};
 use holdfast::accounts::links::INVITATION_LASTS;
-use holdfast::accounts::tokens::Made;
 use holdfast::app::build_router;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
@@ -233,7 +232,7 @@ async fn a_demoted_administrator_changes_no_account_any_more(environment: TestEn
     let elsewhere = workspace.another(&environment, &environment.another_wire(), PATIENCE);
     let draft = TokenDraft { name: "test".parse().unwrap(), role: Role::Administrator, days: None };
     let made = workspace.app.accounts().create_token(bob.id, draft, Operator::Command, None).await;
-    let Made::Now(_, secret) = made.unwrap() else { panic!("no token was made before") };
+    let (_, secret) = made.unwrap().now().unwrap();
     let by_bob = elsewhere.bearer(secret.reveal());
     by_bob.get("/api/accounts").send().await.expect(200);
     change(&by_ada, bob.id, json!({ "version": 1, "role": "viewer" })).await.expect(200);

@@ -65,7 +65,7 @@ async fn signing_in_again_ends_the_session_that_the_browser_had(environment: Tes
     let bob = signed_in(&workspace, "bob@holdfast.test").await;
     let copied = with_cookie_of(&bob, &workspace);
     let version = accounts.find(ann).await.unwrap().version;
-    let reset = accounts.renew_link(ann, version, Operator::Command, None).await.unwrap();
+    let reset = accounts.renew_link(ann, version, Operator::Command, None).await.unwrap().now().unwrap();
     let form = [("password", OTHER)];
     bob.post(&link_path(reset.secret.reveal())).form(&form).send().await.expect(303);
     for client in [&copied, &phone, &browser] {

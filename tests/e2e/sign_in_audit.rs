@@ -164,11 +164,11 @@ async fn each_first_session_has_an_entry(environment: TestEnvironment) {
         role: Role::Agent,
         kind: AccountKind::Person,
     };
-    let (_, secret) = accounts.invite(draft, Operator::Command, None).await.unwrap();
+    let (_, secret) = accounts.invite(draft, Operator::Command, None).await.unwrap().now().unwrap();
     use_link(&link_path(secret.unwrap().reveal()), &[("name", "Pat Doe"), ("password", PASSWORD)][..]).await;
     let ann = with_password(&workspace, ANN).await;
     let reset = accounts.renew_link(ann, Version::FIRST, Operator::Command, None).await;
-    let WithLink { secret, .. } = reset.unwrap();
+    let WithLink { secret, .. } = reset.unwrap().now().unwrap();
     use_link(&link_path(secret.reveal()), &[("password", OTHER)][..]).await;
     let found = details(&admin, "signed-in").await;
     let device = "Unknown device.";

@@ -4,7 +4,6 @@ use holdfast::accounts::administer::AccountChanges;
 use holdfast::accounts::change::Operator;
 use holdfast::accounts::domain::TokenDraft;
 use holdfast::accounts::link_path;
-use holdfast::accounts::tokens::Made;
 use holdfast::base::identity::Role;
 use holdfast::orders::period::Period;
 use serde_json::Value;
@@ -63,7 +62,7 @@ async fn a_token_revoked_in_the_middle_of_an_export_ends_it(environment: TestEnv
     let who = workspace.account(Role::Agent, "Ann").await;
     let draft = TokenDraft { name: "export".parse().unwrap(), role: Role::Agent, days: None };
     let made = accounts.create_token(who.id, draft, Operator::Command, None).await.unwrap();
-    let Made::Now(token, secret) = made else { panic!("the token is new") };
+    let (token, secret) = made.now().unwrap();
     let program = workspace.bearer(secret.reveal());
     let first = workspace.app.orders().export_part_within(&Period::default(), None, 400).await.unwrap();
     let rest = format!("/api/orders/export/csv?cursor={}", first.next.expect("there is another part"));

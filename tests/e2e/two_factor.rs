@@ -285,7 +285,8 @@ async fn a_link_does_not_replace_the_code(environment: TestEnvironment) {
     scene.pass(30);
     // Nor does a new password.
     let version = accounts.find(scene.ann).await.unwrap().version;
-    let reset = accounts.renew_link(scene.ann, version, Operator::Command, None).await.unwrap();
+    let reset =
+        accounts.renew_link(scene.ann, version, Operator::Command, None).await.unwrap().now().unwrap();
     let form = [("password", "another horse battery")];
     let page = there.post(&link_path(reset.secret.reveal())).form(&form).send().await.expect(200);
     me(&there).await.expect(401);
@@ -298,7 +299,7 @@ async fn an_administrator_resets_the_codes_of_a_person_who_lost_the_phone(enviro
     scene.set_up(&ann).await;
     let accounts = scene.workspace.app.accounts();
     let version = accounts.find(scene.ann).await.unwrap().version;
-    accounts.reset_two_factor(scene.ann, version, Operator::Command).await.unwrap();
+    accounts.reset_two_factor(scene.ann, version, Operator::Command, None).await.unwrap();
     me(&ann).await.expect(401);
     by_password(&scene.browser()).await.expect(303);
 }
@@ -379,7 +380,8 @@ async fn a_code_and_an_enrollment_end_the_session_that_the_browser_had(environme
     scene.pass(60);
     // A reset that is followed by the second step is no sign-in yet.
     let version = accounts.find(scene.ann).await.unwrap().version;
-    let reset = accounts.renew_link(scene.ann, version, Operator::Command, None).await.unwrap();
+    let reset =
+        accounts.renew_link(scene.ann, version, Operator::Command, None).await.unwrap().now().unwrap();
     let form = [("password", PASSWORD)];
     scene.browser().post(&link_path(reset.secret.reveal())).form(&form).send().await.expect(200);
     assert_eq!(accounts.find(scene.ann).await.unwrap().last_sign_in_at, signed_in_at);

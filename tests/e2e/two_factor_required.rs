@@ -196,7 +196,7 @@ async fn a_role_and_a_requirement_that_arrive_together_end_the_sessions(environm
     accounts.end_sessions_without_two_factor(Operator::Command).await.unwrap();
     me(&vic).await.expect(200);
     gate.open();
-    assert_eq!(changing.await.unwrap().unwrap().role, Role::Agent);
+    assert_eq!(changing.await.unwrap().unwrap().now().unwrap().role, Role::Agent);
     // The other process changed it, so this one notices within ten seconds.
     scene.pass(10);
     me(&vic).await.expect(401);

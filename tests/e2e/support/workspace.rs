@@ -12,7 +12,6 @@ use holdfast::accounts::hashing::{Hashing, Limits};
 use holdfast::accounts::keys::{CookieKeys, KeyRing, SecretKey as _, cookie_key};
 use holdfast::accounts::sessions::SessionLimits;
 use holdfast::accounts::sign_up::SignUp;
-use holdfast::accounts::tokens::Made;
 use holdfast::app::{App, build_router};
 use holdfast::base::blocking::BlockingPool;
 use holdfast::base::clock::Clock;
@@ -225,13 +224,9 @@ impl Workspace {
         let name = "test".parse().expect("this names a token");
         let draft = TokenDraft { name, role, days: None };
         let made = self.app.accounts().create_token(owner.id, draft, Operator::Command, None).await;
-        match made.expect("the token is made") {
-            Made::Now(_, secret) => {
-                self.use_token(secret.reveal()).await;
-                secret.reveal().to_owned()
-            }
-            Made::Replayed(_) => panic!("no token was made before"),
-        }
+        let (_, secret) = made.expect("the token is made").now().expect("no token was made before");
+        self.use_token(secret.reveal()).await;
+        secret.reveal().to_owned()
     }
 
     /// Uses a token once, so that its last use is written before the case counts calls and units. This instance does
