@@ -15,7 +15,7 @@ use super::error::AccountError;
 use super::keys::KeyRing;
 use super::requester::Requester;
 use super::service::Accounts;
-use super::session::{CookieContent, OpenedCookie, open, renewal_from, renewed};
+use super::session_cookie::{CookieContent, OpenedCookie, open, renewal_from, renewed};
 use super::sessions::SessionId;
 use crate::web::context::{Authenticate, Sender};
 use crate::web::problem::Problem;

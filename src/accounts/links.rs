@@ -14,7 +14,7 @@ use super::items::{LinkItem, account_key, link_key};
 use super::password::Password;
 use super::requester::Requester;
 use super::second_step::NextStep;
-use super::session::SessionCookie;
+use super::session_cookie::SessionCookie;
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role};
 use crate::base::values::{Email, Invalid, Name};

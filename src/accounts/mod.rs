@@ -43,7 +43,7 @@ mod routes;
 mod second_step;
 pub mod security;
 mod service;
-mod session;
+mod session_cookie;
 pub mod session_view;
 pub mod sessions;
 mod sign_in;

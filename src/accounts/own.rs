@@ -8,7 +8,7 @@ use super::items::session_key;
 use super::login_throttle::Budget;
 use super::password::Password;
 use super::requester::Requester;
-use super::session::SessionCookie;
+use super::session_cookie::SessionCookie;
 use super::sign_in::SessionCookies;
 use super::sign_in_audit::SignInSubject;
 use super::two_factor::{RecoveryCodes, SecondFactorCode, TwoFactorError};

@@ -12,7 +12,7 @@ use super::device_name::device_name;
 use super::domain::Account;
 use super::hashing::Queue;
 use super::login_throttle::Budget;
-use super::session::{SessionCookie, open};
+use super::session_cookie::{SessionCookie, open};
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Actor};
 use crate::base::values::Email;

@@ -18,7 +18,7 @@ use super::domain::{Account, AccountStatus, Secret, Session};
 pub use super::domain::{ListedSession, SessionId, SessionLimits};
 use super::items::{SESSIONS, account_key, session_key};
 use super::requester::Requester;
-use super::session::{FORMER_LIFETIME, FormerSession, SessionCookie};
+use super::session_cookie::{FORMER_LIFETIME, FormerSession, SessionCookie};
 use crate::accounts::Accounts;
 use crate::base::identity::{SignedIn, Via};
 use crate::shared::cursors::{cursor_after, start_after};

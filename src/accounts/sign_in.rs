@@ -14,7 +14,7 @@ use super::items::account_key;
 use super::login_throttle::Budget;
 use super::password::{Password, PasswordHash};
 use super::requester::Requester;
-use super::session::{SessionCookie, cookie, open, signed};
+use super::session_cookie::{SessionCookie, cookie, open, signed};
 use super::sessions::SessionId;
 use super::sign_in_audit::SignInSubject;
 use crate::accounts::Accounts;

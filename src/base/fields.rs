@@ -7,7 +7,7 @@ mod json_errors;
 mod object;
 mod values;
 
-pub use json_errors::{misfit, not_json};
+pub use json_errors::{not_json, wrong_structure};
 pub use object::Object;
 pub use values::{boolean, integer, text, whole_number};
 
@@ -166,7 +166,7 @@ impl Fields {
     }
 
     /// Reads a field that may be missing but not null.
-    pub fn present<T>(
+    pub fn optional_not_null<T>(
         &mut self,
         name: &'static str,
         read: impl Fn(&Value) -> Result<T, Invalid>,
@@ -196,7 +196,7 @@ impl Fields {
     }
 
     /// Reads a list that may be missing but not null.
-    pub fn present_list<T>(
+    pub fn optional_not_null_list<T>(
         &mut self,
         name: &'static str,
         read: impl Fn(&Value) -> Result<T, Invalid>,

@@ -124,7 +124,7 @@ mod tests {
     use serde_json::json;
 
     const AWS: &str = "abc123.execute-api.us-east-1.amazonaws.com";
-    const OWN: &str = "desk.example.com";
+    const OWN: &str = "holdfast.example.com";
 
     fn event(domain: &str, stage: &str, path: &str, query: &str) -> ApiGatewayV2httpRequest {
         let event = json!({
@@ -154,14 +154,14 @@ mod tests {
             (AWS, "prod", "", "/prod", "/", "/prod"),
             (AWS, "prod", "", "/prod/prod", "/prod", "/prod"),
             (AWS, "prod", "", "/production", "/production", "/prod"),
-            (AWS, "prod", "/desk", "/prod/leads", "/leads", "/prod"),
+            (AWS, "prod", "/holdfast", "/prod/leads", "/leads", "/prod"),
             ("a.execute-api.cn-north-1.amazonaws.com.cn", "prod", "", "/prod/leads", "/leads", "/prod"),
             (OWN, "prod", "", "/leads", "/leads", ""),
             (OWN, "prod", "", "/prod/leads", "/leads", ""),
-            (OWN, "prod", "/desk", "/prod/leads", "/leads", "/desk"),
-            (OWN, "prod", "/desk", "/desk/leads", "/leads", "/desk"),
-            (OWN, "$default", "/desk", "/desk", "/", "/desk"),
-            (OWN, "$default", "/desk", "/desktop", "/desktop", "/desk"),
+            (OWN, "prod", "/holdfast", "/prod/leads", "/leads", "/holdfast"),
+            (OWN, "prod", "/holdfast", "/holdfast/leads", "/leads", "/holdfast"),
+            (OWN, "$default", "/holdfast", "/holdfast", "/", "/holdfast"),
+            (OWN, "$default", "/holdfast", "/holdfasts", "/holdfasts", "/holdfast"),
             ("x.amazonaws.com.evil.example", "prod", "", "/prod/leads", "/leads", ""),
         ] {
             let mut request = event(domain, stage, raw, "");

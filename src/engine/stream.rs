@@ -225,14 +225,14 @@ pub fn trim(
         if number >= end.row || keys.len() >= limit {
             return Ok(ControlFlow::Break(()));
         }
-        let is_certain = match decode_row(key, value) {
+        let may_end_here = match decode_row(key, value) {
             Ok((_, row)) if is_unneeded(last_of(number, row.count), &row) => true,
             Ok(_) => return Ok(ControlFlow::Break(())),
             // Its size and time are unknown. If it is not read, it is removed together with the next readable row.
             Err(Damaged) => is_read(last_possible(number)),
         };
         keys.push(key.to_vec());
-        if is_certain {
+        if may_end_here {
             trimmed = keys.len();
         }
         Ok(ControlFlow::Continue(()))

@@ -63,7 +63,7 @@ pub async fn app_of(config: &Config) -> Result<App, StartError> {
 pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartError> {
     let client = dynamodb(sdk, config.dynamodb_endpoint.as_deref());
     let Resolved { cookies, data_keys, sign_up, origin_keys } = if config.names_secrets() {
-        let secret_store = secrets::vault(sdk, config.secrets_endpoint.as_deref());
+        let secret_store = secrets::secret_store(sdk, config.secrets_endpoint.as_deref());
         config.resolve(&secret_store, Clock::of_system().now()).await?
     } else {
         config.resolve_inline()?
@@ -79,7 +79,7 @@ pub async fn keys<K: ConfiguredKey>(configured: &Configured<KeyRing<K>>) -> Resu
     if let Configured::Inline(ring) = configured {
         return Ok(Keys::fixed(ring.clone()));
     }
-    let secret_store = secrets::vault(&sdk_config(None).await?, None);
+    let secret_store = secrets::secret_store(&sdk_config(None).await?, None);
     Ok(configured.resolve(&secret_store, Clock::of_system().now()).await?)
 }
 

@@ -60,7 +60,7 @@ pub struct Config {
     pub data_keys: Option<Configured<KeyRing<DataKey>>>,
     /// Whether cookies travel only over HTTPS.
     pub secure_cookies: bool,
-    /// The key under which a custom domain maps the API: empty, or a path like `/desk`.
+    /// The key under which a custom domain maps the API: empty, or a path like `/holdfast`.
     pub base_path: String,
     /// Who may sign up. A code in a secret store means sign-up by invitation.
     pub sign_up: Configured<SignUp>,

@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 const ATTEMPT: Duration = Duration::from_millis(1_400);
 
 /// Returns Secrets Manager on AWS, or at another endpoint.
-pub fn vault(config: &SdkConfig, endpoint: Option<&str>) -> SecretStore {
+pub fn secret_store(config: &SdkConfig, endpoint: Option<&str>) -> SecretStore {
     let timeouts =
         TimeoutConfig::builder().operation_timeout(DEADLINE).operation_attempt_timeout(ATTEMPT).build();
     let builder = Builder::from(config)

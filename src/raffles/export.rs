@@ -5,16 +5,16 @@ use super::error::RaffleError;
 use crate::base::calendar::in_new_york;
 use crate::raffles::Raffles;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditId, AuditKind};
-use crate::shared::exports::{ExportCursor, ExportPage, export_csv};
+use crate::shared::exports::{ExportCursor, ExportPart, export_csv};
 
 /// The columns.
 pub const COLUMNS: [&str; 4] = ["number", "name", "email", "boughtAt"];
 
-/// The tickets of one page. A page fits into the response of a Lambda function and into one query.
+/// The tickets of one part. A part fits into the response of a Lambda function and into one query.
 const TICKETS: u16 = 2_000;
 
 impl Raffles {
-    /// Writes the audit entry of an export of a raffle's tickets before one of its pages is answered, unless the page's
+    /// Writes the audit entry of an export of a raffle's tickets before one of its parts is answered, unless the part's
     /// cursor names it. Returns its id.
     ///
     /// # Errors
@@ -31,14 +31,14 @@ impl Raffles {
         Ok(self.dynamo.record_export(cursor, &entry.at_path(format!("/raffles/{id}/tickets"))).await?)
     }
 
-    /// Exports a page of a raffle's sold tickets.
+    /// Exports a part of a raffle's sold tickets.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
-    pub async fn export_page(&self, id: RaffleId, cursor: Option<&str>) -> Result<ExportPage, RaffleError> {
+    pub async fn export_part(&self, id: RaffleId, cursor: Option<&str>) -> Result<ExportPart, RaffleError> {
         let page = self.tickets(id, TICKETS, cursor).await?;
         let csv = export_csv(COLUMNS, cursor.is_none(), page.items.iter().map(row))?;
-        Ok(ExportPage { csv, next: page.next })
+        Ok(ExportPart { csv, next: page.next })
     }
 }
 

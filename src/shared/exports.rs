@@ -13,16 +13,17 @@ use crate::web::csv::CsvWriter;
 /// How long the parts of an export may be read under its entry.
 const LASTS: SignedDuration = SignedDuration::from_hours(1);
 
-/// A page of an export.
+/// A part of an export.
 #[derive(Debug)]
-pub struct ExportPage {
+pub struct ExportPart {
     /// The rows as CSV.
     pub csv: String,
-    /// The cursor of the next page.
+    /// The cursor of the next part.
     pub next: Option<String>,
 }
 
-/// Writes the rows of a page as CSV. Only the first page has headers, so that all pages together form one file.
+/// Writes the rows of a part as CSV. Only the first part has a byte order mark and headers, so that all parts joined are
+/// one file.
 ///
 /// # Errors
 /// None in practice: writing to memory does not fail.
@@ -31,11 +32,11 @@ pub fn export_csv<const N: usize>(
     is_first: bool,
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> Result<String, StoreError> {
-    let mut page = CsvWriter::part(&headers, is_first)?;
+    let mut part = CsvWriter::part(&headers, is_first)?;
     for row in rows {
-        page.row(row)?;
+        part.row(row)?;
     }
-    Ok(page.finish()?)
+    Ok(part.finish()?)
 }
 
 impl From<csv::Error> for StoreError {

@@ -3,7 +3,7 @@
 use super::Key;
 use super::versions::{OLDEST, SCHEMA};
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a call of the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +66,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn failed(operation: &'static str, error: impl Into<Cause>) -> Self {
-        let error: Cause = error.into();
+    pub(super) fn failed(operation: &'static str, error: impl Into<Source>) -> Self {
+        let error: Source = error.into();
         Self::Failed { operation, cause: error_chain(&*error) }
     }
 

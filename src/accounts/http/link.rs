@@ -51,7 +51,7 @@ async fn use_link(
         Ok(Some((account, next))) => {
             tracing::info!(account = %account.id, "a link was used");
             let there = if link.is_first_start() { "/welcome" } else { "/" };
-            follow(&accounts, target, next, there)
+            continue_sign_in(&accounts, target, next, there)
         }
         Ok(None) => gone(target.context),
         Err(error) => failed(page_of(target.context, text, &link, form), error),
@@ -66,7 +66,7 @@ async fn open(accounts: &Accounts, text: &str) -> Result<Option<(Secret, OpenLin
 }
 
 /// Redirects a person who is signed in, or shows the second step of signing in.
-fn follow(accounts: &Accounts, target: RenderTarget, next: NextStep, there: &str) -> PageAnswer {
+fn continue_sign_in(accounts: &Accounts, target: RenderTarget, next: NextStep, there: &str) -> PageAnswer {
     let step = match next {
         NextStep::SignedIn(cookies) => return Ok((cookies, target.redirect(there)).into_response()),
         NextStep::Code(ticket) => Step::Code(ticket),

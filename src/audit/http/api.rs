@@ -7,7 +7,7 @@ use crate::audit::filter::AuditFilter;
 use crate::audit::read::AuditPage;
 use crate::shared::api::*;
 use crate::shared::audit_log::{AuditActor, AuditEntry};
-use crate::shared::exports::{ExportCursor, ExportPage};
+use crate::shared::exports::{ExportCursor, ExportPart};
 use crate::web::query;
 use crate::web::respond::csv_part;
 
@@ -60,7 +60,7 @@ async fn export(
     let ExportParameters { person, kind, from, to, cursor } = parameters;
     let filter = AuditFilter::read(person, kind, from, to)?;
     let cursor = ExportCursor::read(cursor);
-    let ExportPage { csv, next } = audit.export_page(&filter, &cursor, &AuditActor::from(&who)).await?;
+    let ExportPart { csv, next } = audit.export_part(&filter, &cursor, &AuditActor::from(&who)).await?;
     let next = next.map(|cursor| (context.url(&address("/audit.csv", &filter, Some(&cursor))), cursor));
     Ok(csv_part("audit.csv", csv, next))
 }

@@ -10,7 +10,7 @@ pub fn not_json(error: &serde_json::Error) -> String {
 }
 
 /// Says why JSON does not have the expected structure. `path` is the path of the field, or `.` if it is unknown.
-pub fn misfit(path: &str, error: &serde_json::Error) -> String {
+pub fn wrong_structure(path: &str, error: &serde_json::Error) -> String {
     if !error.is_data() {
         return not_json(error);
     }

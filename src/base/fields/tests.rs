@@ -10,7 +10,7 @@ struct Inner {
 
 impl FromFields for Inner {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { least: fields.present("scoreAtLeast", whole_number) })
+        Some(Self { least: fields.optional_not_null("scoreAtLeast", whole_number) })
     }
 }
 
@@ -27,7 +27,7 @@ struct Outer {
 impl FromFields for Outer {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (name, email) = (fields.required("name", text), fields.required("email", text));
-        let score = fields.present("leadScore", whole_number);
+        let score = fields.optional_not_null("leadScore", whole_number);
         let state = fields.nullable("state", text);
         let version = fields.optional("version", whole_number);
         let inner = fields.nested("inner");

@@ -105,10 +105,10 @@ mod tests {
     #[cfg(feature = "aws")]
     #[tokio::test]
     async fn a_table_is_served_under_configured_names_and_probed_under_ip_addresses() {
-        let hosts = || Hosts::only(&["desk.example".to_owned()], "/health".to_owned()).unwrap();
+        let hosts = || Hosts::only(&["holdfast.example".to_owned()], "/health".to_owned()).unwrap();
         for (path, host, answered) in [
-            ("/leads", "desk.example", 200),
-            ("/health", "desk.example:443", 200),
+            ("/leads", "holdfast.example", 200),
+            ("/health", "holdfast.example:443", 200),
             ("/health", "10.0.0.7:3000", 200),
             ("/health", "[2001:db8::7]:3000", 200),
             ("/health", "evil.example", 421),
@@ -131,8 +131,8 @@ mod tests {
             "localhost:8080",
             "LocalHost",
             "[::1]:3000",
-            "desk.example",
-            "DESK.example:1",
+            "holdfast.example",
+            "HOLDFAST.example:1",
         ] {
             assert_eq!(status(Some(host)).await, 200, "{host}");
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use holdfast::base::fields::{misfit, not_json};
+use holdfast::base::fields::{not_json, wrong_structure};
 use holdfast::raffles::domain::{Proof, ProofError};
 
 use crate::cli::VerifyProof;
@@ -66,7 +66,7 @@ fn read(file: &Path, console: &dyn Console) -> Result<Proof, Failure> {
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let proof = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        Failure::NoProof(on_one_line(&misfit(&path, &error.into_inner())))
+        Failure::NoProof(on_one_line(&wrong_structure(&path, &error.into_inner())))
     })?;
     reader.end().map_err(|error| Failure::NoProof(on_one_line(&not_json(&error))))?;
     Ok(proof)

@@ -35,7 +35,7 @@ pub(super) fn check_base_path(path: String) -> Result<String, &'static str> {
     if segments.all(|segment| !segment.is_empty() && segment.chars().all(allowed)) {
         Ok(path)
     } else {
-        Err("is not a path: use the form /desk, without a slash at the end.")
+        Err("is not a path: use the form /holdfast, without a slash at the end.")
     }
 }
 

@@ -58,7 +58,7 @@ fn a_function_without_pages_needs_no_cookie_key() {
 fn every_variable_is_read() {
     let config = read(&[
         (SECURE_COOKIES, "false"),
-        (BASE_PATH, "/desk/eu"),
+        (BASE_PATH, "/holdfast/eu"),
         (SIGN_UP, "invitation"),
         (INVITATION_CODE, CODE),
         (COOKIE_KEY_PREVIOUS, OTHER),
@@ -68,7 +68,7 @@ fn every_variable_is_read() {
     .unwrap();
     assert_eq!(ring(&config), KeyRing::of(key(SECRET), Some(key(OTHER))));
     assert!(!config.secure_cookies && !config.names_secrets());
-    assert_eq!(config.base_path, "/desk/eu");
+    assert_eq!(config.base_path, "/holdfast/eu");
     assert!(matches!(&config.sign_up, Configured::Inline(SignUp::Invited(code)) if code.is(CODE)));
     assert_eq!(config.dynamodb_endpoint.as_deref(), Some("https://dynamodb.example:8443"));
     assert_eq!(config.secrets_endpoint.as_deref(), Some("http://127.0.0.1:5000"));
@@ -92,9 +92,9 @@ fn an_invalid_value_is_named() {
         (DATA_KEY, &SECRET[1..], "is too short"),
         (DATA_KEY_SECRET, "my key", "does not name a secret"),
         (SECURE_COOKIES, "yes", "is neither true nor false"),
-        (BASE_PATH, "desk", "is not a path"),
+        (BASE_PATH, "holdfast", "is not a path"),
         (BASE_PATH, "/", "is not a path"),
-        (BASE_PATH, "/desk/", "is not a path"),
+        (BASE_PATH, "/holdfast/", "is not a path"),
         (BASE_PATH, "//evil.example", "is not a path"),
         (SIGN_UP, "closed", "is not open, off, or invitation"),
         (INVITATION_CODE, CODE, "has no effect"),

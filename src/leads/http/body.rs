@@ -32,8 +32,9 @@ impl FromFields for NewLeadBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (name, email) = (fields.required("name", text), fields.required("email", text));
         let (phone, company) = (fields.optional("phone", text), fields.optional("company", text));
-        let (state, lead_score) = (fields.optional("state", text), fields.present("leadScore", whole_number));
-        let (status, source) = (fields.present("status", text), fields.optional("source", text));
+        let (state, lead_score) =
+            (fields.optional("state", text), fields.optional_not_null("leadScore", whole_number));
+        let (status, source) = (fields.optional_not_null("status", text), fields.optional("source", text));
         let owner = owner(fields).flatten();
         let custom =
             CustomFields::default().edited(&custom_fields(fields)).map_err(|e| fields.refuse("fields", e));
@@ -117,13 +118,13 @@ impl LeadChangeBody {
 impl FromFields for LeadChangeBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let change = LeadChange {
-            name: fields.present("name", text),
-            email: fields.present("email", text),
+            name: fields.optional_not_null("name", text),
+            email: fields.optional_not_null("email", text),
             phone: fields.nullable("phone", text),
             company: fields.nullable("company", text),
             state: fields.nullable("state", text),
-            lead_score: fields.present("leadScore", whole_number),
-            status: fields.present("status", text),
+            lead_score: fields.optional_not_null("leadScore", whole_number),
+            status: fields.optional_not_null("status", text),
             source: fields.nullable("source", text),
             owner: None,
             fields: FieldEdits::default(),

@@ -95,7 +95,7 @@ impl FromFields for CreateBody {
             states.map_err(|invalid| fields.refuse("requestedStates", invalid)).ok()
         });
         let quantity_per_state = fields.optional("quantityPerState", whole_number);
-        let preview = fields.present("preview", boolean).unwrap_or_default();
+        let preview = fields.optional_not_null("preview", boolean).unwrap_or_default();
         let confirm = fields.optional("confirm", text);
         let (customer_name, customer_email, requested_states) = (name?, email?, states?);
         Some(Self { customer_name, customer_email, requested_states, quantity_per_state, preview, confirm })

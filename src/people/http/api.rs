@@ -70,7 +70,7 @@ impl FromFields for AccountDraft {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (name, email) = (fields.required("name", text), fields.optional("email", text));
         let role = fields.required("role", text);
-        let kind = fields.present("kind", text).unwrap_or(AccountKind::Person);
+        let kind = fields.optional_not_null("kind", text).unwrap_or(AccountKind::Person);
         Some(Self { name: name?, email, role: role?, kind })
     }
 }
@@ -124,9 +124,9 @@ async fn read(State(people): State<People>, Path(id): Path<AccountId>) -> Result
 /// A partial change: missing fields keep their values.
 impl FromFields for AccountChanges {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (name, email) = (fields.present("name", text), fields.present("email", text));
-        let role = fields.present("role", text);
-        let disabled = match fields.present("state", text) {
+        let (name, email) = (fields.optional_not_null("name", text), fields.optional_not_null("email", text));
+        let role = fields.optional_not_null("role", text);
+        let disabled = match fields.optional_not_null("state", text) {
             Some(AccountStatus::Active) => Some(false),
             Some(AccountStatus::Disabled) => Some(true),
             Some(AccountStatus::Invited) => {
@@ -261,7 +261,7 @@ struct EndBody {
 
 impl FromFields for EndBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { revoke_tokens: fields.present("revokeTokens", boolean).unwrap_or_default() })
+        Some(Self { revoke_tokens: fields.optional_not_null("revokeTokens", boolean).unwrap_or_default() })
     }
 }
 

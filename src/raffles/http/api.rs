@@ -129,7 +129,7 @@ struct BuyBody {
 
 impl FromFields for BuyBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { quantity: fields.present("quantity", whole_number).unwrap_or(Quantity::ONE) })
+        Some(Self { quantity: fields.optional_not_null("quantity", whole_number).unwrap_or(Quantity::ONE) })
     }
 }
 

@@ -35,7 +35,7 @@ async fn list(
 impl FromFields for Conditions {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         Some(Self {
-            states: fields.present_list("states", text).unwrap_or_default(),
+            states: fields.optional_not_null_list("states", text).unwrap_or_default(),
             score_at_least: fields.optional("scoreAtLeast", whole_number),
             quantity_at_least: fields.optional("quantityAtLeast", whole_number),
         })
@@ -47,8 +47,8 @@ impl FromFields for Settings {
         let (name, on) = (fields.required("name", text), fields.required("on", text));
         let conditions = fields.nested("conditions").unwrap_or_default();
         let command = fields.required("command", text);
-        let repeat = fields.present("repeat", text).unwrap_or_default();
-        let enabled = fields.present("enabled", boolean).unwrap_or(true);
+        let repeat = fields.optional_not_null("repeat", text).unwrap_or_default();
+        let enabled = fields.optional_not_null("enabled", boolean).unwrap_or(true);
         Some(Self { name: name?, on: on?, conditions, command: command?, repeat, enabled })
     }
 }
@@ -80,12 +80,12 @@ async fn read(State(rules): State<Rules>, Path(id): Path<RuleId>) -> Result<Answ
 impl FromFields for RuleChange {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         Some(Self {
-            name: fields.present("name", text),
-            on: fields.present("on", text),
+            name: fields.optional_not_null("name", text),
+            on: fields.optional_not_null("on", text),
             conditions: fields.nested("conditions"),
-            command: fields.present("command", text),
-            repeat: fields.present("repeat", text),
-            enabled: fields.present("enabled", boolean),
+            command: fields.optional_not_null("command", text),
+            repeat: fields.optional_not_null("repeat", text),
+            enabled: fields.optional_not_null("enabled", boolean),
         })
     }
 }

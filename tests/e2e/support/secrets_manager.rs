@@ -83,7 +83,7 @@ impl SecretsManager {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .build();
-        secrets::vault(&config, Some(&self.endpoint()))
+        secrets::secret_store(&config, Some(&self.endpoint()))
     }
 }
 

@@ -67,7 +67,8 @@ struct ChangeBody {
 impl FromFields for ChangeBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let details_version = fields.optional("detailsVersion", whole_number);
-        let (name, low_mark) = (fields.present("name", text), fields.present("lowMark", whole_number));
+        let (name, low_mark) =
+            (fields.optional_not_null("name", text), fields.optional_not_null("lowMark", whole_number));
         Some(Self { details_version, change: DetailsChange { name, low_mark } })
     }
 }

@@ -8,7 +8,7 @@ use crate::raffles::Raffles;
 use crate::raffles::domain::{Point, RaffleEntry, RaffleId, RaffleStatus, Ticket};
 use crate::shared::api::*;
 use crate::shared::audit_log::AuditActor;
-use crate::shared::exports::{ExportCursor, ExportPage};
+use crate::shared::exports::{ExportCursor, ExportPart};
 use crate::web::respond::{csv_part, header_text};
 
 pub fn routes() -> Routes<Raffles> {
@@ -55,7 +55,7 @@ async fn export(
     Query(ExportParameters { cursor }): Query<ExportParameters>,
 ) -> Result<Response, Problem> {
     let cursor = ExportCursor::read(cursor);
-    let ExportPage { csv, next } = raffles.export_page(id, cursor.position()).await?;
+    let ExportPart { csv, next } = raffles.export_part(id, cursor.position()).await?;
     let entry = raffles.record_export(id, &cursor, &AuditActor::from(&who)).await?;
     let next = next.map(|position| ExportCursor::next(entry, &position));
     // A cursor contains no characters that need escaping in a URL.
