@@ -10,12 +10,12 @@
 //! | new addresses of an account | 10 | choosing an address that another account has |
 //!
 //! Invariants: an attempt is counted before its password or code is checked, in one write that requires a budget with
-//! attempts left. However many guesses arrive at once, no more are checked than the budget has. A known device uses
-//! only its own budget, so strangers cannot lock out an owner, neither through the email address nor through a shared
-//! network. The right password refunds its attempt and resets the budget of the email address or the device. Signing up
-//! gives back its own attempt only: if it reset a budget, it would allow ten more guesses. So does a new address that
-//! was free; only an address of another account uses its attempt up, and participants, who may have signed up to guess
-//! addresses, also use their network's. A budget resets 15 minutes after its first attempt. The first attempt that a
+//! attempts left. However many guesses arrive at once, only as many are checked as the budget allows. A known device
+//! uses only its own budget, so strangers cannot lock out an owner, neither through the email address nor through a
+//! shared network. The right password refunds its attempt and resets the budget of the email address or the device. A
+//! sign-up refunds only its own attempt: if it reset a budget, it would allow ten more guesses. So does a new address
+//! that is free. An address of another account uses up the attempt. Participants also use their network's, because they
+//! may have signed up to guess addresses. A budget resets 15 minutes after its first attempt. The first attempt that a
 //! budget refuses has an audit entry, and later ones in its 15 minutes have none, so that a flood of attempts writes
 //! nothing.
 //!

@@ -58,7 +58,7 @@ impl Accounts {
             }
             Err(error) => return Err(error),
         }
-        // In both cases, so that the number of attempts that are left reveals nothing either.
+        // Done in both cases, so the number of attempts left reveals nothing.
         self.return_attempt(counted).await
     }
 

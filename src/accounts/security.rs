@@ -1,7 +1,7 @@
 //! The workspace's settings for signing in: which roles need two-factor authentication.
 //!
-//! A person of such a role is asked when signing in. Sessions that began before the requirement can be ended with it: the
-//! write of the settings records that, and [`ending`](super::ending) does it in steps.
+//! People with such a role must set it up when they sign in. Sessions that began before the requirement can be ended with
+//! it: the write of the settings records that, and [`ending`](super::ending) does it in steps.
 
 use std::collections::BTreeSet;
 

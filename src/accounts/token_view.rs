@@ -48,8 +48,8 @@ struct WithSecret<'a> {
     secret: &'a str,
 }
 
-/// Answers with a new token, whose resource is at `location`. Without the secret, it is the answer to a repeated request.
-/// A token never changes, so it stays at its first version.
+/// Answers with a new token, whose resource is at `location`. The answer to a repeated request does not contain the
+/// secret. A token never changes, so it stays at its first version.
 pub fn token_created(location: String, token: &Token, secret: Option<&Secret>) -> Answer {
     let (status, version, location) = (StatusCode::CREATED, Version::FIRST.get(), Some(location));
     match secret {

@@ -15,7 +15,7 @@ type Start = dyn Fn(Work) + Send + Sync;
 
 /// The work panicked or never started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the work did not finish")]
+#[error("a task of the thread pool did not finish")]
 pub struct WorkLost;
 
 impl BlockingPool {

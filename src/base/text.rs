@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_isolated_text_ends_what_it_begins_and_nothing_else() {
+    fn an_isolated_text_closes_only_its_own_isolation() {
         for (text, expected) in [
             ("a\u{2069}b", "ab"),
             ("\u{2067}a", "\u{2067}a\u{2069}"),

@@ -27,11 +27,11 @@ pub enum WebError {
     /// The change does not name the version that it expects.
     #[error("the change does not name the version that it expects")]
     VersionMissing,
-    /// Nothing has this address.
-    #[error("nothing has this address")]
+    /// No page or route has this address.
+    #[error("no page or route has this address")]
     NotFound,
-    /// Nothing has this address, because it contains an invalid id.
-    #[error("nothing has this address: {0}")]
+    /// No page or route has this address, because it contains an invalid id.
+    #[error("no page or route has this address: {0}")]
     NoSuchId(Invalid),
     /// The address does not support this method.
     #[error("this address does not support this method")]

@@ -64,7 +64,7 @@ async fn a_token_neither_makes_nor_takes_over_an_administrator(environment: Test
     let accounts = workspace.app.accounts();
     assert_eq!(accounts.find(ann.id).await.unwrap().role, Role::Agent);
     assert_eq!(accounts.find(bob.id).await.unwrap().email, bob.email);
-    // The pages are no way around, and a browser may do all of it.
+    // Pages refuse the token too, and a browser may do all of it.
     let form = [("kind", "person"), ("name", "Eve"), ("email", "eve@example.com"), ("role", "administrator")];
     program.post("/people").form(&form).send().await.expect(403);
     let two_factor = format!("/people/{}/two-factor/reset", bob.id);

@@ -130,7 +130,7 @@ async fn ten_attempts_to_take_the_address_of_another_account_are_counted_and_rec
         assert!(refused.text().contains("This email can&#39;t be used."), "{}", refused.text());
         assert!(!refused.text().contains("Another account"), "{}", refused.text());
         if number == 4 {
-            // A right password or a free address brings no new attempts.
+            // A right password or a free address does not reset the attempts.
             let form = [("current", PASSWORD), ("new", PASSWORD), ("again", PASSWORD)];
             ann.post("/account/password").form(&form).send().await.expect(303);
         }

@@ -25,7 +25,7 @@ pub fn all() -> Vec<Case> {
             a_reset_sets_a_new_password_and_ends_sessions,
             ending_all_sessions_ends_tokens_only_if_wanted;
         store: an_invitation_that_two_people_use_at_once_makes_one_of_them_join,
-            of_two_administrators_who_demote_each_other_one_stays,
+            one_of_two_administrators_who_demote_each_other_stays,
             the_last_active_administrator_stays,
             a_disabled_person_is_refused_at_once,
             a_demoted_administrator_changes_no_account_any_more
@@ -153,7 +153,7 @@ async fn ending_all_sessions_ends_tokens_only_if_wanted(environment: TestEnviron
     program.get("/api/me").send().await.expect(401);
 }
 
-async fn of_two_administrators_who_demote_each_other_one_stays(environment: TestEnvironment) {
+async fn one_of_two_administrators_who_demote_each_other_stays(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ada, by_ada) = administrator(&workspace, "Ada").await;
     let (bob, by_bob) = administrator(&workspace, "Bob").await;

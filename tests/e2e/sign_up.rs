@@ -27,7 +27,7 @@ pub fn all() -> Vec<Case> {
         app: sign_up_by_invitation_needs_the_code,
             ten_wrong_codes_block_sign_up_for_15_minutes,
             switched_off_sign_up_writes_nothing,
-            signing_up_tests_no_password_and_resets_no_attempts
+            signing_up_checks_no_password_and_resets_no_attempts
     ];
     cases.extend(pages::all());
     cases
@@ -240,7 +240,7 @@ async fn a_taken_email_address_gets_the_same_answer_and_its_account_stays_untouc
     sign_in(&browser(&workspace), "unknown@example.com", OTHER).await.expect(303);
 }
 
-async fn signing_up_tests_no_password_and_resets_no_attempts(environment: TestEnvironment) {
+async fn signing_up_checks_no_password_and_resets_no_attempts(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     sign_up(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(303);
     let guesser = browser(&workspace);

@@ -152,10 +152,14 @@ mod tests {
         Account::new(AccountId::new(NOW, &[1; 10]), name, email, Role::Agent, None, NOW)
     }
 
+    fn session(limits: SessionLimits) -> Session {
+        Session::begin(&account(), (String::new(), None), limits, NOW)
+    }
+
     #[test]
-    fn a_session_ends_when_it_is_idle_old_ended_or_of_a_former_epoch() {
+    fn a_session_ends_when_it_is_idle_or_old() {
         let limits = SessionLimits::default();
-        let session = Session::begin(&account(), (String::new(), None), limits, NOW);
+        let session = session(limits);
         let hours = SignedDuration::from_hours;
         let second = SignedDuration::from_secs(1);
         let used_at = |at: Timestamp| Session { last_seen_at: at, ..session.clone() };
@@ -165,7 +169,14 @@ mod tests {
         let late = NOW + hours(7 * 24) - second;
         assert!(is_current(&used_at(late), late));
         assert!(!is_current(&used_at(late), late + second));
-        assert!(!is_current(&Session { ended: true, ..session.clone() }, NOW));
+    }
+
+    #[test]
+    fn a_session_ends_when_it_is_ended_or_its_account_changes() {
+        let limits = SessionLimits::default();
+        let session = session(limits);
+        assert!(session.is_current(&account(), limits, NOW));
+        assert!(!Session { ended: true, ..session.clone() }.is_current(&account(), limits, NOW));
         assert!(!session.is_current(&account().without_sessions(), limits, NOW));
         let disabled = Account { status: AccountStatus::Disabled, ..account() };
         assert!(!session.is_current(&disabled, limits, NOW));

@@ -146,8 +146,7 @@ impl Accounts {
 }
 
 impl Accounts {
-    /// Gives back an attempt that guessed nothing. No budget resets: a person who guesses passwords could otherwise go
-    /// on after each sign-up with the same address.
+    /// Refunds an attempt that guessed nothing. It resets no budget, or a guesser could continue after each sign-up.
     ///
     /// # Errors
     /// [`AccountError::Store`] if the store failed.

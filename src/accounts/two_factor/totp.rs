@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_of_all_and_times_before_it_work() {
+    fn the_first_time_step_and_earlier_times_work() {
         let now = at(0);
         let digits = RFC.totp().generate(0);
         assert_eq!(RFC.verify(&code(&format!("{digits}")), now, None), Some(0));

@@ -203,8 +203,8 @@ document.addEventListener("htmx:beforeOnLoad", ({ detail }) => {
   if (status >= 400 && status < 500) updateDraft(draftName(form), { key: undefined });
 });
 
-// Forms that are sent as pages. The next page knows whether the form was accepted: then the answer is a redirect, or a
-// page of success at the form's address.
+// Forms that are sent as pages. A redirect, or a page of success at the form's address, means that the form was
+// accepted.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.hasAttribute("hx-post")) return;

@@ -17,8 +17,8 @@ function eventsOf(answer) {
   }
 }
 
-// Opens the dialog, with an answer of the sign-in page if there is one already. Resolves to whether the same person has
-// signed in. All requests that are refused at the same time wait for the same dialog.
+// Opens the dialog, with an answer of the sign-in page if there is one already. Returns whether the same person signed
+// in. All requests that are refused at the same time wait for the same dialog.
 let signingIn = null;
 // Why nothing is sent when the dialog closes.
 let notSent = null;
