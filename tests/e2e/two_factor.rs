@@ -1,5 +1,7 @@
 //! Two-factor authentication: codes of an authenticator app, recovery codes, and roles that require it.
 
+mod resets;
+
 use std::collections::BTreeSet;
 
 use data_encoding::BASE32_NOPAD;
@@ -19,9 +21,9 @@ use crate::support::http::{Client, Response};
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
 
-/// The cases of this module.
+/// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
-    cases![
+    let mut cases = cases![
         store: a_code_is_needed_after_the_password_and_works_once,
             only_one_of_two_requests_with_one_code_signs_in;
         app: a_recovery_code_signs_in_once,
@@ -29,11 +31,12 @@ pub fn all() -> Vec<Case> {
             switching_codes_off_needs_the_password_and_is_refused_if_they_are_required,
             ten_wrong_codes_block_further_codes,
             a_link_does_not_replace_the_code,
-            an_administrator_resets_the_codes_of_a_person_who_lost_the_phone,
             one_of_two_concurrent_enrollments_counts,
             a_person_whose_account_changed_must_sign_in_again,
             a_code_and_an_enrollment_end_the_session_that_the_browser_had
-    ]
+    ];
+    cases.extend(resets::all());
+    cases
 }
 
 const PASSWORD: &str = "correct horse battery";
@@ -291,17 +294,6 @@ async fn a_link_does_not_replace_the_code(environment: TestEnvironment) {
     let page = there.post(&link_path(reset.secret.reveal())).form(&form).send().await.expect(200);
     me(&there).await.expect(401);
     by_code(&there, &field(&page, "ticket"), &scene.code(&secret)).await.expect(303);
-}
-
-async fn an_administrator_resets_the_codes_of_a_person_who_lost_the_phone(environment: TestEnvironment) {
-    let scene = Scene::open(&environment).await;
-    let ann = scene.signed_in().await;
-    scene.set_up(&ann).await;
-    let accounts = scene.workspace.app.accounts();
-    let version = accounts.find(scene.ann).await.unwrap().version;
-    accounts.reset_two_factor(scene.ann, version, Operator::Command, None).await.unwrap();
-    me(&ann).await.expect(401);
-    by_password(&scene.browser()).await.expect(303);
 }
 
 async fn one_of_two_concurrent_enrollments_counts(environment: TestEnvironment) {

@@ -12,7 +12,7 @@ use super::profile::{NotSaved, ProfileFields};
 use crate::accounts::AccountError;
 use crate::accounts::administer::{AccountChanges, WithLink};
 use crate::accounts::change::Operator;
-use crate::accounts::domain::{Account, AccountKind, AccountStatus, Token, TokenId};
+use crate::accounts::domain::{Account, AccountKind, AccountStatus, Secret, Token, TokenId};
 use crate::accounts::sessions::SessionId;
 use crate::accounts::token_view::{TOKEN_EXISTS, TokenErrors, TokenFields, token_exists};
 use crate::base::identity::{AccountId, Role};
@@ -286,27 +286,38 @@ async fn create_token(
     Path(id): Path<AccountId>,
     submission: Submission,
 ) -> PageAnswer {
-    let (typed, page) = (TokenFields::of(&submission.form), page_of(id));
-    let answer = |_: &Token| token_exists(&page);
-    let idempotency = submission.request_by_key().map(|request| Idempotency { request, answer: &answer });
-    let input = match typed.input() {
-        Ok(input) => input,
-        Err(errors) => {
-            return show_token_form(&people, target.context, &submission.who, id, typed, *errors).await;
-        }
-    };
-    match people.create_service_token(id, input, &submission.who, idempotency.as_ref()).await {
+    let typed = TokenFields::of(&submission.form);
+    match create_service_token(&people, id, &submission, &typed).await? {
         Ok(Done::Now((token, secret))) => {
             let page = person_page(&people, target.context, &submission.who, id, None).await?;
             let tokens = page.tokens.with_new(&token, &secret);
             html(StatusCode::CREATED, &PersonPage { tokens, ..page })
         }
-        Ok(Done::Replayed(_)) => Ok(with_toast_there(target.redirect(&page), Tone::Info, TOKEN_EXISTS)),
-        Err(PeopleError::Account(error)) => {
-            let errors = TokenErrors::of(error, "The service")?;
-            show_token_form(&people, target.context, &submission.who, id, typed, errors).await
+        Ok(Done::Replayed(_)) => {
+            Ok(with_toast_there(target.redirect(&page_of(id)), Tone::Info, TOKEN_EXISTS))
         }
-        Err(error) => Err(error.into()),
+        Err(errors) => show_token_form(&people, target.context, &submission.who, id, typed, errors).await,
+    }
+}
+
+/// Creates the token of a form, or returns the errors of its fields.
+async fn create_service_token(
+    people: &People,
+    id: AccountId,
+    submission: &Submission,
+    typed: &TokenFields,
+) -> Result<Result<Done<(Token, Secret)>, TokenErrors>, PeopleError> {
+    let input = match typed.input() {
+        Ok(input) => input,
+        Err(errors) => return Ok(Err(*errors)),
+    };
+    let page = page_of(id);
+    let answer = |_: &Token| token_exists(&page);
+    let idempotency = submission.request_by_key().map(|request| Idempotency { request, answer: &answer });
+    match people.create_service_token(id, input, &submission.who, idempotency.as_ref()).await {
+        Ok(done) => Ok(Ok(done)),
+        Err(PeopleError::Account(error)) => Ok(Err(TokenErrors::of(error, "The service")?)),
+        Err(error) => Err(error),
     }
 }
 
