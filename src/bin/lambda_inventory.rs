@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use holdfast::app::App;
 use holdfast::hosts::lambda::run_worker;
-use holdfast::inventory::event::{BatchResponse, KafkaEvent};
+use holdfast::inventory::lambda_batch::{BatchResponse, KafkaEvent};
 use lambda_http::Error;
 use lambda_http::lambda_runtime::LambdaEvent;
 

@@ -9,7 +9,7 @@ pub mod check;
 mod dead_letters;
 pub mod domain;
 mod error;
-pub mod event;
+pub mod lambda_batch;
 pub mod groups;
 pub mod health;
 mod http;

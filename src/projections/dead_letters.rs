@@ -5,10 +5,8 @@
 //! record, each once, because they are safe to repeat. Each change of a dead letter names its version. The record
 //! is dropped when the dead letter is closed, and the rest 30 days later.
 
-pub mod api;
 pub mod domain;
 mod error;
-pub mod pages;
 pub mod retry;
 pub mod store;
 

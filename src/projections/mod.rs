@@ -2,6 +2,7 @@
 
 pub mod consume;
 pub mod dead_letters;
+mod http;
 mod routes;
 mod service;
 pub mod sweep;

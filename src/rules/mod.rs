@@ -11,7 +11,7 @@ mod http;
 pub mod last;
 mod routes;
 pub mod run;
-pub mod running;
+pub mod execute;
 pub mod runs;
 mod service;
 pub mod store;

@@ -4,9 +4,9 @@ use futures_util::future::try_join4;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::service::Dashboard;
 use crate::base::calendar;
 use crate::base::values::UsState;
+use crate::dashboard::Dashboard;
 use crate::leads::list::ListRequest;
 use crate::orders::OrderView;
 use crate::orders::domain::{Caps, Order, StateCap};
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_as_long_as_its_part_of_the_largest() {
+    fn a_bar_is_proportional_to_the_largest() {
         let link = String::new;
         let bars = bars(vec![("A", "", 40, link()), ("B", "", 10, link()), ("C", "", 0, link())]);
         let drawn: Vec<_> = bars.into_iter().map(|bar| bar.bar).collect();

@@ -1,9 +1,9 @@
 //! The page of dead letters. Its forms work without JavaScript.
 
-use super::DeadLetterError;
-use super::domain::DeadLetter;
 use crate::base::text::isolated;
 use crate::projections::Projections;
+use crate::projections::dead_letters::DeadLetterError;
+use crate::projections::dead_letters::domain::DeadLetter;
 use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus};
 use crate::shared::pages::*;
 use crate::shared::values::optional;
@@ -14,7 +14,7 @@ use crate::web::query::address;
 const PATH: &str = "/automation/dead-letters";
 
 /// Returns the routes.
-pub fn routes() -> Routes<Projections> {
+pub(super) fn routes() -> Routes<Projections> {
     Routes::default()
         .get(PATH, Access::Administrator, list)
         .post("/automation/dead-letters/{id}/retry", Access::Administrator, retry_one)

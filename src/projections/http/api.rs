@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::domain::DeadLetter;
-use super::store::Stored;
 use crate::projections::Projections;
+use crate::projections::dead_letters::domain::DeadLetter;
+use crate::projections::dead_letters::store::Stored;
 use crate::shared::api::*;
 use crate::shared::dead_letters::DeadLetterId;
 use crate::shared::dead_letters::requests::{Dismissal, ListParameters};
