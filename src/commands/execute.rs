@@ -291,15 +291,15 @@ impl Commands {
     ) -> Result<Outcome, AutomationError> {
         let (id, name) = (order_id.to_string(), action.as_str());
         let parts = [id.as_bytes(), name.as_bytes()];
-        let request_once = IdempotentRequest::forever("one-time", &format!("{id}/{name}"), &parts);
+        let one_time_request = IdempotentRequest::forever("one-time", &format!("{id}/{name}"), &parts);
         // A late caller finds an order that was changed or deleted, but must still get the first outcome.
-        if let Some(saved) = self.saved_outcome(&request_once).await? {
+        if let Some(saved) = self.saved_outcome(&one_time_request).await? {
             return Ok(saved);
         }
         let outcome = |order: &Order| {
             Outcome::OneTimeRule(Box::new(OneTimeResult { order_id, action, order: order.clone() }))
         };
-        let idempotency = Some(request_once.clone());
+        let idempotency = Some(one_time_request.clone());
         let done = match action {
             OneTimeAction::FulfillOrder => {
                 self.fulfill(order_id, by, idempotency, |detail| outcome(&detail.order)).await
@@ -308,7 +308,7 @@ impl Commands {
         };
         match done {
             Err(AutomationError::Order(error @ (OrderError::NotFound(_) | OrderError::RuleViolation(_)))) => {
-                self.saved_outcome(&request_once).await?.ok_or(AutomationError::Order(error))
+                self.saved_outcome(&one_time_request).await?.ok_or(AutomationError::Order(error))
             }
             done => done,
         }

@@ -92,7 +92,7 @@ fn redelivery_start(unreadable: &Unreadable, batch: &Batch) -> Sequence {
 impl Projections {
     /// Counts the changes, and then runs the rules that answer them: in order for the changes of one record,
     /// concurrently for different records. A change that cannot be counted, or whose rule fails, becomes a dead
-    /// letter once waiting does not help, and does not block the others.
+    /// letter when its retries are used up, and does not block the others.
     ///
     /// # Errors
     /// [`ConsumeError`] with the first change that was not handled.

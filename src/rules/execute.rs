@@ -49,8 +49,8 @@ impl Rules {
             return Ok(());
         }
         let (state, words, command) = match self.attempt(rule, event, id).await? {
-            AttemptResult { result: Ok(words), command } => (RunState::Done, words, command),
-            AttemptResult { result: Err(words), command } => (RunState::Failed, words, command),
+            RunOutcome { result: Ok(words), command } => (RunState::Done, words, command),
+            RunOutcome { result: Err(words), command } => (RunState::Failed, words, command),
         };
         self.insert_run(&self.record(rule, event, id, state, words, command)).await
     }
@@ -89,17 +89,17 @@ fn next_attempt(state: RunState, attempts: u32, now: Timestamp) -> Option<Timest
     (state == RunState::Failed).then(|| now.saturating_add(delay).unwrap_or(now))
 }
 
-/// The result of an attempt, and the command that was tried.
-struct AttemptResult {
+/// The outcome of one attempt, and the command that was tried.
+struct RunOutcome {
     result: Result<String, String>,
     command: Option<String>,
 }
 
 impl Rules {
-    async fn attempt(&self, rule: &Rule, event: &Event, id: RunId) -> Result<AttemptResult, StoreError> {
+    async fn attempt(&self, rule: &Rule, event: &Event, id: RunId) -> Result<RunOutcome, StoreError> {
         let command = match rule.settings.command.command(event) {
             Ok(command) => command,
-            Err(invalid) => return Ok(AttemptResult { result: Err(invalid.to_string()), command: None }),
+            Err(invalid) => return Ok(RunOutcome { result: Err(invalid.to_string()), command: None }),
         };
         let by = Author {
             cause: Some(RuleCause { rule: rule.id.to_string(), depth: event.depth + 1 }),
@@ -112,7 +112,7 @@ impl Rules {
             Ok(outcome) => Ok(outcome_words(&outcome)),
             Err(error) => Err(failure_words(unless_outage(error)?)),
         };
-        Ok(AttemptResult { result, command: Some(command.to_string()) })
+        Ok(RunOutcome { result, command: Some(command.to_string()) })
     }
 
     /// Returns the idempotent request of a run. It identifies the rule and the event but not the command, so a rule
@@ -147,7 +147,7 @@ fn unless_outage(error: AutomationError) -> Result<AutomationError, StoreError> 
 impl Rules {
     /// Tries a run once more, and returns the run after that.
     async fn try_again(&self, rule: &Rule, before: &Run) -> Result<Run, StoreError> {
-        let AttemptResult { result, command } = self.attempt(rule, &before.event, before.id).await?;
+        let RunOutcome { result, command } = self.attempt(rule, &before.event, before.id).await?;
         let now = self.clock.now();
         let attempts = before.attempts + 1;
         let (state, result) = match result {
@@ -215,7 +215,7 @@ impl Failures {
         match done {
             Ok(()) => self.consecutive = 0,
             Err(error) => {
-                tracing::warn!(what, %id, %error, "it failed; the next sweep will retry it");
+                tracing::warn!(%id, %error, "a {what} failed; the next sweep will retry it");
                 self.consecutive += 1;
                 self.count += 1;
                 self.last = Some(error);

@@ -128,7 +128,7 @@ pub fn no_content() -> Answer {
     Answer { status, body: String::new(), location: None, etag: None, about: None }
 }
 
-/// Redirects programs permanently to the resource that replaces this one.
+/// Redirects permanently to the resource that replaces this one.
 pub fn moved(address: &str) -> Response {
     (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, header_text(address))]).into_response()
 }

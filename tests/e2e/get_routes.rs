@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use Kind::{File, List, Page, Part, Program, ProgramList};
+use Kind::{File, List, Page, Part, Program, ProgramList, Redirect};
 
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
@@ -24,6 +24,8 @@ pub enum Kind {
     Part,
     /// A file that a page links.
     File,
+    /// Nothing but the address that replaces this one.
+    Redirect,
     /// One record, a file or numbers for programs.
     Program,
     /// A list of records for programs.
@@ -40,7 +42,7 @@ pub const VISITORS_PAGES: [&str; 2] = ["/sign-in", "/sign-up"];
 pub const LISTS: [Kind; 2] = [List, ProgramList];
 
 /// All routes. The audit log and its export have a limit of their own, which their cases check.
-const GET_ROUTES: [(&str, Kind); 98] = [
+const GET_ROUTES: [(&str, Kind); 100] = [
     ("/", Page),
     ("/account", Page),
     ("/account/two-factor", Page),
@@ -54,8 +56,10 @@ const GET_ROUTES: [(&str, Kind); 98] = [
     ("/automation/rules/{id}", Page),
     ("/inventory", List),
     ("/inventory/consumers", List),
-    ("/inventory/parked", List),
-    ("/inventory/parked/{id}", Page),
+    ("/inventory/dead-letters", List),
+    ("/inventory/dead-letters/{id}", Page),
+    ("/inventory/parked", Redirect),
+    ("/inventory/parked/{id}", Redirect),
     ("/inventory/{sku}", Page),
     ("/leads", List),
     ("/leads/imports", Page),

@@ -53,7 +53,7 @@ async fn an_empty_inventory_explains_how_to_send_a_first_message(environment: Te
         &html,
         &["No products yet", "https://holdfast.test/api/inventory/events", "holdfast replay FILE"],
     );
-    assert_shows(&page(&ann, "/inventory/parked").await, &["No dead letters"]);
+    assert_shows(&page(&ann, "/inventory/dead-letters").await, &["No dead letters"]);
     let consumers = page(&ann, "/inventory/consumers").await;
     assert_shows(&consumers, &["No consumers connected.", "holdfast consume"]);
     // The suggested command sends a valid message.
@@ -200,12 +200,12 @@ async fn errors_in_a_form_are_shown_beside_their_fields(environment: TestEnviron
         assert_shows(answer.text(), &[words, "<details open>"]);
     }
     let waiting = dead_letters(&agent, "OPEN").await.remove(0);
-    let dismiss = format!("/inventory/parked/{}/dismiss", waiting["id"].as_str().unwrap());
+    let dismiss = format!("/inventory/dead-letters/{}/dismiss", waiting["id"].as_str().unwrap());
     let form = [("version", "1"), ("note", &"x".repeat(501))];
     let answer = ann.post(&dismiss).form(&form).send().await.expect(422);
     assert_shows(answer.text(), &["A note must be one line of 1 to 500 characters."]);
     assert_eq!(ann.post("/inventory/A1/adjust").form(&[("stock", "1")]).send().await.status.as_u16(), 428);
-    for path in ["/inventory/NOWHERE", "/inventory/parked/7", "/inventory/a%20b"] {
+    for path in ["/inventory/NOWHERE", "/inventory/dead-letters/7", "/inventory/a%20b"] {
         ann.get(path).send().await.expect(404);
     }
 }
@@ -238,7 +238,7 @@ async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnv
         open.iter().find(|one| one["messageId"] == name).unwrap()["id"].as_str().unwrap().to_owned()
     };
     let act = async |name: &str, what: &str, version: &str, by_htmx: bool| -> Response {
-        let post = ann.post(&format!("/inventory/parked/{}/{what}", id(name)));
+        let post = ann.post(&format!("/inventory/dead-letters/{}/{what}", id(name)));
         let post = if by_htmx { post.header("hx-request", "true") } else { post };
         post.form(&[("version", version), ("note", "Wrong shop")]).send().await
     };
@@ -259,11 +259,11 @@ async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnv
         assert_shows(late.text(), &["This dead letter has changed.", "Applied by Ann Lee"]);
     }
     let there = act("lost", "dismiss", "1", false).await.expect(303);
-    assert_eq!(there.header("location"), format!("/inventory/parked/{}", id("lost")));
+    assert_eq!(there.header("location"), format!("/inventory/dead-letters/{}", id("lost")));
     assert_shows(&page(&ann, there.header("location")).await, &["Dismissed by Ann Lee", "Wrong shop"]);
-    assert_shows(&page(&ann, "/inventory/parked").await, &["No dead letters"]);
+    assert_shows(&page(&ann, "/inventory/dead-letters").await, &["No dead letters"]);
     assert_shows(
-        &page(&ann, "/inventory/parked?status=APPLIED").await,
+        &page(&ann, "/inventory/dead-letters?status=APPLIED").await,
         &["big", "aria-current=\"page\">Applied"],
     );
     assert_eq!(product(&agent, "A1").await["stock"], 7);
@@ -279,7 +279,7 @@ async fn a_form_that_is_sent_twice_closes_a_dead_letter_once(environment: TestEn
         [("big", "retry", "Applied by Ann Lee"), ("lost", "dismiss", "Dismissed by Ann Lee")]
     {
         let one = open.iter().find(|one| one["messageId"] == name).unwrap();
-        let path = format!("/inventory/parked/{}", one["id"].as_str().unwrap());
+        let path = format!("/inventory/dead-letters/{}", one["id"].as_str().unwrap());
         let post = || ann.post(&format!("{path}/{what}")).form(&[("version", "1")]);
         for _ in 0..2 {
             assert_eq!(post().send().await.expect(303).header("location"), path);
@@ -303,18 +303,18 @@ async fn dead_letters_are_shown_escaped_and_complete(environment: TestEnvironmen
     park(1, &[0xff, 0xfe, 0x00]).await;
     park(2, b"").await;
     let long = park(3, "long ".repeat(5_000).as_bytes()).await;
-    let html = page(&ann, "/inventory/parked").await;
+    let html = page(&ann, "/inventory/dead-letters").await;
     assert_shows(
         &html,
         &["&#60;script&#62;alert(1)", "in base64", "//4A", "Show all 25000 bytes", "inventory-events/0 at 3"],
     );
     assert!(!html.contains("<script>alert") && !html.contains("long long"));
-    assert_shows(&page(&ann, &format!("/inventory/parked/{long}")).await, &["long long"]);
+    assert_shows(&page(&ann, &format!("/inventory/dead-letters/{long}")).await, &["long long"]);
     for offset in 10..40 {
         park(offset, format!("nonsense {offset}").as_bytes()).await;
     }
-    let html = page(&ann, "/inventory/parked").await;
-    let more = html.split("hx-get=\"").find(|rest| rest.starts_with("/inventory/parked?")).unwrap();
+    let html = page(&ann, "/inventory/dead-letters").await;
+    let more = html.split("hx-get=\"").find(|rest| rest.starts_with("/inventory/dead-letters?")).unwrap();
     let more = more.split_once('"').unwrap().0.replace("&#38;", "&").replace("&amp;", "&");
     let rest = fragment(&ann, &more).await;
     assert_eq!(rest.matches("data-row").count(), 9, "{more}: {rest}");
@@ -344,7 +344,7 @@ async fn dead_letters_are_decided_in_groups_on_their_page(environment: TestEnvir
     let sales: Vec<Value> = (0..30).map(|number| event(&format!("m{number}"), "A1", "SALE", 1)).collect();
     send(&agent, &json!(sales)).await;
     send(&agent, &event("in", "A1", "RECEIPT", 28)).await;
-    let html = page(&ann, "/inventory/parked").await;
+    let html = page(&ann, "/inventory/dead-letters").await;
     assert_shows(&html, &["Retry or dismiss several", "<option value=\"unknown-sku\">Unknown SKU</option>"]);
     let decide = async |decision: &str, cursor: &str, sku: &str| {
         let form = [
@@ -354,7 +354,7 @@ async fn dead_letters_are_decided_in_groups_on_their_page(environment: TestEnvir
             ("cursor", cursor),
             ("decision", decision),
         ];
-        ann.post("/inventory/parked/group").form(&form).send().await
+        ann.post("/inventory/dead-letters/group").form(&form).send().await
     };
     let first = decide("retry", "", "a1").await.expect(200);
     assert_shows(first.text(), &["25 messages were applied.", "There may be more", "Retry next"]);

@@ -66,7 +66,7 @@ const LISTS: [&str; 36] = [
     "/inventory",
     "/api/products/{product}/movements?limit=50",
     "/api/inventory/parked?limit=50",
-    "/inventory/parked",
+    "/inventory/dead-letters",
     "/api/inventory/consumers?limit=50",
     "/inventory/consumers",
     "/api/tokens?limit=50",

@@ -38,7 +38,7 @@ const PAGES_OF_RECORDS: [&str; 10] = [
 
 /// Pages of one form or of one record that these records do not contain.
 const LEFT_OUT: [&str; 10] = [
-    "/inventory/parked/{id}",
+    "/inventory/dead-letters/{id}",
     "/leads/imports/headers",
     "/leads/imports/{id}",
     "/leads/{id}/merge",

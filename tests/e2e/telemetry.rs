@@ -90,7 +90,7 @@ async fn every_request_is_reported_once_with_route_role_outcome_and_cost(environ
     let before = reports.lock().unwrap().len();
     person.post(&path).header("origin", "http://holdfast.test").form(&form).send().await.expect(422);
     // A form has an idempotency key, which is looked up as well.
-    assert_eq!(is("POST /leads/{id}", 422, an_agent, "rule-violation", 6).parked, 0);
+    assert_eq!(is("POST /leads/{id}", 422, an_agent, "rule-violation", 6).message_dead_letters, 0);
     assert_eq!(reports.lock().unwrap().len(), before + 1, "a request is reported once");
 }
 
@@ -278,11 +278,11 @@ async fn the_inventory_function_counts_each_dead_letter_once(environment: TestEn
     lambda.invoke(event("kafka-msk")).await;
     let lines = metrics(&lambda, 2).await;
     let reports: Vec<_> =
-        lines.iter().map(|line| (line["Route"].as_str().unwrap(), &line["Parked"])).collect();
+        lines.iter().map(|line| (line["Route"].as_str().unwrap(), &line["MessageDeadLetters"])).collect();
     assert_eq!(reports, [("inventory", &json!(3)), ("inventory", &json!(0))]);
     assert_eq!(
         lines[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"],
-        json!([{ "Name": "Parked", "Unit": "Count" }])
+        json!([{ "Name": "MessageDeadLetters", "Unit": "Count" }])
     );
     assert!(lines[0]["_aws"]["Timestamp"].is_u64() && lines[1].get("_aws").is_none(), "{lines:?}");
     assert!(lines[0]["DynamoDBCalls"].as_u64() > Some(3) && lines[0]["writeUnits"].as_f64() > Some(1.0));

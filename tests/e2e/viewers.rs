@@ -31,6 +31,7 @@ struct Records {
     deleted: String,
     /// An open order.
     order: String,
+    /// The id of an open dead letter.
     dead_letter: String,
 }
 
@@ -67,7 +68,7 @@ async fn fill(workspace: &Workspace) -> Records {
     agent.delete(&format!("/api{deleted}?version=1")).send().await.expect(204);
     send(&agent, &json!([event("count", "A1", "COUNT", 2), event("sale", "A1", "SALE", 5)])).await;
     let letters = dead_letters(&agent, "OPEN").await;
-    let dead_letter = format!("/inventory/parked/{}", text(&letters[0], "id"));
+    let dead_letter = text(&letters[0], "id").to_owned();
     let rule = json!({
         "name": "Serve hot leads", "on": "lead.qualified",
         "command": "create_order customer_name=Acme customer_email=buy@acme.example requested_states={state}",
@@ -84,7 +85,7 @@ fn reads(Records { lead, order, dead_letter, .. }: &Records) -> Vec<String> {
     let mut paths: Vec<String> = lists.map(|path| format!("/api/{path}")).collect();
     paths.extend(["", "/history", "/notes", "/duplicates"].map(|part| format!("/api{lead}{part}")));
     paths.extend(["", "/history", "/leads"].map(|part| format!("/api{order}{part}")));
-    paths.push(format!("/api{dead_letter}"));
+    paths.push(format!("/api/inventory/parked/{dead_letter}"));
     paths
 }
 
@@ -107,7 +108,7 @@ fn changes(Records { lead, order, dead_letter, .. }: &Records) -> Vec<(Method, S
         (&post, "/inventory/events", event("more", "A1", "RECEIPT", 1)),
         (&patch, "/products/A1", json!({ "version": 1, "name": "Mine" })),
         (&post, "/products/A1/adjust", json!({ "version": 1, "stock": 9 })),
-        (&post, &format!("{dead_letter}/retry"), version),
+        (&post, &format!("/inventory/parked/{dead_letter}/retry"), version),
         (&post, "/automation/execute", json!({ "command": "get_leads" })),
     ];
     changes.map(|(method, path, body)| (method.clone(), format!("/api{path}"), body)).into()
@@ -183,8 +184,8 @@ async fn the_pages_of_a_viewer_offer_no_change_and_no_refused_link(environment: 
         ("/orders/caps", 200, &["Default cap", "New York"]),
         ("/inventory", 200, &["A1"]),
         ("/inventory/A1", 200, &["A1", "Low-stock threshold", "Movements"]),
-        ("/inventory/parked", 200, &["A1"]),
-        (&dead_letter, 200, &["A1"]),
+        ("/inventory/dead-letters", 200, &["A1"]),
+        (&format!("/inventory/dead-letters/{dead_letter}"), 200, &["A1"]),
         ("/inventory/consumers", 200, &["No consumer"]),
         ("/automation/rules", 200, &["Serve hot leads"]),
     ];
@@ -214,7 +215,7 @@ async fn an_empty_workspace_offers_a_viewer_no_start(environment: TestEnvironmen
         ("/leads/trash", "No deleted leads"),
         ("/orders", "No orders yet"),
         ("/inventory", "No products yet"),
-        ("/inventory/parked", "No dead letters"),
+        ("/inventory/dead-letters", "No dead letters"),
         ("/automation/rules", "No rules yet"),
     ] {
         let page = viewer.get(path).send().await.expect(200);

@@ -32,7 +32,7 @@ pub(super) struct Counts {
     pub(super) retries: u32,
     pub(super) read_units: f64,
     pub(super) write_units: f64,
-    pub(super) parked: u32,
+    pub(super) message_dead_letters: u32,
     pub(super) dead_letters: u32,
     pub(super) ignored_fields: u32,
 }
@@ -98,7 +98,7 @@ pub(crate) fn rule_violation() {
 
 /// Counts messages that became dead letters.
 pub(crate) fn message_dead_letters(messages: usize) {
-    count(|counts| counts.parked += u32::try_from(messages).unwrap_or(u32::MAX));
+    count(|counts| counts.message_dead_letters += u32::try_from(messages).unwrap_or(u32::MAX));
 }
 
 /// Counts a stream record that became a dead letter.
@@ -163,9 +163,9 @@ mod tests {
         };
         one.over(work).await;
         let (one, other) = (one.counts(), other.counts());
-        assert_eq!((one.calls, one.retries, one.parked), (1, 2, 0));
+        assert_eq!((one.calls, one.retries, one.message_dead_letters), (1, 2, 0));
         assert_eq!((one.read_units, one.write_units), (2.5, 6.0));
-        assert_eq!((other.calls, other.retries, other.parked), (1, 0, 2));
+        assert_eq!((other.calls, other.retries, other.message_dead_letters), (1, 0, 2));
     }
 
     #[test]

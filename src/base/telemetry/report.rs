@@ -48,7 +48,7 @@ pub struct Report {
     /// The write units that DynamoDB reported.
     pub write_units: f64,
     /// The number of messages that became dead letters.
-    pub parked: u32,
+    pub message_dead_letters: u32,
     /// The number of stream records that became dead letters.
     pub dead_letters: u32,
     /// The number of unknown fields of messages, which were ignored.
@@ -107,7 +107,7 @@ impl Report {
             retries: counts.retries,
             read_units: counts.read_units,
             write_units: counts.write_units,
-            parked: counts.parked,
+            message_dead_letters: counts.message_dead_letters,
             dead_letters: counts.dead_letters,
             ignored_fields: counts.ignored_fields,
         }
@@ -135,7 +135,7 @@ impl Report {
                     retries = self.retries,
                     read_units = self.read_units,
                     write_units = self.write_units,
-                    parked = self.parked,
+                    message_dead_letters = self.message_dead_letters,
                     dead_letters = self.dead_letters,
                     ignored_fields = self.ignored_fields,
                 )
@@ -180,7 +180,8 @@ impl FromStr for Metrics {
 }
 
 /// The counts that become metrics even in essential mode, if they are not zero.
-pub const ESSENTIAL: [&str; 5] = ["Conflicts", "DeadLetters", "Failures", "Parked", "Unavailable"];
+pub const ESSENTIAL: [&str; 5] =
+    ["Conflicts", "DeadLetters", "Failures", "MessageDeadLetters", "Unavailable"];
 
 /// Formats a report as one line of CloudWatch's embedded metric format: a log entry from which CloudWatch creates
 /// metrics. The metrics have the function's name as their dimension; latencies also have the route.
@@ -195,7 +196,7 @@ pub fn embedded_metrics(report: &Report, function: &str, metrics: Metrics) -> Va
         ("Unavailable", one(status == 503).into()),
         ("Failures", one(report.is_failure()).into()),
         ("Retries", report.retries.into()),
-        ("Parked", report.parked.into()),
+        ("MessageDeadLetters", report.message_dead_letters.into()),
         ("DeadLetters", report.dead_letters.into()),
         ("IgnoredFields", report.ignored_fields.into()),
         ("DynamoDBCalls", Value::from(report.calls)),
@@ -217,9 +218,15 @@ pub fn embedded_metrics(report: &Report, function: &str, metrics: Metrics) -> Va
             line.insert("_aws".to_owned(), directives);
         }
         // These are in the line as metrics.
-        for duplicate in
-            ["route", "latency", "retries", "parked", "deadLetters", "ignoredFields", "dynamoDBCalls"]
-        {
+        for duplicate in [
+            "route",
+            "latency",
+            "retries",
+            "messageDeadLetters",
+            "deadLetters",
+            "ignoredFields",
+            "dynamoDBCalls",
+        ] {
             line.remove(duplicate);
         }
     }
@@ -267,7 +274,7 @@ mod tests {
             retries: 1,
             read_units: 1.5,
             write_units: 8.0,
-            parked: 0,
+            message_dead_letters: 0,
             dead_letters: 0,
             ignored_fields: 3,
         }
@@ -325,8 +332,8 @@ mod tests {
 
     #[test]
     fn essential_metrics_are_created_only_for_failures() {
-        let made = |status: Option<u16>, outcome: &'static str, parked: u32| -> Vec<String> {
-            let report = Report { status, outcome, parked, ..report() };
+        let made = |status: Option<u16>, outcome: &'static str, message_dead_letters: u32| -> Vec<String> {
+            let report = Report { status, outcome, message_dead_letters, ..report() };
             let line = embedded_metrics(&report, "f", Metrics::Essential);
             // Values that are not metrics are still in the log.
             assert_eq!((&line["Requests"], &line["Latency"]), (&json!(1), &json!(12.5)));
@@ -334,16 +341,16 @@ mod tests {
             let metrics = directives.iter().flat_map(|one| one["Metrics"].as_array().unwrap().clone());
             metrics.map(|metric| metric["Name"].as_str().unwrap().to_owned()).collect()
         };
-        for (status, outcome, parked, names) in [
+        for (status, outcome, message_dead_letters, names) in [
             (Some(200), "ok", 0, &[][..]),
             (Some(422), "rule-violation", 0, &[]),
             (None, "ok", 0, &[]),
             (Some(409), "conflict", 0, &["Conflicts"]),
             (Some(503), "busy", 0, &["Unavailable"]),
             (Some(500), "internal", 0, &["Failures"]),
-            (None, "unfinished", 3, &["Failures", "Parked"]),
+            (None, "unfinished", 3, &["Failures", "MessageDeadLetters"]),
         ] {
-            assert_eq!(made(status, outcome, parked), names, "{status:?} {outcome}");
+            assert_eq!(made(status, outcome, message_dead_letters), names, "{status:?} {outcome}");
         }
         let quiet = Report { status: Some(200), outcome: "ok", ..report() };
         assert!(embedded_metrics(&quiet, "f", Metrics::Essential).get("_aws").is_none());

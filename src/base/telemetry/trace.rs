@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_is_visible_ascii_and_names_its_root() {
+    fn a_trace_id_is_printable_ascii_and_names_its_root() {
         let whole = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0";
         assert_eq!(TraceId::new(whole).unwrap().root(), Some("1-5bef4de7-ad49b0e87f6ef6c87fc2e700"));
         assert_eq!(TraceId::new("Self=1-2-3").unwrap().root(), None);

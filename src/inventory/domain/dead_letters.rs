@@ -18,7 +18,7 @@ fn id_of(source: &Source, raw: &[u8]) -> DeadLetterId {
         Some(place) => hash.update(place.as_str()),
         None => hash.update(raw),
     }
-    hash.update([source.way as u8]);
+    hash.update([source.channel as u8]);
     hash.into()
 }
 

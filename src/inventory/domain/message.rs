@@ -232,7 +232,8 @@ pub enum Channel {
 #[serde(rename_all = "camelCase")]
 pub struct Source {
     /// The channel.
-    pub way: Channel,
+    #[serde(rename = "way")]
+    pub channel: Channel,
     /// The topic or file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
@@ -248,7 +249,7 @@ impl Source {
     /// Returns the source of a record in a topic.
     pub fn kafka(topic: &str, partition: i32, offset: i64) -> Self {
         Self {
-            way: Channel::Kafka,
+            channel: Channel::Kafka,
             topic: Some(topic.to_owned()),
             partition: Some(partition),
             offset: Some(offset),
@@ -257,7 +258,7 @@ impl Source {
 
     /// Returns a source without a position, such as a request.
     pub fn of(channel: Channel) -> Self {
-        Self { way: channel, topic: None, partition: None, offset: None }
+        Self { channel, topic: None, partition: None, offset: None }
     }
 
     /// Returns the default id of a message from this source: its position in the topic.
@@ -269,13 +270,13 @@ impl Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let way = match self.way {
+        let channel = match self.channel {
             Channel::Kafka => "Kafka",
             Channel::Api => "API",
             Channel::Page => "Page",
             Channel::Replay => "File",
         };
-        f.write_str(way)?;
+        f.write_str(channel)?;
         if let Some(topic) = &self.topic {
             write!(f, " {topic}")?;
         }

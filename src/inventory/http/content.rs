@@ -7,7 +7,7 @@ use serde::Serialize;
 /// The bytes of a message: as text if they are UTF-8, else in base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::inventory) enum Content {
+pub(super) enum Content {
     Text(String),
     Base64(String),
 }

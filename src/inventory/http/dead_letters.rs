@@ -1,5 +1,8 @@
 //! The pages of dead letters: list, view, retry and dismiss.
 
+use http::Uri;
+use http::uri::PathAndQuery;
+
 use super::content::Content;
 use super::parts::typed;
 use crate::base::values::Invalid;
@@ -14,14 +17,28 @@ use crate::shared::values::optional;
 use crate::store::idempotency::{Done, Idempotency};
 use crate::web::lists::parameter;
 use crate::web::query::address;
+use crate::web::respond::moved;
+
+/// The address of the list.
+const PATH: &str = "/inventory/dead-letters";
+/// The address of the list in version 0.1.
+const FORMER_PATH: &str = "/inventory/parked";
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default()
-        .get("/inventory/parked", Access::Viewer, list)
-        .post("/inventory/parked/group", Access::Agent, decide)
-        .get("/inventory/parked/{id}", Access::Viewer, show)
-        .post("/inventory/parked/{id}/retry", Access::Agent, retry)
-        .post("/inventory/parked/{id}/dismiss", Access::Agent, dismiss)
+        .get(PATH, Access::Viewer, list)
+        .post("/inventory/dead-letters/group", Access::Agent, decide)
+        .get("/inventory/dead-letters/{id}", Access::Viewer, show)
+        .post("/inventory/dead-letters/{id}/retry", Access::Agent, retry)
+        .post("/inventory/dead-letters/{id}/dismiss", Access::Agent, dismiss)
+        .get(FORMER_PATH, Access::Viewer, redirect)
+        .get("/inventory/parked/{id}", Access::Viewer, redirect)
+}
+
+/// Redirects from the address that a page of dead letters had before, with the same id and parameters.
+async fn redirect(context: PageContext, address: Uri) -> Response {
+    let address = address.path_and_query().map_or("", PathAndQuery::as_str);
+    moved(&context.url(&address.replacen(FORMER_PATH, PATH, 1)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,7 +127,7 @@ impl DeadLetterAction {
         html(status, &SingleDeadLetterPage { context, one })
     }
 
-    /// Shows what was done, or why nothing was. A form that was sent before shows what it did then.
+    /// Shows what was done, or why nothing was. A form that is sent again gets the same message and the current record.
     async fn answer(
         self,
         done: Result<Done<DeadLetter>, InventoryError>,
@@ -122,7 +139,7 @@ impl DeadLetterAction {
                 let result = ActionResult { done: true, ..ActionResult::default() };
                 Ok(with_toast(self.shown(StatusCode::OK, result).await?, Tone::Success, words))
             }
-            Ok(_) => Ok(self.target.done(&format!("/inventory/parked/{}", self.id), words)),
+            Ok(_) => Ok(self.target.done(&format!("{PATH}/{}", self.id), words)),
             Err(InventoryError::StillRefused(reason)) => {
                 let result = ActionResult { error: Some(reason.words), ..typed };
                 self.shown(StatusCode::UNPROCESSABLE_ENTITY, result).await
@@ -276,7 +293,7 @@ impl DeadLetterView {
     }
 }
 
-/// `GET /inventory/parked`
+/// `GET /inventory/dead-letters`
 #[derive(Template)]
 #[template(path = "inventory/dead_letters.html", config = "templates/askama.toml", blocks = ["rows"])]
 struct DeadLetterListPage {
@@ -297,7 +314,7 @@ impl DeadLetterListPage {
         DeadLetterStatus::ALL.map(|status| {
             // The list of open dead letters is the default.
             let filter = if status == DeadLetterStatus::Open { "" } else { status.as_str() };
-            (status.label(), address("/inventory/parked", [("status", filter)]), status == self.status)
+            (status.label(), address(PATH, [("status", filter)]), status == self.status)
         })
     }
 
@@ -307,11 +324,11 @@ impl DeadLetterListPage {
 
     fn more(&self) -> Option<String> {
         let cursor = self.next.as_deref()?;
-        Some(address("/inventory/parked", [("status", self.status.as_str()), ("cursor", cursor)]))
+        Some(address(PATH, [("status", self.status.as_str()), ("cursor", cursor)]))
     }
 }
 
-/// `GET /inventory/parked/{id}`
+/// `GET /inventory/dead-letters/{id}`
 #[derive(Template)]
 #[template(path = "inventory/dead_letter.html", config = "templates/askama.toml")]
 struct SingleDeadLetterPage {

@@ -2,7 +2,7 @@
 
 pub(super) mod api;
 mod consumers;
-pub(super) mod content;
+mod content;
 mod dead_letters;
 pub(super) mod form;
 mod list;

@@ -126,7 +126,7 @@ struct RulePage {
     base: Typed,
     wrong: Messages,
     conflict: Option<ConflictView>,
-    /// The key that makes a repeated form one rule.
+    /// The idempotency key: a form that is sent twice creates one rule.
     key: String,
 }
 

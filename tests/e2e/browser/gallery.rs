@@ -268,9 +268,9 @@ impl Maker<'_> {
         self.page("inventory", "/inventory");
         self.page("product", "/inventory/85121A");
         self.page("consumers", "/inventory/consumers");
-        self.page("inventory-dead-letters", "/inventory/parked");
+        self.page("inventory-dead-letters", "/inventory/dead-letters");
         let letters = dead_letters(&self.program, "OPEN").await;
-        self.page("inventory-dead-letter", format!("/inventory/parked/{}", id(&letters[0])));
+        self.page("inventory-dead-letter", format!("/inventory/dead-letters/{}", id(&letters[0])));
     }
 
     async fn automation(&mut self) {

@@ -52,7 +52,7 @@ async fn dead_letters_are_decided_in_the_list_by_keyboard(environment: TestEnvir
     ]);
     send(&office.program, &sent).await;
     let ada = office.agent("Ada", Look::desktop()).await;
-    ada.goto(&office.url("/inventory/parked")).await;
+    ada.goto(&office.url("/inventory/dead-letters")).await;
     ada.click(At::Named("Retry big")).await;
     ada.wait_for_text(
         ".dead-letters",
@@ -97,7 +97,7 @@ async fn the_inventory_works_without_javascript(environment: TestEnvironment) {
     ada.fill(At::Css("#adjust-stock"), "3").await;
     ada.click(At::Named("Set stock")).await;
     ada.wait_for_text("#stock-now", "3").await;
-    ada.goto(&office.url("/inventory/parked")).await;
+    ada.goto(&office.url("/inventory/dead-letters")).await;
     ada.click(At::Named("Retry big")).await;
     ada.wait_for_text(".dead-letters", "Applied by Ada").await;
     ada.goto(&office.url("/inventory/A1")).await;
@@ -109,7 +109,7 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     for (path, name) in [
         ("/inventory", "inventory-none"),
-        ("/inventory/parked", "parked-none"),
+        ("/inventory/dead-letters", "parked-none"),
         ("/inventory/consumers", "consumers-none"),
     ] {
         ada.goto(&office.url(path)).await;
@@ -165,7 +165,7 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
         ("/inventory?q=nothing", "inventory-no-match"),
         ("/inventory/85121A", "product"),
         ("/inventory/consumers", "consumers"),
-        ("/inventory/parked", "parked"),
+        ("/inventory/dead-letters", "parked"),
     ] {
         ada.goto(&office.url(path)).await;
         assert_accessible(&ada, name).await;

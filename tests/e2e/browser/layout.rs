@@ -47,7 +47,7 @@ const WORD: &str = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch";
 /// Pages of records, and a search without results. `{…}` stands for a record of its kind.
 const PAGES_OF_RECORDS: [&str; 20] = [
     "/automation/rules/{rule}",
-    "/inventory/parked/{parked}",
+    "/inventory/dead-letters/{letter}",
     "/inventory/{sku}",
     "/leads?q=nothing",
     "/leads/{lead}",
@@ -253,8 +253,8 @@ async fn create_inventory(office: &Office, admin: &Client) -> Vec<(&'static str,
         .report_progress(&[progress(Some(1_200)), Progress { partition: 3, ..progress(None) }])
         .await
         .unwrap();
-    let parked: Value = admin.get("/api/inventory/parked?limit=1").send().await.expect(200).json();
-    vec![("{sku}", sku), ("{parked}", id(&parked["items"][0]).to_owned())]
+    let letters: Value = admin.get("/api/inventory/parked?limit=1").send().await.expect(200).json();
+    vec![("{sku}", sku), ("{letter}", id(&letters["items"][0]).to_owned())]
 }
 
 /// A rule that works and one whose run has failed, and a dead letter.

@@ -142,7 +142,7 @@ async fn swaps_of_caps_lists_and_dead_letters_keep_focus_and_scroll(environment:
     let sent: Vec<Value> =
         (0..4).map(|number| event(&format!("lost{number}"), &format!("B{number}"), "SALE", 1)).collect();
     send(&office.program, &json!(sent)).await;
-    ada.goto(&office.url("/inventory/parked")).await;
+    ada.goto(&office.url("/inventory/dead-letters")).await;
     make_long(&ada).await;
     ada.click(At::Css(".dead-letter:nth-child(3) .confirm summary")).await;
     // The heading, which has the focus at the end, must be in the low window with the field.

@@ -238,12 +238,12 @@ async fn of_inventory(records: &Records) -> Vec<Form> {
             "F0",
             &[("version", "1"), ("name", "Lamp"), ("lowMark", "2")],
         ),
-        Form::of(person, "/inventory/parked/{id}/retry", &parked("F1"), &[("version", "1")]),
-        Form::of(person, "/inventory/parked/{id}/dismiss", &parked("F2"), &[("version", "1")]),
+        Form::of(person, "/inventory/dead-letters/{id}/retry", &parked("F1"), &[("version", "1")]),
+        Form::of(person, "/inventory/dead-letters/{id}/dismiss", &parked("F2"), &[("version", "1")]),
         Form::new(
             person,
-            "/inventory/parked/group",
-            "/inventory/parked/group".to_owned(),
+            "/inventory/dead-letters/group",
+            "/inventory/dead-letters/group".to_owned(),
             &[("decision", "dismiss"), ("sku", "F3")],
         ),
     ]

@@ -62,7 +62,7 @@ async fn dismissals_and_ends_of_sessions_and_links_ask_first(environment: TestEn
 
     let lost = crate::inventory_api::event("lost", "B1", "SALE", 1);
     crate::inventory_api::send(&workspace.agent().await, &lost).await;
-    let letters = page("/inventory/parked").await;
+    let letters = page("/inventory/dead-letters").await;
     assert_asks(&letters, "/dismiss");
     let (before, _) =
         letters.split_once("name=\"decision\" value=\"dismiss\"").expect("a group is dismissed");
