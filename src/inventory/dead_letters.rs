@@ -12,8 +12,9 @@ use super::items::{
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::inventory::Inventory;
+use crate::shared::dead_letters::service::DeadLetters;
 use crate::shared::idempotency::replayed_answer;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, Key, Select, WriteError, from_item, to_attribute};
 use crate::web::lists::Listed;
 
@@ -22,12 +23,15 @@ const MOST_ITEMS: i32 = 100;
 /// The longest message that a list shows.
 const SHORT: u64 = 8_192;
 
-impl Inventory {
-    /// Lists the dead letters with a status, newest first.
-    ///
-    /// # Errors
-    /// [`InventoryError::Cursor`] for a cursor of another list.
-    pub async fn list_dead_letters(
+impl DeadLetters for Inventory {
+    type DeadLetter = DeadLetter;
+    type Error = InventoryError;
+
+    fn version_of(dead_letter: &DeadLetter) -> Version {
+        dead_letter.version
+    }
+
+    async fn list_dead_letters(
         &self,
         status: DeadLetterStatus,
         limit: u16,
@@ -36,6 +40,31 @@ impl Inventory {
         DEAD_LETTERS.page(&self.dynamo, status, limit, cursor).await
     }
 
+    async fn retry_dead_letter(
+        &self,
+        id: DeadLetterId,
+        version: Version,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, DeadLetter>>,
+    ) -> Result<Done<DeadLetter>, InventoryError> {
+        let retry = self.retry(id, version, by, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, retry).await
+    }
+
+    async fn dismiss_dead_letter(
+        &self,
+        id: DeadLetterId,
+        version: Version,
+        note: Option<Note>,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, DeadLetter>>,
+    ) -> Result<Done<DeadLetter>, InventoryError> {
+        let dismiss = self.dismiss(id, version, note, by, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, dismiss).await
+    }
+}
+
+impl Inventory {
     /// Reads a dead letter with its original bytes.
     ///
     /// # Errors
@@ -86,7 +115,7 @@ impl Inventory {
     ///
     /// # Errors
     /// [`InventoryError::NoSuchDeadLetter`], [`InventoryError::DeadLetterConflict`].
-    pub async fn dismiss(
+    pub(super) async fn dismiss(
         &self,
         id: DeadLetterId,
         version: Version,
@@ -112,7 +141,7 @@ impl Inventory {
     /// # Errors
     /// [`InventoryError::StillRefused`] with the current reason, [`InventoryError::DeadLetterConflict`],
     /// [`InventoryError::NoSuchDeadLetter`], [`InventoryError::Contention`].
-    pub async fn retry(
+    pub(super) async fn retry(
         &self,
         id: DeadLetterId,
         version: Version,

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::domain::{DeadLetter, DeadLetterId, Product, Reason, Sku};
-use crate::shared::dead_letters::requests::still_refused;
+use crate::shared::dead_letters::api::still_refused;
 use crate::shared::problems::{not_found, stale};
 use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, DeadlineExceeded, StoreError};

@@ -14,7 +14,7 @@ use crate::base::values::Version;
 use crate::inventory::Inventory;
 use crate::shared::cursors::{cursor_after, next_in_index, start_after, start_in_index};
 use crate::shared::search::SearchQuery;
-use crate::store::idempotency::{Idempotency, KeyReused};
+use crate::store::idempotency::{Done, Idempotency, KeyReused};
 use crate::store::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
 use crate::store::{Item, Key, Select, StoreError, WriteError, from_item};
 use crate::web::lists::Listed;
@@ -208,6 +208,17 @@ impl Inventory {
     /// # Errors
     /// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now.
     pub async fn change_details(
+        &self,
+        sku: &Sku,
+        version: Version,
+        change: &DetailsChange,
+        idempotency: Option<&Idempotency<'_, Product>>,
+    ) -> Result<Done<Product>, InventoryError> {
+        let change = self.write_details(sku, version, change, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, change).await
+    }
+
+    async fn write_details(
         &self,
         sku: &Sku,
         version: Version,

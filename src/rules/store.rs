@@ -116,6 +116,18 @@ impl Rules {
         change: &RuleChange,
         by: &AuditActor,
         idempotency: Option<&Idempotency<'_, Rule>>,
+    ) -> Result<Done<Rule>, RuleError> {
+        let update = self.write_change(id, expected, change, by, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, update).await
+    }
+
+    async fn write_change(
+        &self,
+        id: RuleId,
+        expected: Version,
+        change: &RuleChange,
+        by: &AuditActor,
+        idempotency: Option<&Idempotency<'_, Rule>>,
     ) -> Result<Rule, RuleError> {
         let before = self.find(id).await?;
         if before.version != expected {
@@ -135,6 +147,17 @@ impl Rules {
     /// # Errors
     /// [`RuleError::NotFound`], [`RuleError::Conflict`].
     pub async fn delete(
+        &self,
+        id: RuleId,
+        expected: Version,
+        by: &AuditActor,
+        idempotency: Option<&Idempotency<'_, ()>>,
+    ) -> Result<Done<()>, RuleError> {
+        let delete = self.write_deletion(id, expected, by, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, delete).await
+    }
+
+    async fn write_deletion(
         &self,
         id: RuleId,
         expected: Version,

@@ -1,6 +1,7 @@
 //! What the dead letters of messages about stock and those of the table's stream share.
 
-pub mod requests;
+pub mod api;
+pub mod service;
 pub mod table;
 
 use serde::{Deserialize, Serialize};

@@ -7,6 +7,7 @@
 use holdfast::base::identity::Role;
 use holdfast::inventory::domain::DeadLetterStatus;
 use holdfast::leads::domain::Stock;
+use holdfast::shared::dead_letters::service::DeadLetters as _;
 use holdfast::store::Select;
 use serde_json::{Value, json};
 

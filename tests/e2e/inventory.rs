@@ -14,6 +14,7 @@ use holdfast::inventory::domain::{
     Source, Units,
 };
 use holdfast::inventory::store::{Adjustment, DetailsChange, Order};
+use holdfast::shared::dead_letters::service::DeadLetters as _;
 use jiff::Timestamp;
 
 use crate::support::chance::{Dice, a_fault};
@@ -290,7 +291,8 @@ async fn a_dead_letter_can_be_retried_when_it_fits_and_only_once(environment: Te
     let workspace = Workspace::open(&environment).await;
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 2), delivery("big", "A1", Kind::Sale, 5)]).await;
     let waiting = dead_letters(&workspace, DeadLetterStatus::Open).await.remove(0);
-    let retry = async || workspace.app.inventory().retry(waiting.id, Version::FIRST, &by(), None).await;
+    let retry =
+        async || workspace.app.inventory().retry_dead_letter(waiting.id, Version::FIRST, &by(), None).await;
     assert!(
         matches!(retry().await, Err(InventoryError::StillRefused(reason)) if reason.name == "insufficient-stock")
     );
@@ -303,7 +305,8 @@ async fn a_dead_letter_can_be_retried_when_it_fits_and_only_once(environment: Te
     let mut done = 0;
     for answer in answers {
         match answer {
-            Ok(letter) => {
+            Ok(closed) => {
+                let letter = closed.now().expect("a request without a key makes its change now");
                 done += 1;
                 assert_eq!((letter.status, letter.version.get()), (DeadLetterStatus::Applied, 2));
             }
@@ -326,18 +329,26 @@ async fn a_dismissed_message_changes_nothing_even_when_repeated(environment: Tes
     let waiting = dead_letters(&workspace, DeadLetterStatus::Open).await.remove(0);
     let note = Some("Wrong shop".parse().unwrap());
     let stale = Version::try_from(9).unwrap();
-    let conflict = workspace.app.inventory().dismiss(waiting.id, stale, None, &by(), None).await.unwrap_err();
+    let conflict = workspace
+        .app
+        .inventory()
+        .dismiss_dead_letter(waiting.id, stale, None, &by(), None)
+        .await
+        .unwrap_err();
     assert!(matches!(conflict, InventoryError::DeadLetterConflict(_)), "{conflict}");
     let gone = workspace
         .app
         .inventory()
-        .dismiss(waiting.id, Version::FIRST, note.clone(), &by(), None)
+        .dismiss_dead_letter(waiting.id, Version::FIRST, note.clone(), &by(), None)
         .await
+        .unwrap()
+        .now()
         .unwrap();
     assert_eq!((gone.status, gone.note), (DeadLetterStatus::Dismissed, note));
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 50), sale]).await;
     assert_eq!(stock(&workspace, "A1").await, 50);
-    let retried = workspace.app.inventory().retry(waiting.id, gone.version, &by(), None).await.unwrap_err();
+    let retried =
+        workspace.app.inventory().retry_dead_letter(waiting.id, gone.version, &by(), None).await.unwrap_err();
     assert!(matches!(retried, InventoryError::DeadLetterConflict(_)), "{retried}");
     assert_eq!(dead_letters(&workspace, DeadLetterStatus::Open).await, []);
     assert_eq!(dead_letters(&workspace, DeadLetterStatus::Dismissed).await.len(), 1);
@@ -388,6 +399,7 @@ async fn details_can_be_changed_while_the_stock_moves(environment: TestEnvironme
         let version = Version::try_from(mark).unwrap();
         let changed =
             workspace.app.inventory().change_details(&sku("A1"), version, &change(mark), None).await.unwrap();
+        let changed = changed.now().unwrap();
         assert_eq!(changed.details_version.get(), mark + 1);
     }
     moving.await.unwrap();

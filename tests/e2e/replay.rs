@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use holdfast::inventory::domain::Product;
 use holdfast::inventory::store::Order;
+use holdfast::shared::dead_letters::service::DeadLetters as _;
 use holdfast::shared::numbers::grouped;
 
 use crate::process::binary::{Data, Run};

@@ -10,11 +10,12 @@ use crate::inventory::Inventory;
 use crate::inventory::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, ReasonName};
 use crate::inventory::error::InventoryError;
 use crate::inventory::groups::{Decided, Decision, Group};
+use crate::shared::dead_letters::service::DeadLetters as _;
 use crate::shared::forms::RawForm;
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
-use crate::store::idempotency::{Done, Idempotency};
+use crate::store::idempotency::Done;
 use crate::web::lists::parameter;
 use crate::web::query::address;
 use crate::web::respond::moved;
@@ -159,8 +160,7 @@ async fn retry(
     submission: Submission,
 ) -> PageAnswer {
     let (by, idempotency) = (submission.who.actor(), Some(submission.idempotency()));
-    let retry = inventory.retry(id, submission.version()?, &by, idempotency.as_ref());
-    let done = Idempotency::run(idempotency.as_ref(), &inventory.dynamo, retry).await;
+    let done = inventory.retry_dead_letter(id, submission.version()?, &by, idempotency.as_ref()).await;
     let action = DeadLetterAction { inventory, target, id };
     action.answer(done, "Message applied.", ActionResult::default()).await
 }
@@ -182,8 +182,7 @@ async fn dismiss(
         }
     };
     let (by, idempotency) = (submission.who.actor(), Some(submission.idempotency()));
-    let dismiss = inventory.dismiss(id, version, note, &by, idempotency.as_ref());
-    let done = Idempotency::run(idempotency.as_ref(), &inventory.dynamo, dismiss).await;
+    let done = inventory.dismiss_dead_letter(id, version, note, &by, idempotency.as_ref()).await;
     DeadLetterAction { inventory, target, id }.answer(done, "Message dismissed.", typed).await
 }
 

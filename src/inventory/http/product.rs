@@ -16,7 +16,6 @@ use crate::shared::charts::Chart;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
-use crate::store::idempotency::Idempotency;
 use crate::web::lists::Listed;
 use crate::web::query::address;
 
@@ -135,8 +134,7 @@ async fn details(
         return Ok(with_toast_there(target.redirect(&path), Tone::Info, "No changes to save."));
     }
     let idempotency = Some(submission.idempotency());
-    let save = inventory.change_details(&sku, version, &change, idempotency.as_ref());
-    match Idempotency::run(idempotency.as_ref(), &inventory.dynamo, save).await {
+    match inventory.change_details(&sku, version, &change, idempotency.as_ref()).await {
         Ok(_) => Ok(target.done(&path, "Saved.")),
         Err(InventoryError::Conflict(fresh)) => {
             let typed = typed.merged_with(&fresh);

@@ -1,7 +1,7 @@
 //! Why a dead-letter operation failed.
 
 use super::domain::DeadLetter;
-use crate::shared::dead_letters::requests::still_refused;
+use crate::shared::dead_letters::api::still_refused;
 use crate::shared::dead_letters::{DeadLetterId, Reason};
 use crate::shared::problems::{not_found, stale};
 use crate::store::idempotency::KeyReused;

@@ -5,14 +5,16 @@
 
 use super::domain::{DeadLetter, FailedRecord, reason_of};
 use super::error::DeadLetterError;
-use super::store::Stored;
+use super::store::{DEAD_LETTERS, Stored};
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::projections::Projections;
+use crate::shared::dead_letters::service::DeadLetters;
 use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus, Note, Reason};
 use crate::shared::idempotency::{refuse, replayed_answer, write_with_record};
 use crate::store::idempotency::{Done, Idempotency};
 use crate::store::stream::readable;
+use crate::web::lists::Listed;
 
 /// Checks that a dead letter is open and has this version.
 fn expect_open(stored: Stored, version: Version) -> Result<Stored, DeadLetterError> {
@@ -23,13 +25,25 @@ fn expect_open(stored: Stored, version: Version) -> Result<Stored, DeadLetterErr
     Ok(stored)
 }
 
-impl Projections {
-    /// Applies a dead letter's record now.
-    ///
-    /// # Errors
-    /// [`DeadLetterError::StillRefused`] with the current reason, [`DeadLetterError::Conflict`],
-    /// [`DeadLetterError::NotFound`].
-    pub async fn retry_dead_letter(
+impl DeadLetters for Projections {
+    type DeadLetter = DeadLetter;
+    type Error = DeadLetterError;
+
+    fn version_of(letter: &DeadLetter) -> Version {
+        letter.version
+    }
+
+    async fn list_dead_letters(
+        &self,
+        status: DeadLetterStatus,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<Listed<DeadLetter>, DeadLetterError> {
+        DEAD_LETTERS.page(&self.dynamo, status, limit, cursor).await
+    }
+
+    /// Applies a dead letter's record now, and drops it.
+    async fn retry_dead_letter(
         &self,
         id: DeadLetterId,
         version: Version,
@@ -49,6 +63,25 @@ impl Projections {
         self.close(&before.letter, after, idempotency).await
     }
 
+    /// Dismisses a dead letter and drops its record.
+    async fn dismiss_dead_letter(
+        &self,
+        id: DeadLetterId,
+        version: Version,
+        note: Option<Note>,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, DeadLetter>>,
+    ) -> Result<Done<DeadLetter>, DeadLetterError> {
+        let before = match expect_open(self.find_dead_letter(id).await?, version) {
+            Ok(before) => before.letter,
+            Err(error) => return refuse(&self.dynamo, idempotency, error).await,
+        };
+        let after = before.closed(DeadLetterStatus::Dismissed, by, note, self.clock.now());
+        self.close(&before, after, idempotency).await
+    }
+}
+
+impl Projections {
     /// Writes a closed dead letter, without its record.
     async fn close(
         &self,
@@ -84,25 +117,5 @@ impl Projections {
                 Err(DeadLetterError::StillRefused(reason_of(&error)))
             }
         }
-    }
-
-    /// Dismisses a dead letter and drops its record.
-    ///
-    /// # Errors
-    /// [`DeadLetterError::NotFound`], [`DeadLetterError::Conflict`].
-    pub async fn dismiss_dead_letter(
-        &self,
-        id: DeadLetterId,
-        version: Version,
-        note: Option<Note>,
-        by: &Actor,
-        idempotency: Option<&Idempotency<'_, DeadLetter>>,
-    ) -> Result<Done<DeadLetter>, DeadLetterError> {
-        let before = match expect_open(self.find_dead_letter(id).await?, version) {
-            Ok(before) => before.letter,
-            Err(error) => return refuse(&self.dynamo, idempotency, error).await,
-        };
-        let after = before.closed(DeadLetterStatus::Dismissed, by, note, self.clock.now());
-        self.close(&before, after, idempotency).await
     }
 }

@@ -15,9 +15,9 @@ use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus};
 use crate::store::schema::TTL;
 use crate::store::stream::{Raw, Sequence};
 use crate::store::{Condition, GuardedWrite, Item, Key, StoreError, WriteError, from_item, to_attribute};
-use crate::web::lists::Listed;
 
-const DEAD_LETTERS: DeadLetterList = DeadLetterList {
+/// The dead letters of the stream.
+pub(super) const DEAD_LETTERS: DeadLetterList = DeadLetterList {
     sort_key: "DEADLETTER",
     partition: "DEADLETTERS",
     name: "dead letters",
@@ -99,19 +99,6 @@ pub struct Stored {
 }
 
 impl Projections {
-    /// Lists the dead letters with a status, newest first. Two calls.
-    ///
-    /// # Errors
-    /// [`DeadLetterError::Cursor`] for a cursor of another list.
-    pub async fn list_dead_letters(
-        &self,
-        status: DeadLetterStatus,
-        limit: u16,
-        cursor: Option<&str>,
-    ) -> Result<Listed<DeadLetter>, DeadLetterError> {
-        DEAD_LETTERS.page(&self.dynamo, status, limit, cursor).await
-    }
-
     /// Returns a dead letter, read consistently.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use crate::base::text::isolated;
 use crate::projections::Projections;
 use crate::projections::dead_letters::DeadLetterError;
 use crate::projections::dead_letters::domain::DeadLetter;
+use crate::shared::dead_letters::service::DeadLetters as _;
 use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus};
 use crate::shared::pages::*;
 use crate::shared::values::optional;

@@ -97,14 +97,14 @@ async fn change(State(rules): State<Rules>, change: Change<RuleId, RuleChange>) 
         return Err(WebError::Malformed(message.to_owned()).into());
     }
     let (by, idempotency) = (AuditActor::from(&change.who), change.idempotency(&rule_answer));
-    let update = rules.update(change.id, change.version, &change.body, &by, idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &rules.dynamo, update).await?.answer(rule_answer))
+    let done = rules.update(change.id, change.version, &change.body, &by, idempotency.as_ref()).await?;
+    Ok(done.answer(rule_answer))
 }
 
 async fn delete(State(rules): State<Rules>, change: Change<RuleId, Deletion>) -> Result<Answer, Problem> {
     let (by, idempotency) = (AuditActor::from(&change.who), change.idempotency(&|()| no_content()));
-    let delete = rules.delete(change.id, change.version, &by, idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &rules.dynamo, delete).await?.answer(|()| no_content()))
+    let done = rules.delete(change.id, change.version, &by, idempotency.as_ref()).await?;
+    Ok(done.answer(|()| no_content()))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -124,8 +124,9 @@ async fn list_runs(
         rule: parameter("rule", parameters.rule, str::parse)?,
         state: parameter("state", parameters.state, str::parse)?,
     };
-    let cursor = parameters.cursor.filter(|text| !text.is_empty());
-    Ok(Json(rules.list_runs(filter, limit(parameters.limit)?, cursor.as_deref()).await?))
+    let RunParameters { limit, cursor, .. } = parameters;
+    let (limit, cursor) = PageParameters { limit, cursor }.read()?;
+    Ok(Json(rules.list_runs(filter, limit, cursor.as_deref()).await?))
 }
 
 fn run_answer(run: &Run) -> Answer {

@@ -12,7 +12,6 @@ use crate::rules::events::EventKind;
 use crate::rules::{RuleError, Rules};
 use crate::shared::audit_log::AuditActor;
 use crate::shared::pages::*;
-use crate::store::idempotency::Idempotency;
 
 /// Returns the routes of the page.
 pub(super) fn routes() -> Routes<Rules> {
@@ -71,8 +70,7 @@ async fn save(
         Err(wrong) => return edit.show_errors(&rules, target.context, wrong),
     };
     let (by, idempotency) = (AuditActor::from(&submission.who), Some(submission.idempotency()));
-    let update = rules.update(id, edit.version, &change, &by, idempotency.as_ref());
-    match Idempotency::run(idempotency.as_ref(), &rules.dynamo, update).await {
+    match rules.update(id, edit.version, &change, &by, idempotency.as_ref()).await {
         Ok(_) => Ok(target.done(PATH, "Rule saved.")),
         Err(RuleError::Validation { field, invalid }) => {
             edit.show_errors(&rules, target.context, Messages::from([(field, invalid.to_string())]))

@@ -14,7 +14,7 @@ use crate::rules::runs::Overview;
 use crate::rules::{RuleError, Rules};
 use crate::shared::audit_log::AuditActor;
 use crate::shared::pages::*;
-use crate::store::idempotency::{Done, Idempotency};
+use crate::store::idempotency::Done;
 use crate::web::lists::{Listed, parameter};
 use crate::web::query::address;
 
@@ -93,8 +93,7 @@ async fn switch(
     let enabled = submission.form.get("enabled") == Some("on");
     let change = RuleChange { enabled: Some(enabled), ..RuleChange::default() };
     let (by, idempotency) = (AuditActor::from(&submission.who), Some(submission.idempotency()));
-    let update = rules.update(id, submission.version()?, &change, &by, idempotency.as_ref());
-    match Idempotency::run(idempotency.as_ref(), &rules.dynamo, update).await {
+    match rules.update(id, submission.version()?, &change, &by, idempotency.as_ref()).await {
         Ok(_) if enabled => Ok(target.done(PATH, "Rule turned on.")),
         Ok(_) => Ok(target.done(PATH, "Rule turned off.")),
         Err(error) => show_conflict(&rules, target.context, error, "It wasn't changed.").await,
@@ -108,8 +107,7 @@ async fn delete(
     submission: Submission,
 ) -> PageAnswer {
     let (by, idempotency) = (AuditActor::from(&submission.who), Some(submission.idempotency()));
-    let delete = rules.delete(id, submission.version()?, &by, idempotency.as_ref());
-    match Idempotency::run(idempotency.as_ref(), &rules.dynamo, delete).await {
+    match rules.delete(id, submission.version()?, &by, idempotency.as_ref()).await {
         Ok(_) => Ok(target.done(PATH, "Rule deleted.")),
         Err(error) => show_conflict(&rules, target.context, error, "It wasn't deleted.").await,
     }

@@ -9,24 +9,16 @@ use crate::inventory::domain::{DeadLetter, DeadLetterId, Note};
 use crate::inventory::groups::{Decided, Decision, Group};
 use crate::inventory::http::content::Content;
 use crate::shared::api::*;
-use crate::shared::dead_letters::requests::{Dismissal, ListParameters};
+use crate::shared::dead_letters::api::{dismiss, list, retry};
 
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
-        .get("/api/inventory/parked", Access::Viewer, list)
+        .get("/api/inventory/parked", Access::Viewer, list::<Inventory>)
         .post("/api/inventory/parked/retry", Access::Agent, retry_group)
         .post("/api/inventory/parked/dismiss", Access::Agent, dismiss_group)
         .get("/api/inventory/parked/{id}", Access::Viewer, read)
-        .post("/api/inventory/parked/{id}/retry", Access::Agent, retry)
-        .delete("/api/inventory/parked/{id}", Access::Agent, dismiss)
-}
-
-async fn list(
-    State(inventory): State<Inventory>,
-    Query(parameters): Query<ListParameters>,
-) -> Result<Json<Listed<DeadLetter>>, Problem> {
-    let (status, limit, cursor) = parameters.read()?;
-    Ok(Json(inventory.list_dead_letters(status, limit, cursor.as_deref()).await?))
+        .post("/api/inventory/parked/{id}/retry", Access::Agent, retry::<Inventory>)
+        .delete("/api/inventory/parked/{id}", Access::Agent, dismiss::<Inventory>)
 }
 
 /// A dead letter with the received message.
@@ -42,31 +34,6 @@ async fn read(State(inventory): State<Inventory>, Path(id): Path<DeadLetterId>) 
     let (dead_letter, raw) = inventory.find_dead_letter(id).await?;
     let (content, version) = (Content::from(raw), dead_letter.version.get());
     Ok(answer(StatusCode::OK, &DeadLetterWithContent { dead_letter: &dead_letter, content }, version, None))
-}
-
-fn dead_letter_answer(dead_letter: &DeadLetter) -> Answer {
-    answer(StatusCode::OK, dead_letter, dead_letter.version.get(), None)
-}
-
-async fn retry(
-    State(inventory): State<Inventory>,
-    change: Change<DeadLetterId, EmptyBody>,
-) -> Result<Answer, Problem> {
-    let (by, idempotency) = (change.who.actor(), change.idempotency(&dead_letter_answer));
-    let retry = inventory.retry(change.id, change.version, &by, idempotency.as_ref());
-    let done = Idempotency::run(idempotency.as_ref(), &inventory.dynamo, retry).await?;
-    Ok(done.answer(dead_letter_answer))
-}
-
-async fn dismiss(
-    State(inventory): State<Inventory>,
-    change: Change<DeadLetterId, Dismissal>,
-) -> Result<Answer, Problem> {
-    let (by, idempotency) = (change.who.actor(), change.idempotency(&|_: &DeadLetter| no_content()));
-    let Change { id, version, body: Dismissal { note }, .. } = change;
-    let dismiss = inventory.dismiss(id, version, note, &by, idempotency.as_ref());
-    let done = Idempotency::run(idempotency.as_ref(), &inventory.dynamo, dismiss).await?;
-    Ok(done.answer(|_| no_content()))
 }
 
 /// The dead letters to decide about, and the cursor of the previous answer. No answer is stored under an

@@ -34,10 +34,10 @@ async fn list(
     State(inventory): State<Inventory>,
     Query(parameters): Query<ListParameters>,
 ) -> Result<Json<Listed<Product>>, Problem> {
-    let ListParameters { q, limit: most, cursor } = parameters;
+    let ListParameters { q, limit, cursor } = parameters;
     let query = parameter("q", q, SearchQuery::parse)?.flatten();
-    let cursor = cursor.filter(|text| !text.is_empty());
-    Ok(Json(inventory.find_some(query.as_ref(), limit(most)?, cursor.as_deref()).await?))
+    let (limit, cursor) = PageParameters { limit, cursor }.read()?;
+    Ok(Json(inventory.find_some(query.as_ref(), limit, cursor.as_deref()).await?))
 }
 
 fn shown(product: &Product) -> Answer {
@@ -86,8 +86,7 @@ async fn change(
     // If-Match names the version of the stock, which does not matter for this change.
     let version = details_version.ok_or(InventoryError::DetailsVersionMissing)?;
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &shown });
-    let change = inventory.change_details(&sku, version, &change, idempotency.as_ref());
-    Ok(Idempotency::run(idempotency.as_ref(), &inventory.dynamo, change).await?.answer(shown))
+    Ok(inventory.change_details(&sku, version, &change, idempotency.as_ref()).await?.answer(shown))
 }
 
 /// The counted stock, the version it is based on, and the reason.
