@@ -34,7 +34,16 @@ const _: () = {
 /// The most bytes of one transaction, well below DynamoDB's limit of 4 MB.
 const MOST_BYTES: usize = 2_500_000;
 /// The products that are processed concurrently.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
+
+/// Groups values by their product. The values of one product stay in order.
+pub(super) fn by_product<T>(values: impl IntoIterator<Item = (Sku, T)>) -> Vec<Vec<T>> {
+    let mut products: BTreeMap<Sku, Vec<T>> = BTreeMap::new();
+    for (sku, value) in values {
+        products.entry(sku).or_default().push(value);
+    }
+    products.into_values().collect()
+}
 
 impl Inventory {
     /// Applies messages of any products: messages of one product in order, different products concurrently. The
@@ -48,12 +57,8 @@ impl Inventory {
         deliveries: &[Delivery],
         by: Option<&Actor>,
     ) -> Result<Vec<Outcome>, InventoryError> {
-        let mut by_product: BTreeMap<&Sku, Vec<usize>> = BTreeMap::new();
-        for (place, delivery) in deliveries.iter().enumerate() {
-            by_product.entry(&delivery.message.sku).or_default().push(place);
-        }
-        let by_product: Vec<Vec<usize>> = by_product.into_values().collect();
-        let applied = stream::iter(by_product).map(|places| async move {
+        let places = deliveries.iter().enumerate().map(|(place, one)| (one.message.sku.clone(), place));
+        let applied = stream::iter(by_product(places)).map(|places| async move {
             let own: Vec<&Delivery> = places.iter().filter_map(|place| deliveries.get(*place)).collect();
             let outcomes = self.apply(&own, by).await?;
             Ok::<_, InventoryError>(places.into_iter().zip(outcomes).collect::<Vec<_>>())

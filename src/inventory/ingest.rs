@@ -3,17 +3,13 @@
 //! Invariants: each message is finished (applied, a dead letter, or a duplicate) or reported as unfinished; after an
 //! unfinished message, no later message of the same product is applied.
 
-use std::collections::BTreeMap;
-
 use futures_util::{StreamExt as _, stream};
 
-use super::domain::{Delivery, Outcome, ParseError, Sku, Source};
+use super::apply::{AT_ONCE, by_product};
+use super::domain::{Delivery, Outcome, ParseError, Source};
 use super::error::InventoryError;
 use crate::base::telemetry::metrics;
 use crate::inventory::Inventory;
-
-/// The products that are processed concurrently.
-const AT_ONCE: usize = 8;
 
 /// The bytes of a message and their source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,16 +40,14 @@ impl Inventory {
     /// Ingests messages: messages of one product in order, different products concurrently. The outcomes are in the
     /// order of the messages. An outcome is `None` if the store failed, which is logged.
     pub async fn ingest(&self, messages: &[RawMessage]) -> Vec<Option<Outcome>> {
-        let (mut products, mut batches) = (BTreeMap::<Sku, Vec<(usize, Delivery)>>::new(), Vec::new());
+        let (mut valid, mut batches) = (Vec::new(), Vec::new());
         for (place, message) in messages.iter().enumerate() {
             match message.read() {
-                Ok(delivery) => {
-                    products.entry(delivery.message.sku.clone()).or_default().push((place, delivery))
-                }
+                Ok(delivery) => valid.push((delivery.message.sku.clone(), (place, delivery))),
                 Err(error) => batches.push(Batch::Invalid(place, error)),
             }
         }
-        batches.extend(products.into_values().map(Batch::Product));
+        batches.extend(by_product(valid).into_iter().map(Batch::Product));
         let mut outcomes: Vec<Option<Outcome>> = messages.iter().map(|_| None).collect();
         let mut done =
             stream::iter(batches).map(|batch| self.process(messages, batch)).buffer_unordered(AT_ONCE);

@@ -201,6 +201,13 @@ pub struct DetailsChange {
     pub low_mark: Option<LowMark>,
 }
 
+impl DetailsChange {
+    /// Returns whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.low_mark.is_none()
+    }
+}
+
 impl Inventory {
     /// Changes a product's name or low-stock mark. `version` is the details version that the person saw. Concurrent
     /// movements do not conflict.

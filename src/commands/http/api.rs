@@ -11,7 +11,7 @@ use crate::base::fields::{self, FieldError, Fields, FromFields};
 use crate::commands::Commands;
 use crate::commands::grammar::{self, Instruction, LineError};
 use crate::commands::script;
-use crate::commands::specs::{self, CommandError, SPECS};
+use crate::commands::specs::{self, CommandError, CommandSpec, SPECS};
 use crate::shared::api::*;
 use crate::shared::audit::Author;
 use crate::web::extract::{buffer_body, content_type, idempotent_request, is_json};
@@ -27,10 +27,7 @@ pub fn routes() -> Routes<Commands> {
 /// Runs one command sent as JSON, or a whole text.
 async fn run(State(commands): State<Commands>, who: SignedIn, request: Request) -> Result<Response, Problem> {
     if content_type(request.headers()) == "text/plain" {
-        let has_key = has_idempotency_key(request.uri(), request.headers());
-        let problem = |problem: Problem| if has_key { problem.of_keyed_request() } else { problem };
-        let ran = run_text(&commands, &who, request).await.map_err(problem);
-        return Ok(ran.unwrap_or_else(text_problem));
+        return Ok(answer_text(&commands, &who, request).await);
     }
     if !is_json(request.headers()) {
         return Err(WebError::MediaType("application/json or text/plain").into());
@@ -38,16 +35,24 @@ async fn run(State(commands): State<Commands>, who: SignedIn, request: Request) 
     let request = JsonRequest::<Body>::from_request(request, &()).await?;
     match request.body.instruction().map_err(WebError::Invalid)? {
         Instruction::Run(command) => {
-            let by = Author::from(&who);
-            let outcome = commands.execute(&command, &by, request.idempotency).await?;
+            let outcome = commands.execute(&command, &Author::from(&who), request.idempotency).await?;
             Ok(outcome.answer().into_response())
         }
-        Instruction::Help(of) => {
-            let specs: Vec<_> =
-                SPECS.iter().filter(|spec| of.is_none_or(|of| of.name == spec.name)).collect();
-            Ok(Json(json!({ "command": "help", "result": { "commands": specs } })).into_response())
-        }
+        Instruction::Help(of) => Ok(help(of)),
     }
+}
+
+/// Answers with the help of one command, or of all.
+fn help(of: Option<&CommandSpec>) -> Response {
+    let specs: Vec<_> = SPECS.iter().filter(|spec| of.is_none_or(|of| of.name == spec.name)).collect();
+    Json(json!({ "command": "help", "result": { "commands": specs } })).into_response()
+}
+
+/// Answers a request in text, also if it is refused.
+async fn answer_text(commands: &Commands, who: &SignedIn, request: Request) -> Response {
+    let has_key = has_idempotency_key(request.uri(), request.headers());
+    let problem = |problem: Problem| if has_key { problem.of_keyed_request() } else { problem };
+    run_text(commands, who, request).await.map_err(problem).unwrap_or_else(text_problem)
 }
 
 async fn run_text(commands: &Commands, who: &SignedIn, request: Request) -> Result<Response, Problem> {

@@ -82,10 +82,8 @@ async fn adjust(
     let typed = AdjustTexts::sent(&submission.form);
     let (stock, reason) = match typed.read() {
         Ok(read) => read,
-        Err([stock, reason]) => {
-            let (stock_error, reason_error) = (message(stock), message(reason));
-            let form = AdjustForm { typed, stock_error, reason_error, ..AdjustForm::default() };
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Err(errors) => {
+            let (status, form) = AdjustForm::invalid(typed, errors);
             return adjust_again(&inventory, target.context, &sku, status, form).await;
         }
     };
@@ -118,28 +116,24 @@ async fn details(
     Path(sku): Path<Sku>,
     submission: Submission,
 ) -> PageAnswer {
-    let version = submission.version()?;
-    let typed = DetailsTexts::sent(&submission.form);
+    let (version, typed) = (submission.version()?, DetailsTexts::sent(&submission.form));
+    let path = format!("/inventory/{sku}");
     let change = match typed.change() {
+        Ok(change) if change.is_empty() => {
+            return Ok(with_toast_there(target.redirect(&path), Tone::Info, "No changes to save."));
+        }
         Ok(change) => change,
-        Err([name, mark]) => {
-            let (name_error, mark_error) = (message(name), message(mark));
-            let form = DetailsForm { typed, name_error, mark_error, overtaken: false };
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Err(errors) => {
+            let (status, form) = DetailsForm::invalid(typed, errors);
             return details_again(&inventory, target.context, &sku, status, form).await;
         }
     };
-    let path = format!("/inventory/{sku}");
-    if change.name.is_none() && change.low_mark.is_none() {
-        return Ok(with_toast_there(target.redirect(&path), Tone::Info, "No changes to save."));
-    }
     let idempotency = Some(submission.idempotency());
     match inventory.change_details(&sku, version, &change, idempotency.as_ref()).await {
         Ok(_) => Ok(target.done(&path, "Saved.")),
         Err(InventoryError::Conflict(fresh)) => {
-            let typed = typed.merged_with(&fresh);
-            let form = DetailsForm { typed, overtaken: true, ..DetailsForm::default() };
-            details_again(&inventory, target.context, &sku, StatusCode::CONFLICT, form).await
+            let (status, form) = DetailsForm::overtaken(typed, &fresh);
+            details_again(&inventory, target.context, &sku, status, form).await
         }
         Err(error) => Err(error.into()),
     }
@@ -230,6 +224,13 @@ struct AdjustForm {
 }
 
 impl AdjustForm {
+    /// Returns the form with the errors of the stock and the reason, and the status of the answer.
+    fn invalid(typed: AdjustTexts, [stock, reason]: [Option<Invalid>; 2]) -> (StatusCode, Self) {
+        let (stock_error, reason_error) = (message(stock), message(reason));
+        let form = Self { typed, stock_error, reason_error, ..Self::default() };
+        (StatusCode::UNPROCESSABLE_ENTITY, form)
+    }
+
     /// Returns the form after a refusal, and the status of the answer.
     fn refused(typed: AdjustTexts, error: InventoryError) -> Result<(StatusCode, Self), InventoryError> {
         match error {
@@ -255,6 +256,18 @@ struct DetailsForm {
 }
 
 impl DetailsForm {
+    /// Returns the form with the errors of the name and the mark, and the status of the answer.
+    fn invalid(typed: DetailsTexts, [name, mark]: [Option<Invalid>; 2]) -> (StatusCode, Self) {
+        let (name_error, mark_error) = (message(name), message(mark));
+        (StatusCode::UNPROCESSABLE_ENTITY, Self { typed, name_error, mark_error, overtaken: false })
+    }
+
+    /// Returns the form on top of the product that another person changed, and the status of the answer.
+    fn overtaken(typed: DetailsTexts, fresh: &Product) -> (StatusCode, Self) {
+        let typed = typed.merged_with(fresh);
+        (StatusCode::CONFLICT, Self { typed, overtaken: true, ..Self::default() })
+    }
+
     /// Returns whether the form is expanded, because it shows an error or a conflict.
     fn is_open(&self) -> bool {
         self.overtaken || self.name_error.is_some() || self.mark_error.is_some()

@@ -107,13 +107,29 @@ async fn ingest(
     who: SignedIn,
     request: Request,
 ) -> Result<Json<Results>, Problem> {
+    let sent = sent_messages(request).await?;
+    let ids: Vec<Option<String>> = sent.iter().map(id_of).collect();
+    let (deliveries, errors) = parse(sent);
+    let outcomes = inventory.apply_all(&deliveries, Some(&who.actor())).await?;
+    metrics::ignored_fields(deliveries.iter().map(|delivery| delivery.ignored).sum());
+    let outcomes = merge(errors, outcomes);
+    let results = ids.into_iter().zip(outcomes);
+    let results = results.map(|(message_id, outcome)| MessageResult { message_id, outcome }).collect();
+    Ok(Json(Results { results }))
+}
+
+/// Reads the messages of a request.
+async fn sent_messages(request: Request) -> Result<Vec<Value>, WebError> {
     if !is_json(request.headers()) {
-        return Err(WebError::MediaType("application/json").into());
+        return Err(WebError::MediaType("application/json"));
     }
     let (parts, bytes) = buffer_body(request).await?;
     idempotent_request(&parts, &bytes)?;
-    let sent = messages(&bytes)?;
-    let ids: Vec<Option<String>> = sent.iter().map(id_of).collect();
+    messages(&bytes)
+}
+
+/// Parses messages. Returns the valid ones, and for each message its error, if it has one.
+fn parse(sent: Vec<Value>) -> (Vec<Delivery>, Vec<Option<ParseError>>) {
     let (mut deliveries, mut errors) = (Vec::new(), Vec::new());
     for value in sent {
         match Delivery::of_json(Source::of(Channel::Api), value) {
@@ -124,14 +140,16 @@ async fn ingest(
             Err(error) => errors.push(Some(error)),
         }
     }
-    let mut outcomes = inventory.apply_all(&deliveries, Some(&who.actor())).await?.into_iter();
-    metrics::ignored_fields(deliveries.iter().map(|delivery| delivery.ignored).sum());
-    // There is one outcome for each valid message, in the same order.
-    let all = errors.into_iter().filter_map(|error| {
-        error.map(MessageOutcome::from).or_else(|| outcomes.next().map(MessageOutcome::from))
-    });
-    let results = ids.into_iter().zip(all).map(|(message_id, outcome)| MessageResult { message_id, outcome });
-    Ok(Json(Results { results: results.collect() }))
+    (deliveries, errors)
+}
+
+/// Merges the errors of invalid messages with the outcomes of the valid ones, which are in the same order.
+fn merge(errors: Vec<Option<ParseError>>, outcomes: Vec<Outcome>) -> Vec<MessageOutcome> {
+    let mut outcomes = outcomes.into_iter().map(MessageOutcome::from);
+    errors
+        .into_iter()
+        .filter_map(|error| error.map(MessageOutcome::from).or_else(|| outcomes.next()))
+        .collect()
 }
 
 fn id_of(value: &Value) -> Option<String> {

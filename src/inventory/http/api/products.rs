@@ -79,7 +79,7 @@ async fn change(
     request: JsonRequest<ChangeBody>,
 ) -> Result<Answer, Problem> {
     let ChangeBody { details_version, change } = request.body;
-    if change.name.is_none() && change.low_mark.is_none() {
+    if change.is_empty() {
         let message = "Nothing to change. Send at least one of name and lowMark.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
