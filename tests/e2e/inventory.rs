@@ -158,11 +158,11 @@ async fn a_message_that_cannot_be_applied_becomes_a_dead_letter_and_the_others_a
     // A message that is not text and larger than one item of the table.
     let bytes: Vec<u8> = (0..700_000_u32).map(|number| (number % 251) as u8).collect();
     let place = Source::kafka("inventory-events", 2, 77);
-    let flaw = Delivery::of_bytes(&place, bytes.clone()).unwrap_err();
-    assert!(matches!(flaw, ParseError::NotJson(_)));
-    let one = workspace.app.inventory().add_dead_letter(&place, &bytes, &flaw).await.unwrap();
+    let error = Delivery::of_bytes(&place, bytes.clone()).unwrap_err();
+    assert!(matches!(error, ParseError::NotJson(_)));
+    let one = workspace.app.inventory().add_dead_letter(&place, &bytes, &error).await.unwrap();
     assert_eq!(
-        workspace.app.inventory().add_dead_letter(&place, &bytes, &flaw).await.unwrap(),
+        workspace.app.inventory().add_dead_letter(&place, &bytes, &error).await.unwrap(),
         one,
         "kept once"
     );
@@ -186,11 +186,12 @@ async fn three_hundred_sales_of_a_hundred_pieces_leave_two_hundred_dead_letters(
 ) {
     let workspace = Workspace::open(&environment).await;
     apply(&workspace, &[delivery("count", "HOT", Kind::Count, 100)]).await;
-    let selling = (0..30).map(|lane| {
+    let selling = (0..30).map(|seller| {
         let workspace = workspace.another(&environment, &environment.another_wire(), UNDER_LOAD);
         tokio::spawn(async move {
-            let sales: Vec<Delivery> =
-                (0..10).map(|number| delivery(&format!("s{lane}-{number}"), "HOT", Kind::Sale, 1)).collect();
+            let sales: Vec<Delivery> = (0..10)
+                .map(|number| delivery(&format!("s{seller}-{number}"), "HOT", Kind::Sale, 1))
+                .collect();
             apply(&workspace, &sales).await
         })
     });

@@ -18,6 +18,9 @@ pub fn all() -> Vec<Case> {
         web: each_message_of_a_request_has_its_own_result,
             an_invalid_message_is_reported_and_not_kept,
             bad_requests_are_refused_with_a_reason_and_write_nothing,
+            bad_decisions_about_a_dead_letter_are_refused_and_write_nothing,
+            bodies_that_are_no_json_and_bad_keys_are_refused,
+            lists_and_records_that_do_not_exist_are_refused,
             consumers_and_checks_are_reported,
             unknown_fields_of_a_message_are_ignored
     ]
@@ -186,20 +189,37 @@ async fn an_invalid_message_is_reported_and_not_kept(environment: TestEnvironmen
     assert_eq!(dead_letters(&agent, "OPEN").await, Vec::<Value>::new());
 }
 
-async fn bad_requests_are_refused_with_a_reason_and_write_nothing(environment: TestEnvironment) {
-    let agent = Workspace::open(&environment).await.agent().await;
+const EVENTS: &str = "/api/inventory/events";
+const ADJUST: &str = "/api/products/A1/adjust";
+
+/// An agent, and the address of an open dead letter.
+async fn with_a_dead_letter(environment: &TestEnvironment) -> (Client, String) {
+    let agent = Workspace::open(environment).await.agent().await;
     send(&agent, &json!([event("open", "A1", "COUNT", 5), event("big", "A1", "SALE", 9)])).await;
     let waiting = dead_letters(&agent, "OPEN").await.remove(0);
-    let one = format!("/api/inventory/parked/{}", text(&waiting, "id"));
-    let (retry, too_many) = (format!("{one}/retry"), json!(vec![event("m", "A1", "SALE", 1); 101]));
+    let address = format!("/api/inventory/parked/{}", text(&waiting, "id"));
+    (agent, address)
+}
+
+/// Asserts that each request is refused with its status and a problem document.
+async fn assert_refused(agent: &Client, cases: Vec<(Method, &str, Value, u16)>) {
+    for (method, path, body, status) in cases {
+        let answer = agent.request(method.clone(), path).json(&body).send().await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path} {body}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path} {body}");
+    }
+}
+
+async fn bad_requests_are_refused_with_a_reason_and_write_nothing(environment: TestEnvironment) {
+    let (agent, _) = with_a_dead_letter(&environment).await;
     let before = environment.wire().count(WRITE);
-    let events = "/api/inventory/events";
-    let (product, adjust) = ("/api/products/A1", "/api/products/A1/adjust");
-    let cases: Vec<(Method, &str, Value, u16)> = vec![
-        (Method::POST, events, json!([]), 422),
-        (Method::POST, events, too_many, 422),
-        (Method::POST, events, json!("SALE"), 400),
-        (Method::POST, events, json!(7), 400),
+    let too_many = json!(vec![event("m", "A1", "SALE", 1); 101]);
+    let product = "/api/products/A1";
+    let cases = vec![
+        (Method::POST, EVENTS, json!([]), 422),
+        (Method::POST, EVENTS, too_many, 422),
+        (Method::POST, EVENTS, json!("SALE"), 400),
+        (Method::POST, EVENTS, json!(7), 400),
         (Method::PATCH, product, json!({}), 400),
         (Method::PATCH, product, json!({ "name": "X" }), 428),
         (Method::PATCH, product, json!({ "name": "", "detailsVersion": 1 }), 422),
@@ -211,29 +231,48 @@ async fn bad_requests_are_refused_with_a_reason_and_write_nothing(environment: T
         (Method::PATCH, product, json!({ "stock": 5, "detailsVersion": 1 }), 422),
         (Method::PATCH, product, json!({ "lowMark": 5, "detailsVersion": 9 }), 409),
         (Method::PATCH, "/api/products/NOWHERE", json!({ "lowMark": 5, "detailsVersion": 1 }), 404),
-        (Method::POST, adjust, json!({ "version": 1 }), 422),
-        (Method::POST, adjust, json!({ "stock": 3 }), 428),
-        (Method::POST, adjust, json!({ "stock": -1, "version": 1 }), 422),
-        (Method::POST, adjust, json!({ "stock": 1.5, "version": 1 }), 422),
-        (Method::POST, adjust, json!({ "stock": "6", "version": 1 }), 422),
-        (Method::POST, adjust, json!({ "stock": 1_000_000_001, "version": 1 }), 422),
-        (Method::POST, adjust, json!({ "stock": 3, "version": "1" }), 422),
-        (Method::POST, adjust, json!({ "stock": 3, "version": 1, "reason": "" }), 422),
-        (Method::POST, adjust, json!({ "stock": 3, "version": 1, "kind": "COUNT" }), 422),
-        (Method::POST, adjust, json!([3, 1]), 400),
+        (Method::POST, ADJUST, json!({ "version": 1 }), 422),
+        (Method::POST, ADJUST, json!({ "stock": 3 }), 428),
+        (Method::POST, ADJUST, json!({ "stock": -1, "version": 1 }), 422),
+        (Method::POST, ADJUST, json!({ "stock": 1.5, "version": 1 }), 422),
+        (Method::POST, ADJUST, json!({ "stock": "6", "version": 1 }), 422),
+        (Method::POST, ADJUST, json!({ "stock": 1_000_000_001, "version": 1 }), 422),
+        (Method::POST, ADJUST, json!({ "stock": 3, "version": "1" }), 422),
+        (Method::POST, ADJUST, json!({ "stock": 3, "version": 1, "reason": "" }), 422),
+        (Method::POST, ADJUST, json!({ "stock": 3, "version": 1, "kind": "COUNT" }), 422),
+        (Method::POST, ADJUST, json!([3, 1]), 400),
         (Method::POST, "/api/products/NOWHERE/adjust", json!({ "stock": 3, "version": 1 }), 404),
         (Method::POST, "/api/products/a%2Fb/adjust", json!({ "stock": 3, "version": 1 }), 404),
-        (Method::POST, &retry, json!({}), 428),
-        (Method::POST, &retry, json!({ "version": 0 }), 422),
-        (Method::POST, &retry, json!({ "version": 1, "stock": 1 }), 422),
+    ];
+    assert_refused(&agent, cases).await;
+    agent.post(EVENTS).body("application/json", vec![b' '; 1_100_000]).send().await.expect(413);
+    assert_eq!(environment.wire().count(WRITE), before);
+}
+
+async fn bad_decisions_about_a_dead_letter_are_refused_and_write_nothing(environment: TestEnvironment) {
+    let (agent, one) = with_a_dead_letter(&environment).await;
+    let before = environment.wire().count(WRITE);
+    let retry = format!("{one}/retry");
+    let cases = vec![
+        (Method::POST, retry.as_str(), json!({}), 428),
+        (Method::POST, retry.as_str(), json!({ "version": 0 }), 422),
+        (Method::POST, retry.as_str(), json!({ "version": 1, "stock": 1 }), 422),
         (Method::POST, "/api/inventory/parked/7/retry", json!({ "version": 1 }), 404),
     ];
-    for (method, path, body, status) in cases {
-        let answer = agent.request(method.clone(), path).json(&body).send().await;
-        assert_eq!(answer.status.as_u16(), status, "{method} {path} {body}: {}", answer.text());
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path} {body}");
+    assert_refused(&agent, cases).await;
+    for (query, status) in
+        [("version=x", 422), ("version=1&note=%00", 422), ("version=1&why=x", 400), ("", 428)]
+    {
+        let answer = agent.delete(&format!("{one}?{query}")).send().await;
+        assert_eq!(answer.status.as_u16(), status, "{query}: {}", answer.text());
     }
-    for path in [events, adjust, &retry] {
+    assert_eq!(environment.wire().count(WRITE), before);
+}
+
+async fn bodies_that_are_no_json_and_bad_keys_are_refused(environment: TestEnvironment) {
+    let (agent, one) = with_a_dead_letter(&environment).await;
+    let before = environment.wire().count(WRITE);
+    for path in [EVENTS, ADJUST, &format!("{one}/retry")] {
         for (kind, body, status) in [
             ("application/json", "{", 400),
             ("application/json", "", 400),
@@ -247,7 +286,11 @@ async fn bad_requests_are_refused_with_a_reason_and_write_nothing(environment: T
             agent.post(path).header("idempotency-key", "a b").json(&json!({ "version": 1 })).send().await;
         assert_eq!(keyed.status.as_u16(), 400, "{path}: {}", keyed.text());
     }
-    agent.post(events).body("application/json", vec![b' '; 1_100_000]).send().await.expect(413);
+    assert_eq!(environment.wire().count(WRITE), before);
+}
+
+async fn lists_and_records_that_do_not_exist_are_refused(environment: TestEnvironment) {
+    let (agent, _) = with_a_dead_letter(&environment).await;
     for (path, status) in [
         ("/api/products?limit=0", 422),
         ("/api/products?limit=101", 422),
@@ -266,13 +309,6 @@ async fn bad_requests_are_refused_with_a_reason_and_write_nothing(environment: T
         let answer = agent.get(path).send().await;
         assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text());
     }
-    for (query, status) in
-        [("version=x", 422), ("version=1&note=%00", 422), ("version=1&why=x", 400), ("", 428)]
-    {
-        let answer = agent.delete(&format!("{one}?{query}")).send().await;
-        assert_eq!(answer.status.as_u16(), status, "{query}: {}", answer.text());
-    }
-    assert_eq!(environment.wire().count(WRITE), before);
 }
 
 async fn consumers_and_checks_are_reported(environment: TestEnvironment) {

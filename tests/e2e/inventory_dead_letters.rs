@@ -74,8 +74,8 @@ async fn a_dead_letter_shows_its_whole_message_as_text_or_base64(environment: Te
         [(1, &b"{\"sku\": <b>"[..], "text", "{\"sku\": <b>"), (2, &[0xff, 0xfe, 0x00][..], "base64", "//4A")]
     {
         let source = Source::kafka("inventory-events", 0, offset);
-        let flaw = Delivery::of_bytes(&source, bytes.to_vec()).unwrap_err();
-        let letter = workspace.app.inventory().add_dead_letter(&source, bytes, &flaw).await.unwrap();
+        let error = Delivery::of_bytes(&source, bytes.to_vec()).unwrap_err();
+        let letter = workspace.app.inventory().add_dead_letter(&source, bytes, &error).await.unwrap();
         let read = agent.get(&format!("/api/inventory/parked/{}", letter.id)).send().await.expect(200);
         let whole: Value = read.json();
         assert_eq!((whole[field].as_str(), read.header("etag")), (Some(shown), "\"1\""), "{whole}");

@@ -23,6 +23,7 @@ pub fn all() -> Vec<Case> {
             errors_in_a_form_are_shown_beside_their_fields,
             movements_are_shown_page_by_page,
             dead_letters_are_shown_escaped_and_complete,
+            former_addresses_of_dead_letters_redirect,
             dead_letters_are_decided_in_groups_on_their_page,
             consumers_are_shown_with_their_lag
     ]
@@ -294,15 +295,15 @@ async fn a_form_that_is_sent_twice_closes_a_dead_letter_once(environment: TestEn
 async fn dead_letters_are_shown_escaped_and_complete(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = ann(&workspace).await;
-    let park = async |offset: i64, bytes: &[u8]| {
+    let add = async |offset: i64, bytes: &[u8]| {
         let source = Source::kafka("inventory-events", 0, offset);
-        let flaw = Delivery::of_bytes(&source, bytes.to_vec()).unwrap_err();
-        workspace.app.inventory().add_dead_letter(&source, bytes, &flaw).await.unwrap().id
+        let error = Delivery::of_bytes(&source, bytes.to_vec()).unwrap_err();
+        workspace.app.inventory().add_dead_letter(&source, bytes, &error).await.unwrap().id
     };
-    park(0, b"<script>alert(1)</script>").await;
-    park(1, &[0xff, 0xfe, 0x00]).await;
-    park(2, b"").await;
-    let long = park(3, "long ".repeat(5_000).as_bytes()).await;
+    add(0, b"<script>alert(1)</script>").await;
+    add(1, &[0xff, 0xfe, 0x00]).await;
+    add(2, b"").await;
+    let long = add(3, "long ".repeat(5_000).as_bytes()).await;
     let html = page(&ann, "/inventory/dead-letters").await;
     assert_shows(
         &html,
@@ -311,13 +312,25 @@ async fn dead_letters_are_shown_escaped_and_complete(environment: TestEnvironmen
     assert!(!html.contains("<script>alert") && !html.contains("long long"));
     assert_shows(&page(&ann, &format!("/inventory/dead-letters/{long}")).await, &["long long"]);
     for offset in 10..40 {
-        park(offset, format!("nonsense {offset}").as_bytes()).await;
+        add(offset, format!("nonsense {offset}").as_bytes()).await;
     }
     let html = page(&ann, "/inventory/dead-letters").await;
     let more = html.split("hx-get=\"").find(|rest| rest.starts_with("/inventory/dead-letters?")).unwrap();
     let more = more.split_once('"').unwrap().0.replace("&#38;", "&").replace("&amp;", "&");
     let rest = fragment(&ann, &more).await;
     assert_eq!(rest.matches("data-row").count(), 9, "{more}: {rest}");
+}
+
+async fn former_addresses_of_dead_letters_redirect(environment: TestEnvironment) {
+    let ann = ann(&Workspace::open(&environment).await).await;
+    for (former, now) in [
+        ("/inventory/parked", "/inventory/dead-letters"),
+        ("/inventory/parked?status=APPLIED", "/inventory/dead-letters?status=APPLIED"),
+        ("/inventory/parked/7", "/inventory/dead-letters/7"),
+    ] {
+        let moved = ann.get(former).send().await.expect(308);
+        assert_eq!(moved.header("location"), now);
+    }
 }
 
 async fn consumers_are_shown_with_their_lag(environment: TestEnvironment) {

@@ -50,23 +50,24 @@ fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Record {
 /// A consumer in this process.
 struct Consumer {
     stop: watch::Sender<bool>,
-    tally: watch::Receiver<ConsumerProgress>,
+    progress: watch::Receiver<ConsumerProgress>,
     task: JoinHandle<Result<ConsumerProgress, ConsumeError>>,
 }
 
 impl Consumer {
     fn start(workspace: &Workspace, broker: &Broker, group: &str) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (reports, tally) = watch::channel(ConsumerProgress::default());
+        let (reports, progress) = watch::channel(ConsumerProgress::default());
         let (app, options) = (workspace.app.clone(), broker.options(group));
         let task = tokio::spawn(async move { kafka::consume(&app, &options, stopped, reports).await });
-        Self { stop, tally, task }
+        Self { stop, progress, task }
     }
 
     /// Waits until its report satisfies the condition.
     async fn until(&self, what: &str, is_reached: impl Fn(&ConsumerProgress) -> bool) {
-        let look =
-            || async { if is_reached(&self.tally.borrow()) { Ok(()) } else { Err(*self.tally.borrow()) } };
+        let look = || async {
+            if is_reached(&self.progress.borrow()) { Ok(()) } else { Err(*self.progress.borrow()) }
+        };
         let waited = wait::within(LONG, look).await;
         assert!(waited.is_ok(), "timed out waiting until {what}: {waited:?}");
     }
@@ -136,9 +137,9 @@ async fn a_consumer_waits_for_a_failing_store_and_skips_nothing(environment: Tes
     };
     wire.always(WRITE, Fault::ConnectionRefused);
     let consumer = Consumer::start(&workspace.another(&environment, &wire, hasty), &broker, "shop");
-    consumer.until("messages are tried again", |tally| tally.again > 4).await;
+    consumer.until("messages are tried again", |progress| progress.again > 4).await;
     assert_eq!(
-        (consumer.tally.borrow().finished(), broker.observer("shop").committed()),
+        (consumer.progress.borrow().finished(), broker.observer("shop").committed()),
         (0, BTreeMap::new())
     );
     wire.reset();
@@ -148,8 +149,11 @@ async fn a_consumer_waits_for_a_failing_store_and_skips_nothing(environment: Tes
     }
     all_committed(&broker, "shop").await;
     // If the reply is lost when the retries run out, the message was applied and is a duplicate at the next try.
-    let tally = consumer.end().await;
-    assert_eq!((tally.finished(), tally.dead_letters, check_all(&workspace).await.movements), (all, 0, all));
+    let progress = consumer.end().await;
+    assert_eq!(
+        (progress.finished(), progress.dead_letters, check_all(&workspace).await.movements),
+        (all, 0, all)
+    );
     assert!(stocks(&workspace).await.values().all(|stock| *stock == 1));
     assert_eq!((dead_letters(&workspace).await, check_all(&workspace).await.differences), (vec![], vec![]));
 }
@@ -166,7 +170,7 @@ async fn a_killed_consumer_loses_and_repeats_nothing(environment: TestEnvironmen
     // Some writes succeed without a reply, and some hang.
     wire.times(3, WRITE, Fault::StatusAfterCommit(500));
     let first = Consumer::start(&workspace.another(&environment, &wire, PATIENCE), &broker, "shop");
-    first.until("some are finished", |tally| tally.finished() > 8).await;
+    first.until("some are finished", |progress| progress.finished() > 8).await;
     let gate = wire.hold(2, WRITE);
     gate.arrived(1).await;
     first.task.abort();

@@ -2,19 +2,15 @@
 
 mod triggers;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use futures_util::future::join_all;
-use holdfast::app::build_router;
-use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
 use holdfast::orders::list::{self, OrderFilter};
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::orders::{create as create_order, stock};
 use super::stats::process_stream;
+use crate::support::clock::TestClock;
 use crate::support::html::hidden;
 use crate::support::http::Client;
 use crate::support::workspace::{Workspace, create, new_lead};
@@ -63,30 +59,6 @@ async fn runs(client: &Client, query: &str) -> Vec<Value> {
 async fn orders(workspace: &Workspace) -> usize {
     let request = list::ListRequest { filter: OrderFilter::default(), limit: 100, cursor: None };
     workspace.app.orders().list(&request).await.unwrap().items.len()
-}
-
-/// A clock that the case advances.
-#[derive(Clone)]
-struct TestClock(Arc<AtomicI64>);
-
-impl TestClock {
-    fn at(time: &str) -> Self {
-        let time: Timestamp = time.parse().unwrap();
-        Self(Arc::new(AtomicI64::new(time.as_second())))
-    }
-
-    fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-
-    /// The workspace with this clock.
-    fn applied_to(&self, mut workspace: Workspace) -> Workspace {
-        let seconds = self.0.clone();
-        workspace.app.clock =
-            Clock::from_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap());
-        (workspace.router, workspace.routes) = build_router(workspace.app.clone());
-        workspace
-    }
 }
 
 async fn conditions_decide_which_events_a_rule_answers(environment: TestEnvironment) {
@@ -266,8 +238,8 @@ fn form<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 }
 
 async fn rules_are_created_changed_and_run_again_on_their_page(environment: TestEnvironment) {
-    let test_clock = TestClock::at("2026-11-20T12:00:00Z");
-    let workspace = test_clock.applied_to(Workspace::open(&environment).await);
+    let test_clock = TestClock::at("2026-11-20T12:00:00Z".parse().unwrap());
+    let workspace = Workspace::open(&environment).await.with_clock(test_clock.clock());
     let ann = workspace.person(Role::Administrator, "Ann").await;
     let agent = workspace.person(Role::Agent, "Bob").await;
     assert!(ann.get("/automation").send().await.expect(200).text().contains("href=\"/automation/rules\""));
@@ -289,7 +261,7 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
     create(&ann, &new_lead("Lead", "lead@example.com")).await;
     process_stream(&environment, &workspace).await;
     for wait in [60, 300] {
-        test_clock.advance(wait);
+        test_clock.advance(SignedDuration::from_secs(wait));
         workspace.app.projections().sweep().await.unwrap();
     }
     let page = ann.get("/automation/rules").send().await.expect(200);
@@ -317,7 +289,7 @@ async fn rules_are_created_changed_and_run_again_on_their_page(environment: Test
         assert!(done.text().contains("The run is done."), "{}", done.text());
     }
     assert_eq!(orders(&workspace).await, 1, "a form that is sent twice runs once");
-    let zoe = workspace.session(Role::Administrator, "Zoe").await.always("sec-fetch-site", "same-origin");
+    let zoe = workspace.person(Role::Administrator, "Zoe").await;
     let late = zoe.post(&path).form(&[("version", &version)]).send().await.expect(409);
     assert!(late.text().contains("This run has changed"));
     assert!(!ann.get("/automation/rules").send().await.expect(200).text().contains("Needs attention"));
@@ -359,7 +331,7 @@ async fn the_loser_of_a_race_for_a_rule_keeps_the_typed_values(environment: Test
 
 async fn a_form_of_a_rule_that_is_sent_twice_takes_effect_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    let ann = workspace.person(Role::Administrator, "Ann").await;
     ann.post("/automation/rules").form(&form(&[])).send().await.expect(303);
     let rules = async || -> Value { ann.get(RULES).send().await.expect(200).json() };
     let path = format!("/automation/rules/{}", rules().await["items"][0]["id"].as_str().unwrap());

@@ -110,60 +110,67 @@ async fn a_group_with_a_killed_member_and_late_joiners_reaches_the_expected_stoc
             }
         })
     };
-    let words = broker.words("shop");
-    let killed = Run::on_table(&environment, words.iter().map(String::as_str));
-    broker.send(crowd.part(0));
-    let moved = async |more: u64| {
-        let before = movements(&workspace).await;
-        let look = || async { if movements(&workspace).await >= before + more { Ok(()) } else { Err(()) } };
-        wait::within(LONG, look).await.expect("stocks move");
-    };
-    moved(100).await;
-    let second = Consumer::start(
-        &workspace.another(&environment, &environment.another_wire(), UNDER_LOAD),
-        &broker,
-        "shop",
-    );
-    second.until("it has partitions", |tally| tally.partitions > 0).await;
-    broker.send(crowd.part(1));
-    moved(60).await;
-    killed.signal("KILL");
-    assert_eq!(killed.ended().await, None, "{}", killed.err());
-    let late = Consumer::start(
-        &workspace.another(&environment, &environment.another_wire(), UNDER_LOAD),
-        &broker,
-        "shop",
-    );
-    broker.send(crowd.part(2));
-    all_committed(&broker, "shop").await;
-    let both = [second.end().await, late.end().await];
-    assert!(both.iter().all(|tally| tally.finished() > 0), "both had work: {both:?}");
+    consume_with_a_killed_member(&environment, &workspace, &broker, &crowd).await;
     looking.abort();
     assert!(looking.await.unwrap_err().is_cancelled(), "a stock could not be read");
+    crowd.assert_applied(&workspace).await;
+    assert_another_group_changes_nothing(&workspace, &broker).await;
+    crowd.assert_applied(&workspace).await;
+}
 
-    assert_eq!(stocks(&workspace).await, crowd.stocks);
-    let expected = Checked { products: 20, movements: crowd.movements, ..Checked::default() };
-    assert_eq!(check_all(&workspace).await, expected);
-    assert_eq!(dead_letters(&workspace).await.len(), crowd.dead_letters);
-    // Another group reads the whole topic again.
-    let again = Consumer::start(&workspace, &broker, "another");
-    all_committed(&broker, "another").await;
-    let tally = again.end().await;
-    assert_eq!((tally.applied, tally.dead_letters, tally.duplicates), (0, 0, 2_000));
-    assert_eq!(
-        (check_all(&workspace).await, dead_letters(&workspace).await.len()),
-        (expected, crowd.dead_letters)
-    );
-    let groups: BTreeSet<_> = workspace
-        .app
-        .inventory()
-        .list_progress(100, None)
-        .await
-        .unwrap()
-        .items
-        .into_iter()
-        .map(|one| one.group)
-        .collect();
+/// Waits until the messages have made this many more movements.
+async fn moved(workspace: &Workspace, more: u64) {
+    let before = movements(workspace).await;
+    let look = || async { if movements(workspace).await >= before + more { Ok(()) } else { Err(()) } };
+    wait::within(LONG, look).await.expect("stocks move");
+}
+
+/// Sends all messages to a group: its first member is killed, and two others join late.
+async fn consume_with_a_killed_member(
+    environment: &TestEnvironment,
+    workspace: &Workspace,
+    broker: &Broker,
+    crowd: &Crowd,
+) {
+    let join = || {
+        let workspace = workspace.another(environment, &environment.another_wire(), UNDER_LOAD);
+        Consumer::start(&workspace, broker, "shop")
+    };
+    let words = broker.words("shop");
+    let killed = Run::on_table(environment, words.iter().map(String::as_str));
+    broker.send(crowd.part(0));
+    moved(workspace, 100).await;
+    let second = join();
+    second.until("it has partitions", |progress| progress.partitions > 0).await;
+    broker.send(crowd.part(1));
+    moved(workspace, 60).await;
+    killed.signal("KILL");
+    assert_eq!(killed.ended().await, None, "{}", killed.err());
+    let late = join();
+    broker.send(crowd.part(2));
+    all_committed(broker, "shop").await;
+    let both = [second.end().await, late.end().await];
+    assert!(both.iter().all(|progress| progress.finished() > 0), "both had work: {both:?}");
+}
+
+impl Crowd {
+    /// Asserts that each message was applied once, or is a dead letter.
+    async fn assert_applied(&self, workspace: &Workspace) {
+        assert_eq!(stocks(workspace).await, self.stocks);
+        let expected = Checked { products: 20, movements: self.movements, ..Checked::default() };
+        assert_eq!(check_all(workspace).await, expected);
+        assert_eq!(dead_letters(workspace).await.len(), self.dead_letters);
+    }
+}
+
+/// Another group reads the whole topic again.
+async fn assert_another_group_changes_nothing(workspace: &Workspace, broker: &Broker) {
+    let again = Consumer::start(workspace, broker, "another");
+    all_committed(broker, "another").await;
+    let progress = again.end().await;
+    assert_eq!((progress.applied, progress.dead_letters, progress.duplicates), (0, 0, 2_000));
+    let progress = workspace.app.inventory().list_progress(100, None).await.unwrap().items;
+    let groups: BTreeSet<_> = progress.into_iter().map(|one| one.group).collect();
     assert!(groups.contains("another"), "{groups:?}");
 }
 
@@ -197,12 +204,12 @@ async fn concurrent_sales_over_kafka_and_http_sell_the_stock_and_the_rest_become
         &broker,
         "shop",
     );
-    consumer.until("it has the partition", |tally| tally.partitions > 0).await;
-    let selling = (0..15).map(|lane| {
+    consumer.until("it has the partition", |progress| progress.partitions > 0).await;
+    let selling = (0..15).map(|seller| {
         let workspace = workspace.another(&environment, &environment.another_wire(), UNDER_LOAD);
         tokio::spawn(async move {
             let sale = |number| {
-                let sale = delivery(&format!("http{lane}-{number}"), "HOT", Kind::Sale, 1);
+                let sale = delivery(&format!("http{seller}-{number}"), "HOT", Kind::Sale, 1);
                 serde_json::from_slice::<Value>(&sale.raw).unwrap()
             };
             let sales: Vec<Value> = (0..10).map(sale).collect();
@@ -213,9 +220,9 @@ async fn concurrent_sales_over_kafka_and_http_sell_the_stock_and_the_rest_become
     let selling: Vec<_> = selling.collect();
     broker.send(
         (0..10)
-            .map(|lane| {
+            .map(|worker| {
                 (0..15)
-                    .map(|number| message(&format!("kafka{lane}-{number}"), "HOT", Kind::Sale, 1))
+                    .map(|number| message(&format!("kafka{worker}-{number}"), "HOT", Kind::Sale, 1))
                     .collect()
             })
             .collect(),

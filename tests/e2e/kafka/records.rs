@@ -59,8 +59,8 @@ async fn a_poison_message_stops_nothing_at_any_position(environment: TestEnviron
     broker.send(vec![sent.clone()]);
     let consumer = Consumer::start(&workspace, &broker, "shop");
     all_committed(&broker, "shop").await;
-    let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.dead_letters, tally.duplicates), (182, 36, 0));
+    let progress = consumer.end().await;
+    assert_eq!((progress.applied, progress.dead_letters, progress.duplicates), (182, 36, 0));
     assert_eq!(stocks(&workspace).await, BTreeMap::from([("A1".to_owned(), 1_007 - 180)]));
     let waiting = dead_letters(&workspace).await;
     let mut counts = BTreeMap::new();
@@ -87,8 +87,8 @@ async fn batches_with_every_compression_are_read(environment: TestEnvironment) {
     }
     let consumer = Consumer::start(&workspace, &broker, "shop");
     all_committed(&broker, "shop").await;
-    let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.dead_letters), (100, 0));
+    let progress = consumer.end().await;
+    assert_eq!((progress.applied, progress.dead_letters), (100, 0));
     assert_eq!(stocks(&workspace).await["A1"], 100);
 }
 
@@ -112,8 +112,8 @@ async fn framing_around_json_is_removed_and_other_formats_are_named(environment:
     ]]);
     let consumer = Consumer::start(&workspace, &broker, "shop");
     all_committed(&broker, "shop").await;
-    let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.dead_letters, tally.ignored), (2, 3, 2));
+    let progress = consumer.end().await;
+    assert_eq!((progress.applied, progress.dead_letters, progress.ignored), (2, 3, 2));
     assert_eq!(stocks(&workspace).await["K3"], 12);
     let mut words: Vec<_> =
         dead_letters(&workspace).await.into_iter().map(|one| (one.source.offset, one.reason.words)).collect();
@@ -132,8 +132,8 @@ async fn a_record_that_is_too_large_keeps_its_beginning_length_and_hash(environm
     broker.send(vec![vec![("A1".to_owned(), Some(large.clone())), message("after", "A1", Kind::Count, 3)]]);
     let consumer = Consumer::start(&workspace, &broker, "shop");
     all_committed(&broker, "shop").await;
-    let tally = consumer.end().await;
-    assert_eq!((tally.applied, tally.dead_letters, tally.again), (1, 1, 0), "it stops nothing");
+    let progress = consumer.end().await;
+    assert_eq!((progress.applied, progress.dead_letters, progress.again), (1, 1, 0), "it stops nothing");
     let kept = dead_letters(&workspace).await.remove(0);
     assert_eq!((kept.bytes, kept.sha256.as_ref().map(String::len)), (3_000_010, Some(64)));
     let (_, head) = workspace.app.inventory().find_dead_letter(kept.id).await.unwrap();

@@ -2,11 +2,13 @@
 
 use futures_util::future::{join, join_all};
 use holdfast::orders::list;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{TestClock, administrator, order_for_lead, orders, rule, runs};
+use super::{administrator, order_for_lead, orders, rule, runs};
 use crate::orders::{create as create_order, set_cap, stock};
 use crate::stats::{new_records, process_stream};
+use crate::support::clock::TestClock;
 use crate::support::workspace::{PATIENCE, Workspace, change, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
@@ -97,8 +99,8 @@ async fn rules_that_trigger_each_other_stop_at_a_depth_of_five(environment: Test
 }
 
 async fn a_failing_run_is_tried_three_times_then_kept_and_can_be_run_again(environment: TestEnvironment) {
-    let test_clock = TestClock::at("2026-11-20T12:00:00Z");
-    let workspace = test_clock.applied_to(Workspace::open(&environment).await);
+    let test_clock = TestClock::at("2026-11-20T12:00:00Z".parse().unwrap());
+    let workspace = Workspace::open(&environment).await.with_clock(test_clock.clock());
     let admin = administrator(&workspace).await;
     let body = json!({
         "name": "Serve California", "on": "lead.qualified",
@@ -121,21 +123,24 @@ async fn a_failing_run_is_tried_three_times_then_kept_and_can_be_run_again(envir
     for (wait, attempts, expected) in
         [(60, 2, "FAILED"), (299, 2, "FAILED"), (1, 3, "PARKED"), (3600, 3, "PARKED")]
     {
-        test_clock.advance(wait);
+        test_clock.advance(SignedDuration::from_secs(wait));
         workspace.app.projections().sweep().await.unwrap();
         let run = state().await;
         assert_eq!((&run["state"], &run["attempts"]), (&json!(expected), &json!(attempts)), "after {wait} s");
     }
-    let parked = runs(&admin, "state=PARKED").await;
-    assert_eq!(parked.len(), 1, "failed runs have their own list");
+    let dead_letters = runs(&admin, "state=PARKED").await;
+    assert_eq!(dead_letters.len(), 1, "failed runs have their own list");
 
-    let path = format!("/api/automation/runs/{}/retry", parked[0]["id"].as_str().unwrap());
+    let path = format!("/api/automation/runs/{}/retry", dead_letters[0]["id"].as_str().unwrap());
     admin.post(&path).json(&json!({})).send().await.expect(428);
     let stale: Value = admin.post(&path).json(&json!({ "version": 1 })).send().await.expect(409).json();
-    assert_eq!(stale["fresh"], parked[0]);
+    assert_eq!(stale["fresh"], dead_letters[0]);
     stock(&workspace, "CA", 2).await;
     let again = || {
-        admin.post(&path).header("idempotency-key", "again").json(&json!({ "version": parked[0]["version"] }))
+        admin
+            .post(&path)
+            .header("idempotency-key", "again")
+            .json(&json!({ "version": dead_letters[0]["version"] }))
     };
     let done = again().send().await.expect(200);
     assert_eq!(done.json::<Value>()["state"], "DONE");
@@ -151,9 +156,10 @@ async fn a_failing_run_is_tried_three_times_then_kept_and_can_be_run_again(envir
 }
 
 async fn a_scheduled_rule_runs_once_per_slot_with_two_sweepers(environment: TestEnvironment) {
-    let test_clock = TestClock::at("2026-11-20T12:07:00Z");
-    let workspace = test_clock.applied_to(Workspace::open(&environment).await);
-    let other = test_clock.applied_to(workspace.another(&environment, &environment.another_wire(), PATIENCE));
+    let test_clock = TestClock::at("2026-11-20T12:07:00Z".parse().unwrap());
+    let workspace = Workspace::open(&environment).await.with_clock(test_clock.clock());
+    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let other = other.with_clock(test_clock.clock());
     let admin = administrator(&workspace).await;
     stock(&workspace, "NY", 9).await;
     let body = json!({
@@ -163,7 +169,7 @@ async fn a_scheduled_rule_runs_once_per_slot_with_two_sweepers(environment: Test
     rule(&admin, body).await;
     // 12:07, 12:14, 12:15, 12:29, 12:30 and, after a night without sweeps, 8:00.
     for (wait, expected) in [(0, 0), (420, 0), (60, 1), (840, 1), (60, 2), (70_200, 3)] {
-        test_clock.advance(wait);
+        test_clock.advance(SignedDuration::from_secs(wait));
         let several = [&workspace, &other].map(|workspace| workspace.app.projections());
         let sweeps = (0..3).flat_map(|_| several.iter().map(|projections| projections.sweep()));
         join_all(sweeps).await.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
