@@ -20,7 +20,7 @@ use crate::documents::is_of_programs;
 use crate::support::clock::TestClock;
 use crate::support::html::hidden;
 use crate::support::http::Client;
-use crate::support::workspace::{PATIENCE, Workspace, address, create, new_lead};
+use crate::support::workspace::{TEST_RETRIES, Workspace, address, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -88,7 +88,7 @@ async fn former_senders(environment: &TestEnvironment, workspace: &Workspace, ho
     let [session_age, token_age] = [20, 25].map(|hours| if is_expired { hours } else { 0 });
     let ago = |hours| {
         let clock = TestClock::at(Timestamp::now() - SignedDuration::from_hours(hours));
-        workspace.another(environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock())
+        workspace.another(environment, &environment.another_wire(), TEST_RETRIES).with_clock(clock.clock())
     };
     let (earlier, accounts) = (ago(session_age), ago(token_age).app.accounts());
     let link = earlier.app.accounts().sign_in_link(who.id, Operator::Command).await.unwrap();

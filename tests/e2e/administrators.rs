@@ -8,7 +8,7 @@ use holdfast::accounts::domain::{Account, AccountStatus};
 use holdfast::base::identity::{Role, SignedIn};
 use holdfast::base::values::Version;
 
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -69,7 +69,7 @@ async fn active(workspace: &Workspace, people: [&SignedIn; 2]) -> usize {
 async fn race(environment: &TestEnvironment, how: Removal, removes_other: bool) {
     let workspace = Workspace::open(environment).await;
     let wire = environment.another_wire();
-    let other = workspace.another(environment, &wire, PATIENCE);
+    let other = workspace.another(environment, &wire, TEST_RETRIES);
     let [ann, bob] = [
         workspace.account(Role::Administrator, "Ann").await,
         workspace.account(Role::Administrator, "Bob").await,

@@ -270,7 +270,7 @@ async fn dead_letters_are_listed_retried_and_dismissed_on_their_page(environment
     }
     let counter = counted.clone();
     let instance =
-        workspace.another(&environment, &environment.another_wire(), crate::support::workspace::PATIENCE);
+        workspace.another(&environment, &environment.another_wire(), crate::support::workspace::TEST_RETRIES);
     let instance =
         instance.with_telemetry(Telemetry::to(move |report| *counter.lock().unwrap() += report.dead_letters));
     let changes = new_records(&environment, &workspace).await;

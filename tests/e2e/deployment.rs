@@ -17,7 +17,7 @@ use super::compression::unpacked;
 use super::order_races::interrupt;
 use super::orders::{create as create_order, set_cap, stock};
 use crate::support::lambda::LambdaRuntime;
-use crate::support::workspace::{PATIENCE, Workspace, create, new_lead};
+use crate::support::workspace::{TEST_RETRIES, Workspace, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases, gateway};
 
 /// The cases of this module and its parts.
@@ -218,7 +218,7 @@ pub async fn interrupt_an_order_an_hour_ago(environment: &TestEnvironment, works
         stock(workspace, code, 40).await;
     }
     let wire = environment.another_wire();
-    let mut cut = workspace.another(environment, &wire, PATIENCE);
+    let mut cut = workspace.another(environment, &wire, TEST_RETRIES);
     cut.app.clock = Clock::from_fn(|| Timestamp::now() - SignedDuration::from_hours(1));
     let made = interrupt(&wire, 2, async move { create_order(&cut, &["NY", "CA"], Some(40)).await }).await;
     assert!(made.is_none());

@@ -4,7 +4,7 @@ use holdfast::base::identity::Role;
 use http::Method;
 
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{SHORT_PATIENCE, Workspace, create, new_lead};
+use crate::support::workspace::{SHORT_RETRIES, Workspace, create, new_lead};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -119,7 +119,7 @@ async fn a_person_who_cannot_be_looked_up_gets_the_same_error_without_navigation
     for fault in [Fault::Hang, Fault::Refused("ExpiredTokenException")] {
         // An instance that does not remember the session.
         let wire = environment.another_wire();
-        let other = workspace.another(&environment, &wire, SHORT_PATIENCE);
+        let other = workspace.another(&environment, &wire, SHORT_RETRIES);
         let ann = at_a_page(other.visitor().always("cookie", &session));
         wire.always("BatchGetItem", fault.clone());
         let page = ann.get("/nowhere").send().await.expect(404);

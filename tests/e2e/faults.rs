@@ -8,9 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::http::Client;
-use crate::support::workspace::{
-    SHORT_PATIENCE, Workspace, address, change, create, history, new_lead, read,
-};
+use crate::support::workspace::{SHORT_RETRIES, Workspace, address, change, create, history, new_lead, read};
 use crate::support::{Case, Fault, Reason, TestEnvironment, cases};
 use holdfast::base::identity::Role;
 
@@ -38,7 +36,7 @@ async fn workspace_with_lead(environment: &TestEnvironment) -> (Client, Client, 
     let token = workspace.token(Role::Agent, "Ann").await;
     let agent = workspace.bearer(&token);
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    let hasty = workspace.another(environment, environment.wire(), SHORT_PATIENCE).bearer(&token);
+    let hasty = workspace.another(environment, environment.wire(), SHORT_RETRIES).bearer(&token);
     read(&hasty, &lead).await;
     environment.wire().reset();
     (agent, hasty, lead)
@@ -187,7 +185,7 @@ async fn health_reports_the_process_and_readiness_the_table(environment: TestEnv
     let clock = now.clone();
     let clock = Clock::from_fn(move || *clock.lock().unwrap());
     let workspace = Workspace::open(&environment).await;
-    let workspace = workspace.another(&environment, environment.wire(), SHORT_PATIENCE).with_clock(clock);
+    let workspace = workspace.another(&environment, environment.wire(), SHORT_RETRIES).with_clock(clock);
     let visitor = workspace.visitor();
     let ready = async |status| visitor.get("/health/ready").send().await.expect(status).json::<Value>();
     let later = |seconds| {

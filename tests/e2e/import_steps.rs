@@ -20,7 +20,7 @@ use crate::imports::{
     MISTAKES, announce, continued, finish, leads, people, put, row_counts, send, start, timeless,
 };
 use crate::support::http::Client;
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 
 /// The cases of this module.
@@ -38,7 +38,7 @@ pub fn all() -> Vec<Case> {
 const WRITE: &str = "TransactWriteItems";
 /// Waits for every answer on a loaded machine, but stops soon when calls keep being refused.
 const FEW_RETRIES: RetryPolicy =
-    RetryPolicy { request: Duration::from_secs(6), reserve: Duration::from_secs(1), ..PATIENCE };
+    RetryPolicy { request: Duration::from_secs(6), reserve: Duration::from_secs(1), ..TEST_RETRIES };
 
 /// Announces a file and sends it in parts, as the page's script does.
 async fn send_in_parts(agent: &Client, name: &str, file: &[u8]) -> String {

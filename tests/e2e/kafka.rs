@@ -19,7 +19,7 @@ use crate::inventory::{check_all, dead_letters as all_dead_letters, delivery};
 use crate::process::binary::{Data, Run};
 use crate::support::chance::{Dice, a_fault};
 use crate::support::kafka::{Broker, Record};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 
 /// The cases of this module and its parts.
@@ -169,7 +169,7 @@ async fn a_killed_consumer_loses_and_repeats_nothing(environment: TestEnvironmen
     let wire = environment.another_wire();
     // Some writes succeed without a reply, and some hang.
     wire.times(3, WRITE, Fault::StatusAfterCommit(500));
-    let first = Consumer::start(&workspace.another(&environment, &wire, PATIENCE), &broker, "shop");
+    let first = Consumer::start(&workspace.another(&environment, &wire, TEST_RETRIES), &broker, "shop");
     first.until("some are finished", |progress| progress.finished() > 8).await;
     let gate = wire.hold(2, WRITE);
     gate.arrived(1).await;

@@ -15,7 +15,7 @@ use crate::support::gateway::visitor;
 use crate::support::http::{Client, Response};
 use crate::support::lambda::LambdaRuntime;
 use crate::support::secrets_manager::{Refusal, SecretsManager};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, TestEnvironment, cases, wait};
 
 /// The cases of this module.
@@ -61,7 +61,7 @@ async fn instance(
         CookieKeys::in_secret_store(secrets_manager.secret_store(), SECRET.parse().unwrap(), clock.now())
             .await;
     let instance =
-        workspace.another(environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock());
+        workspace.another(environment, &environment.another_wire(), TEST_RETRIES).with_clock(clock.clock());
     instance.with_keys(keys.expect("Secrets Manager has a key"))
 }
 

@@ -12,7 +12,7 @@ use super::order_races::interrupt;
 use super::orders::{create as create_order, set_cap};
 use crate::support::http::Client;
 use crate::support::workspace::{
-    PATIENCE, Workspace, address, all_items, change, create, history, new_lead, read, texts,
+    TEST_RETRIES, Workspace, address, all_items, change, create, history, new_lead, read, texts,
 };
 use crate::support::{Case, TestEnvironment, cases};
 
@@ -294,7 +294,7 @@ async fn an_interrupted_reassignment_continues_with_leads_that_came_since(enviro
         leads.push(create(&agent, &owned(&bob, &format!("Lead {number}"))).await);
     }
     let wire = environment.another_wire();
-    let cut = workspace.another(&environment, &wire, PATIENCE);
+    let cut = workspace.another(&environment, &wire, TEST_RETRIES);
     let (from, to) = (bob.id, owner(&ida));
     let work = async move { cut.app.leads().reassign_owned(from, Some(&to), &Actor::new("Admin"), 50).await };
     assert!(interrupt(&wire, 3, work).await.is_none(), "the step was interrupted");

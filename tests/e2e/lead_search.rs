@@ -119,7 +119,7 @@ async fn words_of_an_earlier_index_are_found_and_replaced(environment: TestEnvir
     };
     assert_eq!(words_of_state().await, 4);
     // Another process reads the lead as it is stored.
-    let other = workspace.another(&environment, environment.wire(), crate::support::workspace::PATIENCE);
+    let other = workspace.another(&environment, environment.wire(), crate::support::workspace::TEST_RETRIES);
     let client = other.agent().await;
     change(&client, &leads[0], 1, json!({ "leadScore": 9 })).await.expect(200);
     assert_eq!(words_of_state().await, 2, "a change moves the words of its lead");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::stats::{new_records, process_stream};
 use crate::support::http::Client;
 use crate::support::workspace::{
-    SHORT_PATIENCE, Workspace, address, all_items, change, create, history, new_lead, read,
+    SHORT_RETRIES, Workspace, address, all_items, change, create, history, new_lead, read,
 };
 use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 use holdfast::base::clock::Clock;
@@ -234,7 +234,7 @@ async fn nothing_is_left_of_a_lead_that_left_the_trash(environment: TestEnvironm
     // The first delivery is interrupted after its first steps.
     environment.wire().reset();
     let removal = new_records(&environment, &workspace).await.pop().expect("the removal is in the stream");
-    let hasty = workspace.another(&environment, environment.wire(), SHORT_PATIENCE);
+    let hasty = workspace.another(&environment, environment.wire(), SHORT_RETRIES);
     let purge = async { hasty.app.leads().purge(&removal).await };
     let cut = async {
         let wire = environment.wire();

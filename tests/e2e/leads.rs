@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use serde_json::{Value, json};
 
-use crate::support::workspace::{PATIENCE, Workspace, address, change, create, history, new_lead, read};
+use crate::support::workspace::{TEST_RETRIES, Workspace, address, change, create, history, new_lead, read};
 use crate::support::{Case, TestEnvironment, cases};
 use holdfast::base::identity::Role;
 
@@ -268,7 +268,7 @@ async fn a_repeated_post_gets_its_first_answer_although_the_lead_has_changed(env
     change(&agent, &lead, 2, json!({ "leadScore": 61 })).await.expect(200);
     assert_eq!(send().await, first);
     // An instance that has not read the lead gives the same answer.
-    let cold = workspace.another(&environment, &environment.another_wire(), PATIENCE).bearer(&token);
+    let cold = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES).bearer(&token);
     let body = json!({ "version": 1, "leadScore": 60 });
     let again =
         cold.post(&address(&lead)).header("idempotency-key", "change").json(&body).send().await.expect(200);

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::accounts::{OTHER, PASSWORD, browser, change, later, me, sign_in, signed_in, with_password};
 use crate::support::html::assert_errors;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -389,7 +389,7 @@ async fn an_invitation_that_is_withdrawn_while_it_is_used_has_one_outcome(enviro
     let workspace = Workspace::open(&environment).await;
     let (invited, path) = invite(&workspace).await;
     let wire = environment.another_wire();
-    let other = workspace.another(&environment, &wire, PATIENCE);
+    let other = workspace.another(&environment, &wire, TEST_RETRIES);
     let gate = wire.hold(1, WRITE);
     let pat = browser(&other);
     let joining = tokio::spawn({

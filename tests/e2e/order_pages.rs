@@ -6,7 +6,7 @@ use crate::orders::{set_cap, stock};
 use crate::stats::process_stream;
 use crate::support::html::hidden;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{SHORT_PATIENCE, Workspace, ann};
+use crate::support::workspace::{SHORT_RETRIES, Workspace, ann};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -126,7 +126,7 @@ async fn a_form_that_loses_every_race_comes_back_filled_and_says_so_first(enviro
     stock(&workspace, "NY", 2).await;
     let ann = ann(&workspace).await;
     let session = format!("holdfast={}", ann.cookie("holdfast").unwrap());
-    let hasty = workspace.another(&environment, environment.wire(), SHORT_PATIENCE);
+    let hasty = workspace.another(&environment, environment.wire(), SHORT_RETRIES);
     let hasty = hasty.visitor().always("cookie", &session).same_origin();
     let form = fields(&key(&ann).await, &["NY"], "2");
     let preview = ann.post("/orders/preview").form(&form).send().await.expect(200);

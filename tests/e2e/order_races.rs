@@ -19,7 +19,7 @@ use self::accounted::assert_accounted;
 use super::orders::{by, create, find, of_stock, set_cap, state, stock};
 use crate::support::case::scaled;
 use crate::support::chance::AdjustableClock;
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module and its parts.
@@ -61,7 +61,7 @@ async fn forty_concurrent_orders_share_the_oldest_leads_under_the_cap(environmen
     let workspace = Workspace::open(&environment).await;
     let queue = stock(&workspace, "NY", 240).await;
     set_cap(&workspace, "NY", 200).await;
-    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let other = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
     let ended = Arc::new(AtomicBool::new(false));
     let sampler = {
         let (workspace, ended) = (workspace.clone(), ended.clone());
@@ -144,7 +144,7 @@ async fn a_large_order_interrupted_at_any_point_leaves_nothing_behind(environmen
     let mut passes = 0;
     loop {
         let wire = environment.another_wire();
-        let mut cut = workspace.another(&environment, &wire, PATIENCE);
+        let mut cut = workspace.another(&environment, &wire, TEST_RETRIES);
         cut.app.clock = test_clock.clock();
         let made = interrupt(&wire, passes, async move { create(&cut, &["NY", "CA"], Some(70)).await }).await;
         let Some(made) = made else {
@@ -188,7 +188,7 @@ async fn a_large_order_whose_end_is_interrupted_has_ended_for_every_reader(envir
         let id = made.order.id;
         // The order's own transaction and one part of its leads are written.
         let wire = environment.another_wire();
-        let mut cut = workspace.another(&environment, &wire, PATIENCE);
+        let mut cut = workspace.another(&environment, &wire, TEST_RETRIES);
         cut.app.clock = test_clock.clock();
         let work = async move {
             if fulfils {
@@ -243,7 +243,7 @@ async fn an_edit_waits_for_the_order_of_its_lead_and_loses_nothing(environment: 
     set_cap(&workspace, "NY", 100).await;
     let queue = stock(&workspace, "NY", 100).await;
     let wire = environment.another_wire();
-    let mut cut = workspace.another(&environment, &wire, PATIENCE);
+    let mut cut = workspace.another(&environment, &wire, TEST_RETRIES);
     cut.app.clock = test_clock.clock();
     assert!(interrupt(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
     // Later, without a sweep: an edit of a reserved lead releases the reservation first.

@@ -22,7 +22,7 @@ use super::order_races::interrupt;
 use super::orders::{by, create, set_cap, state, stock};
 use crate::support::case::scaled;
 use crate::support::chance::{AdjustableClock, Dice};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -123,7 +123,7 @@ async fn an_order_does_not_wait_for_orders_of_other_states(environment: TestEnvi
     set_cap(&workspace, "NY", 100).await;
     stock(&workspace, "NY", 100).await;
     let wire = environment.another_wire();
-    let mut cut = workspace.another(&environment, &wire, PATIENCE);
+    let mut cut = workspace.another(&environment, &wire, TEST_RETRIES);
     cut.app.clock = test_clock.clock();
     assert!(interrupt(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
     // The large order may still be running.
@@ -181,7 +181,7 @@ async fn a_large_order_that_cannot_be_reconciled_does_not_block_others(environme
     let queue = stock(&workspace, "NY", 100).await;
     insert(&environment, (0..130).flat_map(broken), "2").await;
     let wire = environment.another_wire();
-    let mut cut = workspace.another(&environment, &wire, PATIENCE);
+    let mut cut = workspace.another(&environment, &wire, TEST_RETRIES);
     cut.app.clock = test_clock.clock();
     assert!(interrupt(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
     test_clock.advance(60);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::accounts::{OTHER, PASSWORD, browser, me, sign_in, signed_in, with_password};
 use crate::support::html::{assert_errors, hidden};
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{PATIENCE, Workspace, create, new_lead};
+use crate::support::workspace::{TEST_RETRIES, Workspace, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -268,7 +268,7 @@ async fn a_time_zone_changes_pages_but_not_files(environment: TestEnvironment) {
     }
     // It is the person's and not the browser's: another session and another process show it too.
     choose("Asia/Tokyo").await.expect(303);
-    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let other = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
     let there = super::accounts::with_cookie_of(&ann, &other);
     assert!(zones(there.get(&lead).send().await.expect(200).text()).contains(&"JST"));
     let carl = workspace.session(Role::Agent, "Carl").await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::connector::Wire;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -282,7 +282,7 @@ async fn accounts_of_version_01_are_listed_after_the_upgrade_and_changed_before_
     assert_eq!(changed.json::<Value>()["version"], 2);
     assert_eq!(names(&admin, "role=viewer").await, ["Percival"]);
     // The upgrade reads the whole table, which no request may do.
-    let accounts = workspace.another(&environment, &Wire::new(), PATIENCE).app.accounts();
+    let accounts = workspace.another(&environment, &Wire::new(), TEST_RETRIES).app.accounts();
     let (first, second) = join(accounts.upgrade(), accounts.upgrade()).await;
     assert_eq!(first.unwrap() + second.unwrap(), 2, "each is added once");
     assert_eq!(names(&admin, "").await, ["Olive", "Percival", "Quentin", "Test administrator"]);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::people::{
     PASSWORD, account, administrator, administrators, browser, change, invite, join_by, path, text,
 };
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, Entry, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -229,7 +229,7 @@ async fn a_demoted_administrator_changes_no_account_any_more(environment: TestEn
     let (bob, _) = administrator(&workspace, "Bob").await;
     let ann = invite(&by_ada, "Ann", "ann@example.com", "agent").await;
     // Another process has checked Bob's token just now, and does not hear that he is demoted here.
-    let elsewhere = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let elsewhere = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
     let draft = TokenDraft { name: "test".parse().unwrap(), role: Role::Administrator, days: None };
     let made = workspace.app.accounts().create_token(bob.id, draft, Operator::Command, None).await;
     let (_, secret) = made.unwrap().now().unwrap();

@@ -19,7 +19,7 @@ use crate::support::http::{Client, Response};
 use crate::support::lambda::LambdaRuntime;
 use crate::support::policy::{Grant, Guard, Template, needs};
 use crate::support::secrets_manager::SecretsManager;
-use crate::support::workspace::{PATIENCE, Workspace, new_lead};
+use crate::support::workspace::{TEST_RETRIES, Workspace, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -219,7 +219,7 @@ async fn the_sweeper_function_uses_all_its_grants_and_no_other(environment: Test
     set_cap(workspace, "CA", 100).await;
     stock(workspace, "CA", 40).await;
     let wire = environment.another_wire();
-    let cut = workspace.another(&environment, &wire, PATIENCE).with_clock(hour_ago);
+    let cut = workspace.another(&environment, &wire, TEST_RETRIES).with_clock(hour_ago);
     let made = interrupt(&wire, 1, async move { create_order(&cut, &["CA"], Some(40)).await }).await;
     assert!(made.is_none());
 

@@ -144,7 +144,7 @@ impl Running {
         );
         let port = server.port().parse().unwrap();
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        stream.set_read_timeout(Some(wait::PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(wait::TIMEOUT)).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
         // The server asks for the body when the handler does.
         let asked = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::property::{cases, holds_for_all};
-use crate::support::workspace::{PATIENCE, Workspace, address, change, create, history, new_lead, read};
+use crate::support::workspace::{TEST_RETRIES, Workspace, address, change, create, history, new_lead, read};
 use crate::support::{Answer, Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -28,7 +28,7 @@ async fn ten_writers_with_ten_changes_each_lose_no_update(environment: TestEnvir
     let token = workspace.token(Role::Agent, "Ann").await;
     let lead = create(&workspace.bearer(&token), &new_lead("Lead", "lead@example.com")).await;
     // Two instances, like two Lambda environments: one instance's memory is not shared with the other.
-    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let other = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
     let writers = (0..10_u64).map(|writer| {
         let agent = if writer % 2 == 0 { workspace.bearer(&token) } else { other.bearer(&token) };
         let lead = lead.clone();

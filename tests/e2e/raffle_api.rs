@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::chance::AdjustableClock;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{SHORT_PATIENCE, Workspace};
+use crate::support::workspace::{SHORT_RETRIES, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module and its parts.
@@ -181,7 +181,7 @@ async fn a_repeated_purchase_returns_the_same_tickets(environment: TestEnvironme
     let first = send(&ann, "first", 1).await.expect(201);
     assert_eq!(send(&ann, "first", 1).await.expect(201).text(), first.text());
     // All replies to writes are lost. A read of the record finds that the purchase succeeded, if there is time for it.
-    let hasty = workspace.another(&environment, environment.wire(), SHORT_PATIENCE).bearer(&token);
+    let hasty = workspace.another(&environment, environment.wire(), SHORT_RETRIES).bearer(&token);
     environment.wire().always(WRITE, Fault::ReplyLost);
     let found = send(&hasty, "second", 2).await;
     assert!([201, 503].contains(&found.status.as_u16()), "{}", found.text());

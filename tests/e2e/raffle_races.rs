@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::accounted::assert_accounted;
 use crate::support::chance::{Dice, a_fault};
 use crate::support::http::Response;
-use crate::support::workspace::{PATIENCE, UNDER_LOAD, Workspace};
+use crate::support::workspace::{TEST_RETRIES, UNDER_LOAD, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module and its parts.
@@ -195,7 +195,7 @@ async fn a_ticket_returned_during_a_purchase_is_found_before_sold_out_is_answere
 ) {
     let workspace = Workspace::open(&environment).await;
     let wire = environment.another_wire();
-    let other = workspace.another(&environment, &wire, PATIENCE);
+    let other = workspace.another(&environment, &wire, TEST_RETRIES);
     let id = open(&workspace, 8, 8).await;
     let [ann, bob] = [
         workspace.account(Role::Participant, "Ann").await,
@@ -260,7 +260,7 @@ async fn random_purchases_returns_and_a_draw_keep_every_ticket_accounted_for_onc
     println!("seed {seed}");
     let workers = (0..WORKERS).map(|number| {
         let wire = environment.another_wire();
-        let workspace = workspace.another(&environment, &wire, PATIENCE);
+        let workspace = workspace.another(&environment, &wire, TEST_RETRIES);
         let (people, admin) = (people.clone(), admin.clone());
         tokio::spawn(async move {
             let mut dice = Dice(seed.wrapping_add(number as u64));

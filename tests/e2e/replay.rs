@@ -241,7 +241,7 @@ async fn each_line_of_a_file_of_messages_is_applied_once(environment: TestEnviro
     assert_eq!(
         workspace.app.inventory().list_dead_letters(open, 10, None).await.unwrap().items.len(),
         2,
-        "parked once"
+        "one dead letter for each message"
     );
 }
 

@@ -16,7 +16,7 @@ use super::sessions::{
     ANN, HOUR, SECOND, SOON, WEEK, WRITE, elsewhere, former, opened, renewed, sessions, with_cookie,
 };
 use crate::support::http::Client;
-use crate::support::workspace::{SHORT_PATIENCE, Workspace};
+use crate::support::workspace::{SHORT_RETRIES, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -78,7 +78,7 @@ async fn a_replaced_session_has_ended_if_signing_in_has_no_answer(environment: T
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, ANN).await;
     let wire = environment.another_wire();
-    let hasty = workspace.another(&environment, &wire, SHORT_PATIENCE);
+    let hasty = workspace.another(&environment, &wire, SHORT_RETRIES);
     let browser = signed_in(&hasty, ANN).await;
     let copied = with_cookie_of(&browser, &hasty);
     me(&copied).await.expect(200);

@@ -11,7 +11,7 @@ use super::accounts::{
 };
 use crate::support::clock::TestClock;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{COOKIE_SECRET, PATIENCE, SHORT_PATIENCE, Workspace};
+use crate::support::workspace::{COOKIE_SECRET, SHORT_RETRIES, TEST_RETRIES, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -57,7 +57,7 @@ pub(super) fn elsewhere(
     workspace: &Workspace,
     clock: &TestClock,
 ) -> Workspace {
-    workspace.another(environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock())
+    workspace.another(environment, &environment.another_wire(), TEST_RETRIES).with_clock(clock.clock())
 }
 
 async fn a_session_ends_after_twelve_hours_without_use(environment: TestEnvironment) {
@@ -187,7 +187,7 @@ async fn a_session_whose_end_has_no_answer_is_ended(environment: TestEnvironment
     me(&copied).await.expect(401);
     // An instance that gives up has ended it in its own memory as well.
     let wire = environment.another_wire();
-    let hasty = workspace.another(&environment, &wire, SHORT_PATIENCE);
+    let hasty = workspace.another(&environment, &wire, SHORT_RETRIES);
     let bob = signed_in(&hasty, ANN).await;
     let copied = with_cookie_of(&bob, &hasty);
     me(&copied).await.expect(200);

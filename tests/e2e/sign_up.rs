@@ -12,7 +12,7 @@ use super::accounts::{OTHER, PASSWORD, browser, sign_in};
 use super::audit::details;
 use crate::support::html::assert_errors;
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Answer, Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module and its parts.
@@ -260,7 +260,7 @@ async fn a_form_sent_twice_at_once_makes_one_account(environment: TestEnvironmen
     let workspace = Workspace::open(&environment).await;
     // The second click reaches another instance, which writes its account after the first one.
     let wire = environment.another_wire();
-    let other = workspace.another(&environment, &wire, PATIENCE);
+    let other = workspace.another(&environment, &wire, TEST_RETRIES);
     let there = browser(&other);
     let counted = wire.hold(1, "TransactWriteItems");
     let waiting = tokio::spawn({

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::orders::{by, create as create_order, set_cap, stock};
 use crate::support::clock::TestClock;
-use crate::support::workspace::{PATIENCE, Workspace, address, change, create, new_lead};
+use crate::support::workspace::{TEST_RETRIES, Workspace, address, change, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module and its parts.
@@ -196,7 +196,7 @@ async fn repeated_and_reordered_batches_count_once(environment: TestEnvironment)
 
 async fn two_concurrent_readers_count_a_change_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let other = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
     stock(&workspace, "NY", 30).await;
     create_order(&workspace, &["NY"], Some(5)).await.unwrap();
     let changes = new_records(&environment, &workspace).await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::support::connector::Wire;
-use crate::support::wait::PATIENCE;
+use crate::support::wait::TIMEOUT;
 use crate::support::workspace::{Workspace, address, change, create, new_lead};
 use crate::support::{Case, Fault, Kind, TestEnvironment, cases};
 
@@ -282,13 +282,13 @@ async fn a_running_reader_gets_new_changes_until_it_is_stopped(environment: Test
     });
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     let mut next =
-        async || tokio::time::timeout(PATIENCE, received.recv()).await.expect("a record arrives").unwrap();
+        async || tokio::time::timeout(TIMEOUT, received.recv()).await.expect("a record arrives").unwrap();
     assert_eq!(next().await, [(None, Some(1))]);
     change(&agent, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
     assert_eq!(next().await, [(Some(1), Some(2))]);
 
     stop.send(()).unwrap();
-    tokio::time::timeout(PATIENCE, reading).await.expect("it ends").unwrap();
+    tokio::time::timeout(TIMEOUT, reading).await.expect("it ends").unwrap();
     change(&agent, &lead, 2, json!({ "leadScore": 61 })).await.expect(200);
     assert_eq!(received.recv().await, None, "no more records");
 }
@@ -381,7 +381,7 @@ async fn a_shard_that_fails_or_lags_keeps_the_reported_time_back(environment: Te
         async move { failure.map_or(Ok(()), Err) }
     };
     let run = reader.run(handle, async { drop(stopped.await) });
-    tokio::time::timeout(PATIENCE, run).await.expect("it ends when both shards are at their end");
+    tokio::time::timeout(TIMEOUT, run).await.expect("it ends when both shards are at their end");
     let at = |second| Progress::Handled(jiff::Timestamp::from_second(RECORDED + second).unwrap());
     let (failed, caught_up) = (Progress::Failed, Progress::CaughtUp);
     assert_eq!(*progress.lock().unwrap(), [failed, failed, at(50), failed, at(60), caught_up]);
@@ -420,7 +420,7 @@ async fn a_reader_continues_after_every_failure(environment: TestEnvironment) {
         async { Ok::<_, String>(()) }
     };
     let run = reader.run(handle, async { drop(stopped.await) });
-    tokio::time::timeout(PATIENCE, run).await.expect("it ends when it is stopped");
+    tokio::time::timeout(TIMEOUT, run).await.expect("it ends when it is stopped");
     assert_eq!(versions(&received.lock().unwrap()), [(None, Some(1))]);
     let progress = progress.lock().unwrap();
     assert_eq!(progress.iter().filter(|seen| **seen == Progress::Failed).count(), 7, "{progress:?}");

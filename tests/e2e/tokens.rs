@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::accounts::{me, signed_in, with_password};
 use crate::support::clock::TestClock;
 use crate::support::http::Client;
-use crate::support::workspace::{PATIENCE, Workspace, create, new_lead};
+use crate::support::workspace::{TEST_RETRIES, Workspace, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -197,7 +197,7 @@ async fn the_last_use_of_a_token_is_written_at_most_every_ten_minutes(environmen
 async fn a_demoted_account_keeps_its_tokens_in_its_new_role(environment: TestEnvironment) {
     let (workspace, clock, id, ann) = opened(&environment).await;
     let other =
-        workspace.another(&environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock());
+        workspace.another(&environment, &environment.another_wire(), TEST_RETRIES).with_clock(clock.clock());
     let made = make(&ann, json!({ "name": "test" })).await;
     let (here, there) = (bearer(&workspace, &made), bearer(&other, &made));
     create(&here, &new_lead("One", "one@example.com")).await;
@@ -220,7 +220,7 @@ async fn a_demoted_account_keeps_its_tokens_in_its_new_role(environment: TestEnv
 async fn tokens_of_a_disabled_person_are_revoked_for_good(environment: TestEnvironment) {
     let (workspace, clock, id, ann) = opened(&environment).await;
     let other =
-        workspace.another(&environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock());
+        workspace.another(&environment, &environment.another_wire(), TEST_RETRIES).with_clock(clock.clock());
     let made = make(&ann, json!({ "name": "test" })).await;
     let (here, there) = (bearer(&workspace, &made), bearer(&other, &made));
     me(&there).await.expect(200);
@@ -285,7 +285,7 @@ async fn a_token_created_while_its_owner_is_demoted_has_at_most_the_new_role(env
     let workspace = Workspace::open(&environment).await;
     let id = with_password(&workspace, ANN).await;
     let wire = environment.another_wire();
-    let other = workspace.another(&environment, &wire, PATIENCE);
+    let other = workspace.another(&environment, &wire, TEST_RETRIES);
     let ann = signed_in(&other, ANN).await;
     let gate = wire.hold(1, WRITE);
     let making = tokio::spawn({

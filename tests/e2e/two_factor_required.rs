@@ -9,7 +9,7 @@ use holdfast::base::identity::Role;
 use super::audit::details;
 use super::two_factor::{Scene, by_password, field, me};
 use crate::support::http::{Client, Response};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -184,7 +184,7 @@ async fn a_role_and_a_requirement_that_arrive_together_end_the_sessions(environm
     me(&vic).await.expect(200);
     // The role was found to require nothing, and is not written yet.
     let wire = environment.another_wire();
-    let other = scene.workspace.another(&environment, &wire, PATIENCE);
+    let other = scene.workspace.another(&environment, &wire, TEST_RETRIES);
     let gate = wire.hold(1, WRITE);
     let version = accounts.find(viewer.id).await.unwrap().version;
     let changing = tokio::spawn(async move {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::process::binary::Run;
 use crate::support::connector::Wire;
 use crate::support::http::Client;
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -192,7 +192,7 @@ async fn the_previous_version_can_read_what_this_one_writes(environment: TestEnv
 async fn all_items_are_rewritten_during_changes(environment: TestEnvironment) {
     let (workspace, program) = former(&environment).await;
     let before = schema_counts(&environment).await;
-    let of_table = workspace.another(&environment, &Wire::new(), PATIENCE);
+    let of_table = workspace.another(&environment, &Wire::new(), TEST_RETRIES);
     let edit = async || {
         for version in 1..10 {
             let edit = json!({ "version": version, "leadScore": version });
@@ -226,7 +226,7 @@ async fn an_unknown_schema_is_an_error_and_nothing_is_written(environment: TestE
     program.patch(FREE).json(&json!({ "version": 7, "leadScore": 1 })).send().await.expect(500);
     // All other requests succeed.
     program.get(ORDER).send().await.expect(200);
-    let other = workspace.another(&environment, &Wire::new(), PATIENCE);
+    let other = workspace.another(&environment, &Wire::new(), TEST_RETRIES);
     let error = upgrade_all(&other.app.dynamo, |_| ()).await.unwrap_err().to_string();
     assert!(error.contains(&format!("is of schema {}", SCHEMA + 1)), "{error}");
 }

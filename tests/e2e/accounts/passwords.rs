@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use super::{
     OTHER, PASSWORD, browser, change, later, me, set_up, sign_in, signed_in, with_cookie_of, with_password,
 };
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -126,7 +126,7 @@ async fn one_of_two_concurrent_password_changes_is_kept(environment: TestEnviron
     set_up(&here, &link).await;
     // The same person at a second instance, whose write is held back.
     let wire = environment.another_wire();
-    let other = workspace.another(&environment, &wire, PATIENCE);
+    let other = workspace.another(&environment, &wire, TEST_RETRIES);
     let there = with_cookie_of(&here, &other);
     let gate = wire.hold(1, "TransactWriteItems");
     let waiting = tokio::spawn({

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{OTHER, PASSWORD, change, later, me, signed_in, with_password};
 use crate::support::http::Response;
 use crate::support::workspace::{
-    COOKIE_SECRET, PATIENCE, Workspace, address, all_items, create, new_lead, texts,
+    COOKIE_SECRET, TEST_RETRIES, Workspace, address, all_items, create, new_lead, texts,
 };
 use crate::support::{Case, Kind, TestEnvironment, cases};
 
@@ -188,7 +188,7 @@ async fn an_ended_session_or_token_stops_working_here_at_once_and_elsewhere_soon
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
-    let elsewhere = workspace.another(&environment, environment.wire(), PATIENCE);
+    let elsewhere = workspace.another(&environment, environment.wire(), TEST_RETRIES);
     with_password(&workspace, "ann@holdfast.test").await;
     let (ann, phone) =
         (signed_in(&workspace, "ann@holdfast.test").await, signed_in(&workspace, "ann@holdfast.test").await);

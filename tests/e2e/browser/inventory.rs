@@ -109,7 +109,7 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     for (path, name) in [
         ("/inventory", "inventory-none"),
-        ("/inventory/dead-letters", "parked-none"),
+        ("/inventory/dead-letters", "dead-letters-none"),
         ("/inventory/consumers", "consumers-none"),
     ] {
         ada.goto(&office.url(path)).await;
@@ -143,8 +143,8 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     }
     let bytes = vec![0xff; 40];
     let source = Source::kafka("inventory-events", 3, 120);
-    let flaw = Delivery::of_bytes(&source, bytes.clone()).unwrap_err();
-    office.workspace.app.inventory().add_dead_letter(&source, &bytes, &flaw).await.unwrap();
+    let error = Delivery::of_bytes(&source, bytes.clone()).unwrap_err();
+    office.workspace.app.inventory().add_dead_letter(&source, &bytes, &error).await.unwrap();
     let progress = |partition: i32, lag: Option<i64>| Progress {
         group: "holdfast".to_owned(),
         topic: "inventory-events".to_owned(),
@@ -165,7 +165,7 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
         ("/inventory?q=nothing", "inventory-no-match"),
         ("/inventory/85121A", "product"),
         ("/inventory/consumers", "consumers"),
-        ("/inventory/dead-letters", "parked"),
+        ("/inventory/dead-letters", "dead-letters"),
     ] {
         ada.goto(&office.url(path)).await;
         assert_accessible(&ada, name).await;
@@ -174,7 +174,7 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     ada.click(At::Css(".dead-letter summary")).await;
     ada.click(At::Named("Retry big-3")).await;
     ada.wait_for_text(".dead-letters", "It still can't be applied.").await;
-    assert_accessible(&ada, "parked-refused").await;
+    assert_accessible(&ada, "dead-letters-refused").await;
 
     ada.look(Look::desktop()).await;
     ada.goto(&office.url("/inventory/85123A")).await;

@@ -8,18 +8,18 @@ const name = element => {
 const fault = (what, ...elements) => faults.add(`${what}: ${elements.map(name).join(" and ")}`);
 
 // What is found out about an element from its ancestors is found out once.
-const remembered = find => {
+const cached = find => {
   const known = new Map();
   return element => {
     if (!known.has(element)) known.set(element, find(element));
     return known.get(element);
   };
 };
-const style = remembered(element => getComputedStyle(element));
-const box = remembered(element => element.getBoundingClientRect());
+const style = cached(element => getComputedStyle(element));
+const box = cached(element => element.getBoundingClientRect());
 
 // What only screen readers see is clipped away, and so is all that is in it.
-const isClippedAway = remembered(
+const isClippedAway = cached(
   element => element !== null && (style(element).clipPath !== "none" || isClippedAway(element.parentElement)));
 const isSeen = element =>
   element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) &&
@@ -28,7 +28,7 @@ const all = [...document.querySelectorAll("body *")].filter(isSeen);
 const seen = css => all.filter(element => element.matches(css));
 
 // The part of a rectangle that its scrolling and cutting ancestors show.
-const cutter = remembered(element => {
+const cutter = cached(element => {
   const parent = element.parentElement;
   if (parent === null || parent === document.body) return null;
   return style(parent).overflow === "visible" ? cutter(parent) : parent;
@@ -69,7 +69,7 @@ for (const table of seen("table")) {
 }
 
 // Content stays in its cell and in its card, except what sticks to the window.
-const frames = remembered(element => {
+const frames = cached(element => {
   const parent = element.parentElement;
   if (parent === null || /sticky|fixed/.test(style(element).position)) return [];
   return parent.matches(".card, th, td, .notice, main") ? [...frames(parent), parent] : frames(parent);

@@ -239,8 +239,8 @@ async fn create_inventory(office: &Office, admin: &Client) -> Vec<(&'static str,
     admin.post(&format!("/api/products/{sku}/adjust")).json(&adjusted).send().await;
     let inventory = office.workspace.app.inventory();
     let (source, bytes) = (Source::kafka(WORD, 3, 120), vec![0xff; 400]);
-    let flaw = Delivery::of_bytes(&source, bytes.clone()).unwrap_err();
-    inventory.add_dead_letter(&source, &bytes, &flaw).await.unwrap();
+    let error = Delivery::of_bytes(&source, bytes.clone()).unwrap_err();
+    inventory.add_dead_letter(&source, &bytes, &error).await.unwrap();
     let progress = |lag| Progress {
         group: WORD.to_owned(),
         topic: WORD.to_owned(),

@@ -137,11 +137,11 @@ async fn a_purchase_appears_on_other_open_pages(environment: TestEnvironment) {
     pat.click(At::Named("Buy")).await;
     pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     sam.wait_for_text(".remaining", "2 of 3 left").await;
-    assert_eq!(sam.run("return document.querySelector('#raffle-said').textContent", vec![]).await, "");
+    assert_eq!(sam.run("return document.querySelector('#raffle-status').textContent", vec![]).await, "");
     sold(&office.workspace, id, "Mia", 2).await;
     for person in [&pat, &sam] {
         person.wait_for_text("#buy-reason", "Sold out.").await;
-        person.wait_for_text("#raffle-said", "Sold out.").await;
+        person.wait_for_text("#raffle-status", "Sold out.").await;
     }
     pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     console_is_quiet(&pat).await;
@@ -192,9 +192,9 @@ async fn a_draw_appears_on_every_open_page(environment: TestEnvironment) {
     let ticket = format!("Ticket\n{number}");
     pat.wait_for_text("#raffle-live", "You won!").await;
     pat.wait_for_text("#raffle-live", &ticket).await;
-    pat.wait_for_text("#raffle-said", &format!("You won with ticket {number}.")).await;
+    pat.wait_for_text("#raffle-status", &format!("You won with ticket {number}.")).await;
     sam.wait_for_text("#raffle-live", &ticket).await;
-    sam.wait_for_text("#raffle-said", &format!("Winner: ticket {number}.")).await;
+    sam.wait_for_text("#raffle-status", &format!("Winner: ticket {number}.")).await;
     assert!(!sam.text(At::Css("main")).await.contains("Pat"), "the winner's name is private");
     assert_eq!(sam.count(".confetti").await, 0);
     // Test browsers prefer reduced motion, so there is no confetti.

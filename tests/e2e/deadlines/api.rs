@@ -185,13 +185,13 @@ pub fn requests(records: &Records) -> Vec<TestRequest> {
         ),
         api(
             M::POST,
-            format!("/api/inventory/parked/{}/retry", id("parked")),
+            format!("/api/inventory/parked/{}/retry", id("dead-letter")),
             "/api/inventory/parked/{id}/retry",
             v1,
         ),
         (
             M::DELETE,
-            format!("/api/inventory/parked/{}?version=1", id("parked")),
+            format!("/api/inventory/parked/{}?version=1", id("dead-letter")),
             "/api/inventory/parked/{id}",
             None,
         ),

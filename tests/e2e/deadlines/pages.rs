@@ -224,9 +224,9 @@ async fn of_inventory(records: &Records) -> Vec<Form> {
     }
     events.push(event("more", "F1", "RECEIPT", 20));
     records.admin.post("/api/inventory/events").json(&json!(events)).send().await.expect(200);
-    let parked: Value = records.admin.get("/api/inventory/parked").send().await.expect(200).json();
-    let parked = |sku: &str| {
-        let items = parked["items"].as_array().unwrap();
+    let letters: Value = records.admin.get("/api/inventory/parked").send().await.expect(200).json();
+    let dead_letter = |sku: &str| {
+        let items = letters["items"].as_array().unwrap();
         id(items.iter().find(|item| item["sku"] == sku).unwrap())
     };
     let adjust = [("version", "1"), ("stock", "7"), ("key", "k")];
@@ -238,8 +238,8 @@ async fn of_inventory(records: &Records) -> Vec<Form> {
             "F0",
             &[("version", "1"), ("name", "Lamp"), ("lowMark", "2")],
         ),
-        Form::of(person, "/inventory/dead-letters/{id}/retry", &parked("F1"), &[("version", "1")]),
-        Form::of(person, "/inventory/dead-letters/{id}/dismiss", &parked("F2"), &[("version", "1")]),
+        Form::of(person, "/inventory/dead-letters/{id}/retry", &dead_letter("F1"), &[("version", "1")]),
+        Form::of(person, "/inventory/dead-letters/{id}/dismiss", &dead_letter("F2"), &[("version", "1")]),
         Form::new(
             person,
             "/inventory/dead-letters/group",

@@ -52,7 +52,7 @@ pub async fn prepare(workspace: &Workspace, leads: usize) -> Records {
     };
     let events = json!([event("m1", "RECEIPT", 5), event("m2", "SALE", 50)]);
     admin.post("/api/inventory/events").json(&events).send().await.expect(200);
-    let parked = admin.get("/api/inventory/parked").send().await.expect(200).json::<Value>();
+    let letters = admin.get("/api/inventory/parked").send().await.expect(200).json::<Value>();
     let token = person.post("/api/tokens").json(&json!({ "name": "t" })).send().await.expect(201).json();
     let deleted = create(&admin, "/api/leads", json!({ "name": "Gone", "email": "gone@example.com" })).await;
     admin.delete(&format!("/api/leads/{}?version=1", id(&deleted))).send().await.expect(204);
@@ -78,7 +78,7 @@ pub async fn prepare(workspace: &Workspace, leads: usize) -> Records {
         ("order", order_id),
         ("raffle", id(&raffle)),
         ("rule", id(&rule)),
-        ("parked", id(&parked["items"][0])),
+        ("dead-letter", id(&letters["items"][0])),
         ("token", id(&token)),
         ("taken", id(&leads[0])),
     ]);

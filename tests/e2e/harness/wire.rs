@@ -49,14 +49,14 @@ pub async fn make_table(environment: &TestEnvironment) {
 }
 
 /// A client that does not retry and waits at most 200 ms for an answer.
-fn impatient(environment: &TestEnvironment) -> Client {
+fn with_short_timeout(environment: &TestEnvironment) -> Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(200));
     let config = environment.sdk_config().retry_config(RetryConfig::disabled());
     Client::from_conf(config.timeout_config(timeouts.build()).build())
 }
 
 /// A client that does not retry.
-fn once(environment: &TestEnvironment) -> Client {
+fn without_retries(environment: &TestEnvironment) -> Client {
     Client::from_conf(environment.sdk_config().retry_config(RetryConfig::disabled()).build())
 }
 
@@ -118,7 +118,7 @@ async fn the_record_keeps_every_call_in_order(environment: TestEnvironment) {
 async fn a_lost_reply_commits_once_and_breaks_the_call(environment: TestEnvironment) {
     make_table(&environment).await;
     environment.wire().next("TransactWriteItems", Fault::ReplyLost);
-    let error = count_up(&environment, &once(&environment)).await.unwrap_err();
+    let error = count_up(&environment, &without_retries(&environment)).await.unwrap_err();
     assert!(matches!(error, SdkError::DispatchFailure(ref failure) if failure.is_io()));
     let call = &environment.wire().calls_of("TransactWriteItems")[0];
     assert_eq!((call.reached_store, call.answer), (true, Answer::Broken));
@@ -149,12 +149,12 @@ async fn a_reply_that_never_comes_commits_and_ends_by_timeout(environment: TestE
 async fn a_server_error_after_the_commit_hides_the_commit(environment: TestEnvironment) {
     make_table(&environment).await;
     environment.wire().next("TransactWriteItems", Fault::StatusAfterCommit(500));
-    let error = count_up(&environment, &once(&environment)).await.unwrap_err();
+    let error = count_up(&environment, &without_retries(&environment)).await.unwrap_err();
     assert_eq!(error.code(), Some("InternalServerError"));
     assert_eq!(counted(&environment).await, 1);
 
     environment.wire().next("TransactWriteItems", Fault::Status(503));
-    let error = count_up(&environment, &once(&environment)).await.unwrap_err();
+    let error = count_up(&environment, &without_retries(&environment)).await.unwrap_err();
     assert_eq!(error.raw_response().unwrap().status().as_u16(), 503);
     assert_eq!(counted(&environment).await, 1, "a plain error writes nothing");
 }
@@ -163,7 +163,7 @@ async fn a_hang_ends_by_the_attempt_timeout(environment: TestEnvironment) {
     make_table(&environment).await;
     environment.wire().always("TransactWriteItems", Fault::Hang);
     let start = Instant::now();
-    let error = count_up(&environment, &impatient(&environment)).await.unwrap_err();
+    let error = count_up(&environment, &with_short_timeout(&environment)).await.unwrap_err();
     assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(!environment.wire().calls_of("TransactWriteItems")[0].reached_store);
@@ -173,7 +173,7 @@ async fn a_hang_ends_by_the_attempt_timeout(environment: TestEnvironment) {
 async fn nothing_reaches_the_store_when_the_connection_is_refused(environment: TestEnvironment) {
     make_table(&environment).await;
     environment.wire().next("TransactWriteItems", Fault::ConnectionRefused);
-    let error = count_up(&environment, &once(&environment)).await.unwrap_err();
+    let error = count_up(&environment, &without_retries(&environment)).await.unwrap_err();
     let shown = DisplayErrorContext(&error).to_string();
     assert!(shown.contains("connection refused"), "{shown}");
     assert_eq!(counted(&environment).await, 0);
@@ -219,7 +219,7 @@ async fn mixed_reasons_keep_the_order_of_the_actions(environment: TestEnvironmen
         ),
     ] {
         environment.wire().next("TransactWriteItems", Fault::Mixed(given));
-        let error = count_up(&environment, &once(&environment)).await.unwrap_err();
+        let error = count_up(&environment, &without_retries(&environment)).await.unwrap_err();
         assert_eq!(reasons(&error), expected);
     }
     assert_eq!(counted(&environment).await, 0);
@@ -234,7 +234,7 @@ async fn throttling_errors_have_their_names(environment: TestEnvironment) {
         (Fault::Status(500), "InternalServerError"),
     ] {
         environment.wire().next("TransactWriteItems", fault);
-        let error = count_up(&environment, &once(&environment)).await.unwrap_err();
+        let error = count_up(&environment, &without_retries(&environment)).await.unwrap_err();
         assert_eq!(error.code(), Some(code));
     }
     assert_eq!(counted(&environment).await, 0);
@@ -334,7 +334,7 @@ async fn the_line_records_what_the_sdk_sends(environment: TestEnvironment) {
     let operations = operations(environment.table());
     for operation in operations.clone() {
         // Whether the store accepts it does not matter here.
-        let _ = Aws(once(&environment)).call(operation).await;
+        let _ = Aws(without_retries(&environment)).call(operation).await;
     }
     let sent: Vec<_> = environment.wire().calls().into_iter().map(|call| call.request).collect();
     assert_eq!(operations.iter().map(request::json).collect::<Vec<_>>(), sent);

@@ -11,7 +11,7 @@ use crate::inventory::{check_all, delivery};
 use crate::process::binary::Run;
 use crate::support::chance::Dice;
 use crate::support::kafka::{Broker, Record};
-use crate::support::workspace::{PATIENCE, UNDER_LOAD, Workspace};
+use crate::support::workspace::{TEST_RETRIES, UNDER_LOAD, Workspace};
 use crate::support::{Case, TestEnvironment, cases, wait};
 
 /// The cases of this module.
@@ -101,7 +101,7 @@ async fn a_group_with_a_killed_member_and_late_joiners_reaches_the_expected_stoc
     let broker = Broker::new(4);
     // A reader polls the products: a negative stock could not be read.
     let looking = {
-        let workspace = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+        let workspace = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
         tokio::spawn(async move {
             let mut times = tokio::time::interval(wait::POLL_INTERVAL);
             loop {

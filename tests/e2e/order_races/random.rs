@@ -16,7 +16,7 @@ use super::accounted::assert_accounted;
 use crate::orders::{by, new_order, set_cap, state, stock};
 use crate::support::case::scaled;
 use crate::support::chance::{AdjustableClock, Dice, a_fault};
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -41,7 +41,7 @@ async fn random_operations_keep_every_lead_accounted_for_once(environment: TestE
     let queue = Arc::new(queue);
     let workers = (0..WORKERS).map(|number| {
         let wire = environment.another_wire();
-        let mut workspace = workspace.another(&environment, &wire, PATIENCE);
+        let mut workspace = workspace.another(&environment, &wire, TEST_RETRIES);
         workspace.app.clock = test_clock.clock();
         let (queue, test_clock) = (queue.clone(), test_clock.clone());
         tokio::spawn(async move {

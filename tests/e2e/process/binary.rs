@@ -16,7 +16,7 @@ use crate::support::store::Store;
 use crate::support::wait;
 
 /// The limit for starting or stopping on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The shell replaces itself with the program, so its process id is the program's. Each stream has its own file.
 const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
@@ -220,7 +220,7 @@ impl Run {
 
     /// Waits until it has written this many lines to standard output and returns them.
     pub async fn prints(&self, lines: usize) -> String {
-        let printed = wait::within(PATIENCE, async || {
+        let printed = wait::within(TIMEOUT, async || {
             let out = self.out();
             let whole = out.matches('\n').count() >= lines;
             if whole { Ok(out) } else { Err(self.process.ended()) }
@@ -240,12 +240,12 @@ impl Run {
 
     /// Waits for its end and returns its exit code. A killed process has none.
     pub async fn ended(&self) -> Option<i32> {
-        self.ended_within(PATIENCE).await
+        self.ended_within(TIMEOUT).await
     }
 
     /// The same with another time limit.
-    pub async fn ended_within(&self, patience: Duration) -> Option<i32> {
-        let status = wait::within(patience, async || self.process.ended().ok_or("it still runs")).await;
+    pub async fn ended_within(&self, timeout: Duration) -> Option<i32> {
+        let status = wait::within(timeout, async || self.process.ended().ok_or("it still runs")).await;
         status.unwrap_or_else(|still| panic!("{still}: {} {}", self.out(), self.err())).code()
     }
 
@@ -264,7 +264,7 @@ impl Run {
 
     /// Waits until standard error contains these words.
     pub async fn says(&self, words: &str) {
-        let printed = wait::within(PATIENCE, async || self.err().contains(words).then_some(()).ok_or(words));
+        let printed = wait::within(TIMEOUT, async || self.err().contains(words).then_some(()).ok_or(words));
         assert!(printed.await.is_ok(), "it did not print {words:?}: {}", self.err());
     }
 }

@@ -36,8 +36,8 @@ impl Raw {
     pub fn to(server: &Server) -> Self {
         let host = server.address.trim_start_matches("http://").to_owned();
         let stream = TcpStream::connect(&host).expect("the server listens");
-        stream.set_read_timeout(Some(wait::PATIENCE)).expect("the limit is not zero");
-        stream.set_write_timeout(Some(wait::PATIENCE)).expect("the limit is not zero");
+        stream.set_read_timeout(Some(wait::TIMEOUT)).expect("the limit is not zero");
+        stream.set_write_timeout(Some(wait::TIMEOUT)).expect("the limit is not zero");
         Self { stream, host }
     }
 

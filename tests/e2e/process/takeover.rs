@@ -58,7 +58,7 @@ async fn the_data_of_the_former_engine_is_copied_completely_and_kept(_: TestEnvi
     assert_eq!(product["stock"], 3);
 
     // The uncounted changes are counted now, and nothing is counted twice.
-    let counted = wait::within(wait::PATIENCE, async || {
+    let counted = wait::within(wait::TIMEOUT, async || {
         let statistics: Value = program.get("/api/leads/stats").send().await.expect(200).json();
         let statuses: Vec<_> =
             statistics["byStatus"].as_array().unwrap().iter().map(|one| &one["count"]).collect();

@@ -17,7 +17,7 @@ pub fn all() -> Vec<Case> {
 }
 
 /// The limit for the tour on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// The port that the tour uses. The case replaces it with a free one.
 const PORT: &str = "3100";
@@ -49,7 +49,7 @@ async fn the_tour_of_the_readme_does_what_it_says(environment: TestEnvironment) 
     let data = Data::new();
     data.make();
     let run = start(&port, &data);
-    assert_eq!(run.ended_within(PATIENCE).await, Some(0), "{} {}", run.out(), run.err());
+    assert_eq!(run.ended_within(TIMEOUT).await, Some(0), "{} {}", run.out(), run.err());
     let out = run.out();
     let printed: Vec<&str> = out.split(END).collect();
     let [server, changes, race, order, stock, raffle, command, stop, rest] = printed[..] else {

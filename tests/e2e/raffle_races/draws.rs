@@ -13,7 +13,7 @@ use super::accounted::assert_accounted;
 use super::{WRITE, buy, draw, open, people};
 use crate::support::case::scaled;
 use crate::support::chance::AdjustableClock;
-use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::workspace::{TEST_RETRIES, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -28,7 +28,7 @@ pub fn all() -> Vec<Case> {
 
 async fn twenty_concurrent_draws_have_one_winner(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let other = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
     let admin = workspace.account(Role::Administrator, "Ada").await;
     for _ in 0..5 {
         let id = open(&workspace, 20, 5).await;
@@ -62,7 +62,7 @@ async fn twenty_concurrent_draws_have_one_winner(environment: TestEnvironment) {
 async fn a_purchase_during_the_draw_is_in_the_list_or_refused(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let wire = environment.another_wire();
-    let other = workspace.another(&environment, &wire, PATIENCE);
+    let other = workspace.another(&environment, &wire, TEST_RETRIES);
     let admin = workspace.account(Role::Administrator, "Ada").await;
     let [ann, bob] = [
         workspace.account(Role::Participant, "Ann").await,
@@ -131,7 +131,7 @@ async fn a_draw_succeeds_during_many_purchases(environment: TestEnvironment) {
         .into_iter()
         .map(|who| {
             let (workspace, ended) =
-                (workspace.another(&environment, &environment.another_wire(), PATIENCE), ended.clone());
+                (workspace.another(&environment, &environment.another_wire(), TEST_RETRIES), ended.clone());
             tokio::spawn(async move {
                 while !ended.load(Ordering::SeqCst) {
                     match buy(&workspace, id, 1, &who).await {
@@ -161,7 +161,7 @@ async fn a_killed_draw_does_not_block_purchases_for_long(environment: TestEnviro
     let mut workspace = Workspace::open(&environment).await;
     workspace.app.clock = test_clock.clock();
     let wire = environment.another_wire();
-    let mut dying = workspace.another(&environment, &wire, PATIENCE);
+    let mut dying = workspace.another(&environment, &wire, TEST_RETRIES);
     dying.app.clock = test_clock.clock();
     let id = open(&workspace, 10, 2).await;
     let admin = workspace.account(Role::Administrator, "Ada").await;

@@ -9,7 +9,7 @@ use super::{administrator, order_for_lead, orders, rule, runs};
 use crate::orders::{create as create_order, set_cap, stock};
 use crate::stats::{new_records, process_stream};
 use crate::support::clock::TestClock;
-use crate::support::workspace::{PATIENCE, Workspace, change, create, new_lead};
+use crate::support::workspace::{TEST_RETRIES, Workspace, change, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
@@ -27,7 +27,7 @@ async fn a_rule_creates_one_order_although_two_readers_see_its_event_five_times(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
-    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let other = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
     let admin = administrator(&workspace).await;
     let rule = rule(&admin, order_for_lead("lead.created")).await;
     create(&admin, &new_lead("Ann Lee", "ann@example.com")).await;
@@ -158,7 +158,7 @@ async fn a_failing_run_is_tried_three_times_then_kept_and_can_be_run_again(envir
 async fn a_scheduled_rule_runs_once_per_slot_with_two_sweepers(environment: TestEnvironment) {
     let test_clock = TestClock::at("2026-11-20T12:07:00Z".parse().unwrap());
     let workspace = Workspace::open(&environment).await.with_clock(test_clock.clock());
-    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let other = workspace.another(&environment, &environment.another_wire(), TEST_RETRIES);
     let other = other.with_clock(test_clock.clock());
     let admin = administrator(&workspace).await;
     stock(&workspace, "NY", 9).await;

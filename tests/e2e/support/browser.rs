@@ -344,7 +344,7 @@ impl Browser {
     }
 
     async fn waiting<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
-        let end = std::time::Instant::now() + wait::PATIENCE;
+        let end = std::time::Instant::now() + wait::TIMEOUT;
         loop {
             match look().await {
                 Ok(found) => return found,

@@ -25,10 +25,10 @@ impl Gate {
     /// Waits until `count` calls wait at the gate; panics on timeout.
     pub async fn arrived(&self, count: usize) {
         let mut waiting = self.0.subscribe();
-        let arrival = waiting.wait_for(|waiting| waiting.arrived >= count);
-        let arrival = tokio::time::timeout(wait::PATIENCE, arrival).await.is_ok();
+        let enough = waiting.wait_for(|waiting| waiting.arrived >= count);
+        let reached = tokio::time::timeout(wait::TIMEOUT, enough).await.is_ok();
         let arrived = self.0.borrow().arrived;
-        assert!(arrival, "{arrived} of {count} calls reached the gate");
+        assert!(reached, "{arrived} of {count} calls reached the gate");
     }
 
     /// Lets all calls through, now and later.

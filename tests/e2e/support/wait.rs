@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// The default limit for a condition.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The time between two checks of the condition.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -27,14 +27,14 @@ where
     }
 }
 
-/// Waits until `condition` holds; panics with `what` after [`PATIENCE`].
+/// Waits until `condition` holds; panics with `what` after [`TIMEOUT`].
 pub async fn until<F>(what: &str, mut condition: impl FnMut() -> F)
 where
     F: Future<Output = bool>,
 {
-    let met = within(PATIENCE, || {
+    let met = within(TIMEOUT, || {
         let check = condition();
         async move { if check.await { Ok(()) } else { Err(()) } }
     });
-    assert!(met.await.is_ok(), "timed out after {PATIENCE:?}: {what}");
+    assert!(met.await.is_ok(), "timed out after {TIMEOUT:?}: {what}");
 }

@@ -57,7 +57,7 @@ pub const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcde
 pub const DATA_SECRET: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
 /// Long enough for a loaded machine.
-pub const PATIENCE: RetryPolicy = RetryPolicy {
+pub const TEST_RETRIES: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(10),
     request: Duration::from_secs(90),
     reserve: Duration::from_secs(10),
@@ -71,7 +71,7 @@ pub const UNDER_LOAD: RetryPolicy = RetryPolicy {
 };
 
 /// For cases in which the store fails permanently.
-pub const SHORT_PATIENCE: RetryPolicy = RetryPolicy {
+pub const SHORT_RETRIES: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(1),
     request: Duration::from_secs(3),
     reserve: Duration::from_millis(750),
@@ -80,7 +80,7 @@ pub const SHORT_PATIENCE: RetryPolicy = RetryPolicy {
 impl Workspace {
     /// The application over this environment, with a new table.
     pub async fn open(environment: &TestEnvironment) -> Self {
-        let mut workspace = Self::instance(environment, environment.wire(), PATIENCE);
+        let mut workspace = Self::instance(environment, environment.wire(), TEST_RETRIES);
         schema::create_table(&workspace.app.dynamo).await.expect("the table is made");
         workspace.router = entry::of(environment, workspace.router).await;
         workspace.entry = environment.entry();
@@ -88,17 +88,17 @@ impl Workspace {
     }
 
     /// Another instance over the same table, with this retry policy.
-    pub fn another(&self, environment: &TestEnvironment, wire: &Wire, patience: RetryPolicy) -> Self {
-        Self::instance(environment, wire, patience)
+    pub fn another(&self, environment: &TestEnvironment, wire: &Wire, policy: RetryPolicy) -> Self {
+        Self::instance(environment, wire, policy)
     }
 
-    fn instance(environment: &TestEnvironment, wire: &Wire, patience: RetryPolicy) -> Self {
+    fn instance(environment: &TestEnvironment, wire: &Wire, policy: RetryPolicy) -> Self {
         let (line, sleep) = (environment.engine().line(wire), holdfast::hosts::process::sleep());
         let rng = Rng::of_system();
         let key = cookie_key(COOKIE_SECRET).expect("the secret is long enough");
         let keys = CookieKeys::fixed(KeyRing::of(key, None));
         let data_key = DataKey::from_secret(DATA_SECRET).expect("the secret is long enough");
-        let dynamo = Dynamo::new(line, environment.table(), sleep, Clock::of_system(), rng.clone(), patience);
+        let dynamo = Dynamo::new(line, environment.table(), sleep, Clock::of_system(), rng.clone(), policy);
         let app = App {
             background: dynamo.clone(),
             dynamo,

@@ -55,6 +55,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
   for (const id of openDetails) if (byId(id)) byId(id).open = true;
   openDetails = [];
   // A screen reader announces only the end of a raffle, not every ticket.
-  if (live.dataset.phase !== phase) byId("raffle-said").textContent = live.dataset.said;
+  if (live.dataset.phase !== phase) byId("raffle-status").textContent = live.dataset.status;
   phase = live.dataset.phase;
 });
