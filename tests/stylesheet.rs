@@ -1,6 +1,6 @@
 //! The stylesheet: well-formed, without rules that nothing uses and names that nothing defines.
 //!
-//! Browsers skip what they cannot read, so a fault silently takes the rules after it along.
+//! Browsers skip what they cannot read, so one mistake silently disables the rules after it.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "sources that cannot be read fail the test")]
 

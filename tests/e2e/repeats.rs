@@ -56,7 +56,6 @@ fn repeat_all() {
         }
         let again = time.run(send(&records, test_request));
         assert_eq!(again.status, first.status, "{what}: {}", again.text());
-        // The secret of a token is shown once.
         // Secrets are shown once.
         let has_secret =
             ["/api/tokens", "/api/accounts", "/api/accounts/{id}/link", "/api/accounts/{id}/tokens"]

@@ -10,7 +10,7 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: every_alarm_has_an_action,
+        embedded: every_alarm_is_documented,
             every_parameter_and_output_is_documented,
             the_values_and_the_default_of_every_parameter_are_documented
     ]
@@ -20,7 +20,7 @@ fn template() -> Yaml {
     serde_yaml_ng::from_str(&read("template.yaml")).unwrap()
 }
 
-async fn every_alarm_has_an_action(_: TestEnvironment) {
+async fn every_alarm_is_documented(_: TestEnvironment) {
     let template = template();
     let operations = read("docs/operations.md");
     let mut alarms = 0;
