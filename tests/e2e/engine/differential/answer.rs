@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::operation::get_item::builders::GetItemInputBuilder;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemInputBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
+use aws_sdk_dynamodb::operation::scan::ScanOutput;
 use aws_sdk_dynamodb::operation::scan::builders::ScanInputBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsInputBuilder;
@@ -187,6 +188,55 @@ fn of_page(items: Option<Vec<Item>>, counts: (i32, i32), last: Option<Item>, ord
     }
 }
 
+/// The pages of a scan that were read.
+#[derive(Debug, Default)]
+struct ScannedPages {
+    items: Vec<Item>,
+    counts: (i32, i32),
+}
+
+impl ScannedPages {
+    /// Adds a page and returns the key after which the next one starts.
+    fn add(&mut self, page: ScanOutput) -> Option<Item> {
+        self.counts = (self.counts.0 + page.count, self.counts.1 + page.scanned_count);
+        self.items.extend(page.items.unwrap_or_default());
+        page.last_evaluated_key
+    }
+
+    fn answer(self) -> Answer {
+        of_page(Some(self.items), self.counts, None, false)
+    }
+}
+
+async fn scan_dynamodb(scan: &ScanInputBuilder, client: &Client) -> Result<Answer, String> {
+    let (mut pages, mut start) = (ScannedPages::default(), None);
+    loop {
+        let page = scan.clone().set_exclusive_start_key(start).send_with(client).await;
+        let Ok(page) = page else {
+            return from_sdk(page, nothing, |_| done(vec![], String::new()));
+        };
+        start = pages.add(page).filter(|last| !last.is_empty());
+        if start.is_none() {
+            return Ok(pages.answer());
+        }
+    }
+}
+
+fn scan_engine(scan: &ScanInputBuilder, engine: &Engine) -> Result<Answer, String> {
+    let (mut pages, mut start) = (ScannedPages::default(), None);
+    loop {
+        let input = scan.clone().set_exclusive_start_key(start).build().map_err(|error| error.to_string())?;
+        let page = engine.scan(&input);
+        let Ok(page) = page else {
+            return Ok(from_engine(page, |_| done(vec![], String::new())));
+        };
+        start = pages.add(page);
+        if start.is_none() {
+            return Ok(pages.answer());
+        }
+    }
+}
+
 /// The details of errors of this type: the item at which the condition failed.
 macro_rules! details_of {
     ($error:ident) => {{
@@ -270,21 +320,7 @@ impl TestOperation {
                     ordered,
                 )
             }),
-            Self::Scan(scan) => {
-                let (mut items, mut counts, mut start) = (Vec::new(), (0, 0), None);
-                loop {
-                    let page = scan.clone().set_exclusive_start_key(start).send_with(client).await;
-                    let Ok(page) = page else {
-                        return from_sdk(page, nothing, |_| done(vec![], String::new()));
-                    };
-                    counts = (counts.0 + page.count, counts.1 + page.scanned_count);
-                    items.extend(page.items.unwrap_or_default());
-                    start = page.last_evaluated_key.filter(|last| !last.is_empty());
-                    if start.is_none() {
-                        return Ok(of_page(Some(items), counts, None, false));
-                    }
-                }
-            }
+            Self::Scan(scan) => scan_dynamodb(&scan, client).await,
         }
     }
 
@@ -333,22 +369,7 @@ impl TestOperation {
                     )
                 })
             }
-            Self::Scan(scan) => {
-                let (mut items, mut counts, mut start) = (Vec::new(), (0, 0), None);
-                loop {
-                    let page =
-                        engine.scan(&scan.clone().set_exclusive_start_key(start).build().map_err(built)?);
-                    let Ok(page) = page else {
-                        return Ok(from_engine(page, |_| done(vec![], String::new())));
-                    };
-                    counts = (counts.0 + page.count, counts.1 + page.scanned_count);
-                    items.extend(page.items.unwrap_or_default());
-                    start = page.last_evaluated_key;
-                    if start.is_none() {
-                        return Ok(of_page(Some(items), counts, None, false));
-                    }
-                }
-            }
+            Self::Scan(scan) => scan_engine(&scan, engine)?,
         })
     }
 }
