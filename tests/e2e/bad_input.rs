@@ -15,6 +15,9 @@ pub fn all() -> Vec<Case> {
             html_in_a_field_is_returned_unchanged;
         web: bad_fields_are_refused_by_name_and_write_nothing,
             all_invalid_fields_are_named_at_once_without_parser_messages,
+            bad_queries_and_broken_json_are_explained_without_parser_messages,
+            snake_case_is_accepted_and_answered_in_camel_case,
+            a_status_that_is_a_stock_finds_the_leads_of_this_stock,
             a_malformed_id_is_answered_with_an_example
     ]
 }
@@ -36,12 +39,10 @@ async fn writes(environment: &TestEnvironment) -> usize {
     environment.wire().count("TransactWriteItems")
 }
 
-async fn bad_fields_are_refused_by_name_and_write_nothing(environment: TestEnvironment) {
-    let agent = Workspace::open(&environment).await.agent().await;
-    let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    let before = writes(&environment).await;
+/// Values that each field of a lead refuses.
+fn bad_values() -> Vec<(&'static str, Vec<Value>)> {
     let long = "x".repeat(10_000);
-    let cases: Vec<(&str, Vec<Value>)> = vec![
+    vec![
         (
             "name",
             vec![
@@ -91,8 +92,14 @@ async fn bad_fields_are_refused_by_name_and_write_nothing(environment: TestEnvir
         ("surprise", vec![json!(1)]),
         ("id", vec![json!("x")]),
         ("stock", vec![json!("FULFILLED")]),
-    ];
-    for (field, values) in cases {
+    ]
+}
+
+async fn bad_fields_are_refused_by_name_and_write_nothing(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
+    let before = writes(&environment).await;
+    for (field, values) in bad_values() {
         for value in values {
             let mut body = new_lead("New", "new@example.com");
             body[field] = value.clone();
@@ -215,14 +222,10 @@ fn named(problem: &Value) -> Vec<&str> {
     errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
 }
 
-async fn all_invalid_fields_are_named_at_once_without_parser_messages(environment: TestEnvironment) {
-    let workspace = Workspace::open(&environment).await;
-    let (agent, admin) = (workspace.agent().await, workspace.program(Role::Administrator).await);
-    let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    let leads = address(&lead);
-    let before = writes(&environment).await;
+/// Requests with more than one invalid field: method, path, body, and the names of these fields.
+fn invalid_bodies(lead: &str) -> Vec<(&'static str, &str, Value, Vec<&'static str>)> {
     let order = "/api/orders/019f0000-0000-7000-8000-000000000000/release";
-    let cases: Vec<(&str, &str, Value, Vec<&str>)> = vec![
+    vec![
         ("POST", "/api/leads", json!({}), vec!["name", "email"]),
         (
             "POST",
@@ -232,11 +235,11 @@ async fn all_invalid_fields_are_named_at_once_without_parser_messages(environmen
         ),
         (
             "PATCH",
-            &leads,
+            lead,
             json!({ "version": 0, "leadScore": "5", "name": null }),
             vec!["name", "leadScore", "version"],
         ),
-        ("PUT", &leads, json!({ "version": 1 }), vec!["name", "email", "leadScore", "status"]),
+        ("PUT", lead, json!({ "version": 1 }), vec!["name", "email", "leadScore", "status"]),
         (
             "POST",
             "/api/orders",
@@ -260,8 +263,16 @@ async fn all_invalid_fields_are_named_at_once_without_parser_messages(environmen
         ("PATCH", "/api/products/A1", json!({ "low_mark": -1, "name": 1 }), vec!["name", "low_mark"]),
         ("POST", "/api/products/A1/adjust", json!({ "version": 1.5 }), vec!["stock", "version"]),
         ("POST", "/api/inventory/parked/retry", json!({ "reason": "x", "sku": "" }), vec!["reason", "sku"]),
-    ];
-    for (method, path, body, fields) in cases {
+    ]
+}
+
+async fn all_invalid_fields_are_named_at_once_without_parser_messages(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (agent, admin) = (workspace.agent().await, workspace.program(Role::Administrator).await);
+    let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
+    let leads = address(&lead);
+    let before = writes(&environment).await;
+    for (method, path, body, fields) in invalid_bodies(&leads) {
         let request = admin.request(method.parse().unwrap(), path).json(&body);
         let answer = request.send().await.expect(422);
         let problem = assert_problem(&answer, path);
@@ -273,10 +284,10 @@ async fn all_invalid_fields_are_named_at_once_without_parser_messages(environmen
         }
     }
     assert_eq!(writes(&environment).await, before, "something was written");
-    // Snake case is accepted, and answers use camel case.
-    let body = json!({ "name": "Ann", "email": "ann@example.com", "lead_score": 79.0 });
-    let made: Value = agent.post("/api/leads").json(&body).send().await.expect(201).json();
-    assert_eq!(made["leadScore"], 79);
+}
+
+async fn bad_queries_and_broken_json_are_explained_without_parser_messages(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
     for path in ["/api/leads?surprise=1", "/api/leads?limit=1&limit=2"] {
         let problem = assert_problem(&agent.get(path).send().await.expect(400), path);
         assert!(!problem.to_string().contains('`') && !problem.to_string().contains("field"), "{problem}");
@@ -284,6 +295,18 @@ async fn all_invalid_fields_are_named_at_once_without_parser_messages(environmen
     let broken = agent.post("/api/leads").body("application/json", b"{\"name\" 1}".to_vec()).send().await;
     let problem = assert_problem(&broken.expect(400), "broken JSON");
     assert_eq!(problem["detail"], "The body isn't JSON: it goes wrong at line 1, column 9.");
+}
+
+async fn snake_case_is_accepted_and_answered_in_camel_case(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let body = json!({ "name": "Ann", "email": "ann@example.com", "lead_score": 79.0 });
+    let made: Value = agent.post("/api/leads").json(&body).send().await.expect(201).json();
+    assert_eq!(made["leadScore"], 79);
+}
+
+async fn a_status_that_is_a_stock_finds_the_leads_of_this_stock(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    create(&agent, &new_lead("Lead", "lead@example.com")).await;
     // The list that the first version of these commands expected.
     let list = agent.get("/api/leads?status=unassigned&state=NY").send().await.expect(200).json::<Value>();
     let by_stock = agent.get("/api/leads?stock=UNASSIGNED&state=NY").send().await.expect(200).json::<Value>();
