@@ -18,7 +18,10 @@ use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 pub(super) fn all() -> Vec<Case> {
     cases![
         browser: a_row_in_edit_survives_a_reload_a_filter_and_a_link,
+            a_row_that_is_closed_canceled_or_discarded_has_no_draft,
             a_form_survives_a_reload_a_link_and_a_refusal,
+            a_note_and_the_choices_of_an_order_survive_a_reload,
+            a_draft_keeps_no_password_and_nothing_that_was_answered,
             typed_input_survives_the_end_of_a_session_for_the_same_person_only,
             a_draft_never_overwrites_a_change_of_another_person,
             signing_out_ends_the_drafts_of_all_tabs,
@@ -92,9 +95,16 @@ async fn a_row_in_edit_survives_a_reload_a_filter_and_a_link(environment: TestEn
     ada.wait_for_text("#lead", "Typed by Ada").await;
     nothing_is_kept(&ada).await;
     assert_eq!(office.now(&lead).await["name"], "Typed by Ada");
+}
 
+async fn a_row_that_is_closed_canceled_or_discarded_has_no_draft(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    let name = field(&lead, "name");
+    let name = At::Css(&name);
     // Escape closes the row. It can be opened again as it was.
-    office.edit(&ada, &lead_named(&lead), Place::Row).await;
+    office.edit(&ada, &lead, Place::Row).await;
     ada.fill(name, "Closed by mistake").await;
     ada.press(&Key::Escape).await;
     ada.wait_until_gone("tr.editing").await;
@@ -104,8 +114,8 @@ async fn a_row_in_edit_survives_a_reload_a_filter_and_a_link(environment: TestEn
     assert_eq!(ada.value(name).await, "Closed by mistake");
 
     // Cancel and Discard end a draft.
-    for ends_it in [At::Named("Cancel"), At::Named("Discard: Typed by Ada")] {
-        office.edit(&ada, &lead_named(&lead), Place::Row).await;
+    for ends_it in [At::Named("Cancel"), At::Named("Discard: Grace Hopper")] {
+        office.edit(&ada, &lead, Place::Row).await;
         ada.fill(name, "Not wanted").await;
         assert!(kept(&ada).await.contains("Not wanted"));
         if matches!(ends_it, At::Named(name) if name.starts_with("Discard")) {
@@ -116,11 +126,6 @@ async fn a_row_in_edit_survives_a_reload_a_filter_and_a_link(environment: TestEn
         ada.wait_until_gone("#drafts").await;
         focus_is_somewhere(&ada).await;
     }
-}
-
-/// The lead under the name that Ada gave it.
-fn lead_named(lead: &Value) -> Value {
-    json!({ "id": id(lead), "name": "Typed by Ada" })
 }
 
 async fn a_form_survives_a_reload_a_link_and_a_refusal(environment: TestEnvironment) {
@@ -167,8 +172,15 @@ async fn a_form_survives_a_reload_a_link_and_a_refusal(environment: TestEnvironm
     ada.click(At::Named("Create lead")).await;
     ada.wait_for_text("#lead h1", "Mary Jackson").await;
     nothing_is_kept(&ada).await;
+    console_is_quiet(&ada).await;
+}
 
-    // A note, whose field is outside its form.
+async fn a_note_and_the_choices_of_an_order_survive_a_reload(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let lead = office.lead("Mary Jackson", 50).await;
+    let (ada, _) = agent(&office, "Ada", Look::phone()).await;
+    ada.goto(&office.page(&lead)).await;
+    // The field of a note is outside its form.
     ada.fill(At::Named("New note"), "Called, no answer.").await;
     ada.reload().await;
     ada.wait_for_text(".draft", RESTORED).await;
@@ -177,7 +189,7 @@ async fn a_form_survives_a_reload_a_link_and_a_refusal(environment: TestEnvironm
     ada.wait_for_text(".timeline", "Called, no answer.").await;
     nothing_is_kept(&ada).await;
 
-    // Choices come back too, and the preview that depends on them.
+    // Choices come back, and the preview that depends on them.
     stock(&office.workspace, "NY", 2).await;
     ada.goto(&office.url("/orders/new")).await;
     ada.click(At::Css("input[value=NY]")).await;
@@ -186,8 +198,12 @@ async fn a_form_survives_a_reload_a_link_and_a_refusal(environment: TestEnvironm
     ada.wait_for("#order-preview table").await;
     ada.click(At::Css("#order-preview a.secondary")).await;
     nothing_is_kept(&ada).await;
+    console_is_quiet(&ada).await;
+}
 
-    // A password is never kept, and a form on the page of its answer does not come back.
+async fn a_draft_keeps_no_password_and_nothing_that_was_answered(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let (ada, _) = agent(&office, "Ada", Look::phone()).await;
     ada.goto(&office.url("/account")).await;
     ada.fill(At::Css("#name"), "Ada Two").await;
     ada.fill(At::Css("#profile-current"), "a secret of Ada").await;

@@ -22,7 +22,8 @@ pub(super) fn all() -> Vec<Case> {
             dead_letters_are_decided_in_the_list_by_keyboard,
             products_are_searched_while_typing,
             the_inventory_works_without_javascript,
-            the_inventory_pages_are_accessible
+            the_inventory_pages_are_accessible,
+            a_stock_that_moved_and_a_renamed_product_are_accessible
     ]
 }
 
@@ -104,31 +105,23 @@ async fn the_inventory_works_without_javascript(environment: TestEnvironment) {
     ada.wait_for_text("#stock-now", "1").await;
 }
 
-async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
-    let office = Office::open(environment).await;
-    let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
-    for (path, name) in [
-        ("/inventory", "inventory-none"),
-        ("/inventory/dead-letters", "dead-letters-none"),
-        ("/inventory/consumers", "consumers-none"),
-    ] {
-        ada.goto(&office.url(path)).await;
-        assert_accessible(&ada, name).await;
-    }
-    let names = [
-        "White hanging heart T-light holder",
-        "White metal lantern",
-        "Cream cupid hearts coat hanger",
-        "Knitted union flag hot water bottle",
-    ];
-    // Some weeks of movements of one product.
+/// The names of the products of a table.
+const PRODUCTS: [&str; 4] = [
+    "White hanging heart T-light holder",
+    "White metal lantern",
+    "Cream cupid hearts coat hanger",
+    "Knitted union flag hot water bottle",
+];
+
+/// Creates products with movements and refused messages. One of them has movements of some weeks.
+async fn create_products(office: &Office) {
     for (days, stock) in [(25, 90), (21, 64), (18, 31), (14, 85), (9, 52), (5, 20), (3, 41)] {
         let then = Timestamp::now() - SignedDuration::from_hours(24 * days);
         let past = office.workspace.clone().with_clock(Clock::from_fn(move || then));
         let count = [delivery(&format!("day-{days}"), "85121A", Kind::Count, stock)];
         past.app.inventory().apply_all(&count, None).await.unwrap();
     }
-    for (number, name) in names.into_iter().enumerate() {
+    for (number, name) in PRODUCTS.into_iter().enumerate() {
         let sku = format!("8512{number}A");
         let mut first = event(&format!("open-{number}"), &sku, "COUNT", 40 * number as u64);
         first["name"] = json!(name);
@@ -141,6 +134,10 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
         )
         .await;
     }
+}
+
+/// Adds a message that is not JSON, and consumers: one that lags, and one whose lag is not known.
+async fn connect_consumers(office: &Office) {
     let bytes = vec![0xff; 40];
     let source = Source::kafka("inventory-events", 3, 120);
     let error = Delivery::of_bytes(&source, bytes.clone()).unwrap_err();
@@ -160,6 +157,21 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
         .report_progress(&[progress(0, Some(0)), progress(1, Some(1_200)), progress(2, None)])
         .await
         .unwrap();
+}
+
+async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
+    for (path, name) in [
+        ("/inventory", "inventory-none"),
+        ("/inventory/dead-letters", "dead-letters-none"),
+        ("/inventory/consumers", "consumers-none"),
+    ] {
+        ada.goto(&office.url(path)).await;
+        assert_accessible(&ada, name).await;
+    }
+    create_products(&office).await;
+    connect_consumers(&office).await;
     for (path, name) in [
         ("/inventory", "inventory"),
         ("/inventory?q=nothing", "inventory-no-match"),
@@ -175,8 +187,12 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     ada.click(At::Named("Retry big-3")).await;
     ada.wait_for_text(".dead-letters", "It still can't be applied.").await;
     assert_accessible(&ada, "dead-letters-refused").await;
+}
 
-    ada.look(Look::desktop()).await;
+async fn a_stock_that_moved_and_a_renamed_product_are_accessible(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    create_products(&office).await;
+    let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/inventory/85123A")).await;
     send(&office.program, &event("late", "85123A", "SALE", 1)).await;
     ada.fill(At::Css("#adjust-stock"), "70").await;
