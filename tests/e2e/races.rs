@@ -176,6 +176,33 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((0..2_usize, behind, status, score, prop::bool::weighted(0.1)), 1..12)
 }
 
+/// A lead in the model: version, status, score.
+type ModelLead = (u64, &'static str, u64);
+
+/// The status that answers a change of a lead or its reopening, and the lead after it.
+fn expected(
+    lead: ModelLead,
+    sent: u64,
+    (status, score): (Option<&'static str>, Option<u64>),
+    reopens: bool,
+) -> (u16, ModelLead) {
+    let (version, stored, points) = lead;
+    let (after, allowed) = if reopens {
+        (("QUALIFIED", points), stored == "CONVERTED")
+    } else {
+        let after = (status.unwrap_or(stored), score.unwrap_or(points));
+        let stays_converted = stored != "CONVERTED" || after.0 == "CONVERTED";
+        (after, stays_converted && (after.0 != "CONVERTED" || after.1 >= 80))
+    };
+    if sent != version {
+        (409, lead)
+    } else if allowed {
+        (200, (version + 1, after.0, after.1))
+    } else {
+        (422, lead)
+    }
+}
+
 async fn random_sequences_of_changes_match_the_model(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Administrator, "Ann").await;
@@ -190,11 +217,9 @@ async fn random_sequences_of_changes_match_the_model(environment: TestEnvironmen
                     create(&agent, &new_lead("Lead", &format!("lead{round}.{number}@example.com"))).await,
                 );
             }
-            // The model: version, status, score.
-            let mut model = [(1_u64, "PROSPECT", 50_u64), (1, "PROSPECT", 50)];
+            let mut model: [ModelLead; 2] = [(1, "PROSPECT", 50); 2];
             for (which, behind, status, score, reopens) in steps {
-                let (version, stored, points) = model[which];
-                let sent = version.saturating_sub(behind).max(1);
+                let sent = model[which].0.saturating_sub(behind).max(1);
                 let answer = if reopens {
                     let body = json!({ "version": sent, "reason": "again" });
                     agent.post(&format!("{}/reopen", address(&leads[which]))).json(&body).send().await
@@ -204,28 +229,9 @@ async fn random_sequences_of_changes_match_the_model(environment: TestEnvironmen
                     score.inspect(|score| body["leadScore"] = (*score).into());
                     change(&agent, &leads[which], sent, body).await
                 };
-                let after = if reopens {
-                    ("QUALIFIED", points)
-                } else {
-                    (status.unwrap_or(stored), score.unwrap_or(points))
-                };
-                let kept = (stored == "CONVERTED") <= (after.0 == "CONVERTED");
-                let allowed = if reopens {
-                    stored == "CONVERTED"
-                } else {
-                    kept && (after.0 != "CONVERTED" || after.1 >= 80)
-                };
-                let expected = if sent != version {
-                    409
-                } else if allowed {
-                    200
-                } else {
-                    422
-                };
+                let (expected, after) = expected(model[which], sent, (status, score), reopens);
                 assert_eq!(answer.status.as_u16(), expected);
-                if expected == 200 {
-                    model[which] = (version + 1, after.0, after.1);
-                }
+                model[which] = after;
             }
             for (lead, (version, status, score)) in leads.iter().zip(model) {
                 let stored = read(&agent, lead).await;

@@ -26,6 +26,7 @@ pub(super) fn all() -> Vec<Case> {
             raffles_work_without_javascript,
             a_resold_ticket_is_not_canceled_by_mistake,
             sold_tickets_are_exported_as_one_file,
+            the_form_of_a_new_raffle_is_accessible,
             the_raffle_pages_are_accessible
     ];
     cases.extend(proofs::all());
@@ -297,12 +298,10 @@ async fn sold_tickets_are_exported_as_one_file(environment: TestEnvironment) {
     console_is_quiet(&root).await;
 }
 
-async fn the_raffle_pages_are_accessible(environment: TestEnvironment) {
+async fn the_form_of_a_new_raffle_is_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let root = office.environment.browser(Look::desktop()).await;
     office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root Admin").await;
-    root.goto(&office.url("/raffles")).await;
-    assert_accessible(&root, "raffles-none").await;
     root.goto(&office.url("/raffles/new")).await;
     assert_accessible(&root, "raffle-new").await;
     root.look(Look::desktop()).await;
@@ -315,7 +314,14 @@ async fn the_raffle_pages_are_accessible(environment: TestEnvironment) {
     root.click(At::Named("Open raffle")).await;
     root.wait_for("[aria-invalid=true]").await;
     assert_accessible(&root, "raffle-new-wrong").await;
+}
 
+async fn the_raffle_pages_are_accessible(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let root = office.environment.browser(Look::desktop()).await;
+    office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root Admin").await;
+    root.goto(&office.url("/raffles")).await;
+    assert_accessible(&root, "raffles-none").await;
     let id = open(&office.workspace, "Autumn raffle", 100, 5).await;
     for (name, count) in [("Mia Wong", 5), ("Zoe Quinn", 4), ("Lee Harper", 5)] {
         sold(&office.workspace, id, name, count).await;

@@ -12,7 +12,7 @@ use crate::support::{Case, TestEnvironment, cases, process};
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
-    cases![browser: a_proof_is_checked_in_the_browser]
+    cases![browser: a_proof_is_checked_in_the_browser, the_proof_of_a_raffle_is_checked_with_one_click]
 }
 
 /// Writes a proof to a file for the file chooser.
@@ -76,8 +76,10 @@ async fn a_proof_is_checked_in_the_browser(environment: TestEnvironment) {
     visitor.run("Object.defineProperty(crypto, 'subtle', { value: undefined })", Vec::new()).await;
     visitor.upload("#proof-file", &file("right", &proof.to_string())).await;
     visitor.wait_for_text("#verdict", "holdfast raffle verify FILE").await;
+}
 
-    // From a raffle's own proof, with one click.
+async fn the_proof_of_a_raffle_is_checked_with_one_click(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 300, 50).await;
     for _ in 0..3 {
         sold(&office.workspace, id, "Mia", 43).await;
