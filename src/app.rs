@@ -1,4 +1,4 @@
-//! The shared state of handlers, and the whole application as one service.
+//! Builds each feature, mounts its routes, and adds the layers.
 //!
 //! Everything that differs between the local server, Lambda, WebAssembly and tests (the clock, randomness, sleep
 //! and the connection to the store) enters here and nowhere else.
@@ -35,7 +35,7 @@ use crate::projections::{self, Projections};
 use crate::raffles::{self, Raffles};
 use crate::rules::{self, Rules};
 use crate::shared::services::Services;
-use crate::stats::Statistics;
+use crate::stats::{self, Statistics};
 use crate::store::line::Line;
 use crate::store::{Dynamo, RetryPolicy};
 use crate::web::client::{self, TrustedProxies};
@@ -205,7 +205,8 @@ impl App {
     /// Returns the service of orders and caps.
     pub fn orders(&self) -> Orders {
         let (services, locks) = (self.services(), self.state_locks.clone());
-        Orders::new(&services, self.leads(), self.statistics(), Reconciler::new(&services), locks)
+        let stock_counts = Arc::new(self.statistics());
+        Orders::new(&services, self.leads(), stock_counts, Reconciler::new(&services), locks)
     }
 
     /// Returns the service of imports of leads.
@@ -279,6 +280,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .and(imports::routes(app.imports()))
         .and(people::routes(app.people()))
         .and(orders::routes(app.orders()))
+        .and(stats::routes(app.statistics(), app.orders()))
         .and(raffles::routes(app.raffles()))
         .and(inventory::routes(app.inventory()))
         .and(commands::routes(app.commands()))

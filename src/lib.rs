@@ -14,8 +14,8 @@
 //! | [`audit`] | the audit log, as administrators read it |
 //! | [`reservations`] | the reservations of large orders, as the readers of leads see them |
 //! | [`leads`] | leads, their history, notes and trash |
-//! | [`stats`] | counts of leads and orders, from the table's stream |
 //! | [`orders`] | orders for leads, and caps |
+//! | [`stats`] | counts of leads and orders, from the table's stream |
 //! | [`imports`] | imports of leads from CSV files |
 //! | [`people`] | the administration of people: invitations, roles, sessions, tokens, deletion |
 //! | [`raffles`] | raffles and their tickets |
@@ -25,7 +25,7 @@
 //! | [`projections`] | the consumers of the table's stream: statistics, rules, dead letters |
 //! | [`dashboard`] | the start page of viewers and agents |
 //! | `styleguide` | every token and component of the pages, for a local server (feature `local`) |
-//! | [`app`] | the whole application: the services of all features, their routes, and the layers around them |
+//! | [`app`] | builds each feature, mounts its routes, and adds the layers |
 //! | [`hosts`] | what a process provides: configuration and, with features, threads, the log, AWS, Kafka and Lambda |
 //!
 //! The programs are in `src/bin`.

@@ -32,7 +32,7 @@ impl Goal {
 
 /// Requests of one kind.
 pub trait Workload {
-    /// Its name, which the words of the command line select.
+    /// The name that selects it on the command line.
     fn name(&self) -> &'static str;
 
     /// Its goal.

@@ -9,13 +9,13 @@ use futures_util::future::try_join;
 use super::domain::{Cap, Caps, DefaultCap, StateCap};
 use super::error::OrderError;
 use super::items::{CapItem, cap_key, default_cap_key, text_attribute};
+use super::stock_counts::FreeLeads;
 use crate::accounts::authority::still_authorized;
 use crate::base::identity::{Role, SignedIn};
 use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
 use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
-use crate::stats::Stats;
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::PK;
 use crate::store::{
     Condition, GuardedWrite, StoreError, Update, WriteError, from_item, to_attribute, to_item,
@@ -47,10 +47,10 @@ impl Orders {
         Ok(Caps { default, states: states.into_iter().map(|(item, _)| item.into()).collect() })
     }
 
-    /// Returns all caps and the statistics.
-    pub(super) async fn caps_and_stats(&self) -> Result<(Caps, Stats), OrderError> {
-        let stats = async { self.statistics.read().await.map_err(OrderError::from) };
-        try_join(self.caps(), stats).await
+    /// Returns all caps and the number of free leads, read at the same time.
+    pub(super) async fn caps_and_free_leads(&self) -> Result<(Caps, FreeLeads), OrderError> {
+        let free = async { self.stock_counts.free_leads().await.map_err(OrderError::from) };
+        try_join(self.caps(), free).await
     }
 
     async fn read_caps(&self) -> Result<StoredCaps, StoreError> {
@@ -79,6 +79,19 @@ impl Orders {
     /// # Errors
     /// [`OrderError::CapConflict`]; [`OrderError::NoLongerAllowed`].
     pub async fn set_cap(
+        &self,
+        state: UsState,
+        expected: Version,
+        cap: Option<Cap>,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, StateCap>>,
+    ) -> Result<Done<StateCap>, OrderError> {
+        let change = self.change_cap(state, expected, cap, who, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, change).await
+    }
+
+    /// Sets the cap of one state, unless the same request did it before.
+    async fn change_cap(
         &self,
         state: UsState,
         expected: Version,
@@ -129,6 +142,18 @@ impl Orders {
     /// # Errors
     /// [`OrderError::DefaultCapConflict`]; [`OrderError::NoLongerAllowed`].
     pub async fn set_default_cap(
+        &self,
+        expected: Version,
+        cap: Cap,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, DefaultCap>>,
+    ) -> Result<Done<DefaultCap>, OrderError> {
+        let change = self.change_default_cap(expected, cap, who, idempotency);
+        Idempotency::run(idempotency, &self.dynamo, change).await
+    }
+
+    /// Sets the default cap, unless the same request did it before.
+    async fn change_default_cap(
         &self,
         expected: Version,
         cap: Cap,

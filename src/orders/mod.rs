@@ -25,6 +25,7 @@ mod routes;
 mod service;
 mod shards;
 mod stock;
+mod stock_counts;
 pub mod store;
 mod write;
 
@@ -34,3 +35,4 @@ pub use locks::StateLocks;
 pub use reconcile::{Found, Reconciler};
 pub use routes::routes;
 pub use service::Orders;
+pub use stock_counts::{FreeLeads, StockCounts};

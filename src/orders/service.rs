@@ -1,13 +1,15 @@
 //! The orders feature and its dependencies. Its methods are in the other files, one file per use case.
 
+use std::sync::Arc;
+
 use super::locks::StateLocks;
 use super::reconcile::Reconciler;
+use super::stock_counts::StockCounts;
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
 use crate::leads::Leads;
 use crate::shared::audit::{AuditStamp, Author};
 use crate::shared::services::Services;
-use crate::stats::Statistics;
 use crate::store::Dynamo;
 
 /// The feature of orders and caps.
@@ -17,7 +19,7 @@ pub struct Orders {
     pub(super) clock: Clock,
     pub(super) rng: Rng,
     pub(super) leads: Leads,
-    pub(super) statistics: Statistics,
+    pub(super) stock_counts: Arc<dyn StockCounts>,
     pub(super) reconciler: Reconciler,
     pub(super) state_locks: Option<StateLocks>,
 }
@@ -27,12 +29,12 @@ impl Orders {
     pub fn new(
         services: &Services,
         leads: Leads,
-        statistics: Statistics,
+        stock_counts: Arc<dyn StockCounts>,
         reconciler: Reconciler,
         state_locks: Option<StateLocks>,
     ) -> Self {
         let Services { dynamo, clock, rng, .. } = services.clone();
-        Self { dynamo, clock, rng, leads, statistics, reconciler, state_locks }
+        Self { dynamo, clock, rng, leads, stock_counts, reconciler, state_locks }
     }
 
     /// Returns the reconciler, which completes or aborts large orders.

@@ -6,12 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
-use super::projection::{Projection, Sums};
-use super::stream_record::{Counted, Shape, StreamRecord};
-use super::{
+use super::items::{
     AS_OF, BY_STATE, GENERATION, RECOUNT, REVISION, cause_attribute, day_key, next_attribute,
     state_attribute, stats_key,
 };
+use super::projection::{Projection, Sums};
+use super::stream_record::{Counted, Shape, StreamRecord};
 use crate::stats::Statistics;
 use crate::store::schema::TTL;
 use crate::store::stream::{Change, Sequence};
@@ -133,8 +133,8 @@ fn counted_key(pk: &str) -> Key {
     Key::new(pk, COUNTED)
 }
 
-/// The current generation of the statistics and the running recount. The counters include the records that were counted
-/// in this generation and those that the recount that started it included. When a recount has included all records, its
+/// The current generation of the statistics and the running recount. The counters include each record counted in this
+/// generation, and each record that the recount before it included. When a recount has included all records, its
 /// counters replace the statistics and start the next generation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Epoch {

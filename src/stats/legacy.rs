@@ -2,7 +2,7 @@
 //! state's queue. Batches of these items move into the single statistics item, one transaction for each batch, so that
 //! the sum of both is always correct.
 
-use super::{BY_STATE, REVISION, number, state_attribute, stats_key};
+use super::items::{AS_OF, BY_STATE, REVISION, number, state_attribute, stats_key};
 use crate::base::values::UsState;
 use crate::leads::domain::Stock;
 use crate::leads::items::state_partition;
@@ -74,6 +74,6 @@ impl Statistics {
 
 /// Returns the counts and the time of an item.
 fn values(item: &Item) -> Vec<(String, Option<aws_sdk_dynamodb::types::AttributeValue>)> {
-    let names = Stock::ALL.iter().map(Stock::slug).chain([super::AS_OF]);
+    let names = Stock::ALL.iter().map(Stock::slug).chain([AS_OF]);
     names.map(|name| (name.to_owned(), item.get(name).cloned())).collect()
 }

@@ -139,8 +139,8 @@ impl Projection {
         self.recount.add_all(&other.recount);
     }
 
-    /// Adds the difference that a change makes. `counted` is the shape counted last for the record, `in_counters` the
-    /// shape that the counters include, if they include the record.
+    /// Adds the difference that a change makes. `counted` is the shape counted last for the record. `in_counters` is the
+    /// shape that the counters include, if any.
     pub fn add(&mut self, counted: Option<Shape>, in_counters: Option<Shape>, record: &StreamRecord) {
         self.move_lead(in_counters, record.shape(), record.cause.as_ref());
         match record.images {
@@ -326,7 +326,7 @@ mod tests {
         ) {
             let mut images: Vec<Option<Value>> = leads.into_iter().map(Some).collect();
             images.extend(gone.then_some(None));
-            // A deletion needs an image from before it.
+            // A deletion needs the old image.
             let last = images.iter().rev().flatten().next().cloned();
             let changes: Vec<Change> = (1..).zip(&images).map(|(sequence, after)| {
                 change("LEAD", sequence, last.clone().filter(|_| after.is_none()), after.clone())

@@ -14,11 +14,11 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::count::{Epoch, Step, join};
-use super::projection::TOTAL;
-use super::stream_record::StreamRecord;
-use super::{
+use super::items::{
     BY_STATE, GENERATION, NEXT, RECOUNT, REVISION, is_stats, next_attribute, state_attribute, stats_key,
 };
+use super::projection::TOTAL;
+use super::stream_record::StreamRecord;
 use crate::base::values::UsState;
 use crate::leads::domain::{Status, Stock};
 use crate::leads::items::LEAD;

@@ -1,4 +1,4 @@
-//! The JSON API of orders, caps and statistics.
+//! The JSON API of orders and caps.
 //!
 //! Invariants: creating answers 201 with `Location`, `ETag` and the new resource. Changing answers 200 with
 //! the resource after the change. Every change, including fulfilling and deleting, names the version that it

@@ -4,14 +4,13 @@ use jiff::Timestamp;
 
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, UsState, Version};
-use crate::orders::Orders;
 use crate::orders::domain::{Cap, Caps, DefaultCap, StateCap};
 use crate::orders::error::OrderError;
+use crate::orders::{FreeLeads, Orders};
 use crate::shared::charts::Bar;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
-use crate::stats::Stats;
-use crate::store::idempotency::{Done, Idempotency};
+use crate::store::idempotency::Done;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default()
@@ -25,8 +24,8 @@ async fn show(State(orders): State<Orders>, context: PageContext) -> PageAnswer 
 }
 
 async fn page(orders: &Orders, context: PageContext) -> Result<CapsPage, Problem> {
-    let (caps, stats) = orders.caps_and_stats().await?;
-    Ok(CapsPage::new(context, &caps, &stats, orders.clock.now()))
+    let (caps, free) = orders.caps_and_free_leads().await?;
+    Ok(CapsPage::new(context, &caps, &free, orders.clock.now()))
 }
 
 async fn set_default(
@@ -40,8 +39,7 @@ async fn set_default(
         Err(invalid) => return default_refused(&orders, target.context, typed, Some(invalid)).await,
     };
     let idempotency = submission.idempotency();
-    let set = orders.set_default_cap(version, cap, &submission.who, Some(&idempotency));
-    match Idempotency::run(Some(&idempotency), &orders.dynamo, set).await {
+    match orders.set_default_cap(version, cap, &submission.who, Some(&idempotency)).await {
         Ok(Done::Now(_)) => Ok(target.done("/orders/caps", "Default cap saved.")),
         Ok(Done::Replayed(_)) => Ok(target.done("/orders/caps", ALREADY_SAVED)),
         Err(OrderError::DefaultCapConflict(_)) => default_refused(&orders, target.context, typed, None).await,
@@ -84,8 +82,7 @@ async fn set(
         Err(invalid) => return refused(&orders, target, state, typed, Some(invalid)).await,
     };
     let idempotency = submission.idempotency();
-    let set = orders.set_cap(state, version, cap, &submission.who, Some(&idempotency));
-    match Idempotency::run(Some(&idempotency), &orders.dynamo, set).await {
+    match orders.set_cap(state, version, cap, &submission.who, Some(&idempotency)).await {
         Ok(done) => saved(&orders, target, state, done).await,
         Err(OrderError::CapConflict(_)) => refused(&orders, target, state, typed, None).await,
         Err(error) => Err(error.into()),
@@ -99,7 +96,10 @@ async fn saved(orders: &Orders, target: RenderTarget, state: UsState, done: Done
         return Ok(target.done("/orders/caps", if is_replay { ALREADY_SAVED } else { "Cap saved." }));
     }
     let row = match done {
-        Done::Now(cap) => CapRow { fresh: true, ..CapRow::of(&cap, &orders.statistics.read().await?) },
+        Done::Now(cap) => {
+            let free = orders.stock_counts.free_leads().await?;
+            CapRow { fresh: true, ..CapRow::of(&cap, &free) }
+        }
         Done::Replayed(_) => current_row(orders, state).await?,
     };
     let part = html(StatusCode::OK, &CapRowPart { context: target.context, row })?;
@@ -109,9 +109,9 @@ async fn saved(orders: &Orders, target: RenderTarget, state: UsState, done: Done
 
 /// Returns the row of a state with its current cap. Every state has one.
 async fn current_row(orders: &Orders, state: UsState) -> Result<CapRow, Problem> {
-    let (caps, stats) = orders.caps_and_stats().await?;
+    let (caps, free) = orders.caps_and_free_leads().await?;
     let cap = caps.states.iter().find(|cap| cap.state == state).ok_or(WebError::NotFound)?;
-    Ok(CapRow::of(cap, &stats))
+    Ok(CapRow::of(cap, &free))
 }
 
 /// Shows the typed cap again: its row, or the page of all caps. Without an error, another person changed the cap first.
@@ -182,11 +182,11 @@ struct CapRow {
 }
 
 impl CapRow {
-    fn of(cap: &StateCap, stats: &Stats) -> Self {
+    fn of(cap: &StateCap, free: &FreeLeads) -> Self {
         let value = if cap.own { cap.cap.get().to_string() } else { String::new() };
         Self {
             state: cap.state,
-            in_stock: stats.free_in(cap.state),
+            in_stock: free.in_state(cap.state),
             out: cap.out,
             own: cap.own,
             field: CapField::new(cap.cap, cap.version, cap.set_by.as_ref(), value),
@@ -218,8 +218,8 @@ struct CapsPage {
 }
 
 impl CapsPage {
-    fn new(context: PageContext, caps: &Caps, stats: &Stats, now: Timestamp) -> Self {
-        let mut rows: Vec<CapRow> = caps.states.iter().map(|cap| CapRow::of(cap, stats)).collect();
+    fn new(context: PageContext, caps: &Caps, free: &FreeLeads, now: Timestamp) -> Self {
+        let mut rows: Vec<CapRow> = caps.states.iter().map(|cap| CapRow::of(cap, free)).collect();
         rows.sort_by_key(|row| row.state.name());
         let DefaultCap { cap, version, set_by } = &caps.default;
         let default = CapField::new(*cap, *version, set_by.as_ref(), cap.get().to_string());
@@ -227,8 +227,8 @@ impl CapsPage {
             context,
             default,
             rows,
-            as_of: stats.as_of.map(|at| RecentTime::of(at, now)),
-            late: stats.late(),
+            as_of: free.as_of.map(|at| RecentTime::of(at, now)),
+            late: free.late.clone(),
         }
     }
 }

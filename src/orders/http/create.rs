@@ -6,13 +6,12 @@ use super::create_form::{OrderMessages, OrderTexts, PreviewInput, confirmed};
 use super::parts::{LeadLine, states_by_name};
 use crate::base::telemetry::metrics;
 use crate::base::values::{Email, Invalid, UsState};
-use crate::orders::Orders;
 use crate::orders::domain::{CustomerName, Given, NewOrder, OrderDetail, Preview};
 use crate::orders::error::OrderError;
+use crate::orders::{FreeLeads, Orders};
 use crate::shared::forms::{Field, RawForm};
 use crate::shared::numbers::counted;
 use crate::shared::pages::*;
-use crate::stats::Stats;
 use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::problem::OUTCOME_UNKNOWN;
 use crate::web::respond::answer;
@@ -55,7 +54,8 @@ impl FormState {
         wrong: OrderMessages,
         preview: PreviewView,
     ) -> PageAnswer {
-        let form = OrderForm::new(self.key, &self.typed, wrong, Some(&orders.statistics.read().await?));
+        let free = orders.stock_counts.free_leads().await?;
+        let form = OrderForm::new(self.key, &self.typed, wrong, Some(&free));
         html(status, &NewOrderPage::new(self.context, form, preview))
     }
 
@@ -68,8 +68,8 @@ impl FormState {
         preview: PreviewView,
     ) -> PageAnswer {
         // The stock is left out if the store does not answer: it must not hide why there is no order.
-        let stats = orders.statistics.read().await.ok();
-        let form = OrderForm::new(self.key, &self.typed, OrderMessages::default(), stats.as_ref());
+        let free = orders.stock_counts.free_leads().await.ok();
+        let form = OrderForm::new(self.key, &self.typed, OrderMessages::default(), free.as_ref());
         let page = NewOrderPage { refusal: Some(refusal), ..NewOrderPage::new(self.context, form, preview) };
         html(status, &page)
     }
@@ -130,7 +130,8 @@ async fn preview(
     }
     // The states are not an error until the person has chosen some.
     let wrong = if typed.states.is_empty() { OrderMessages { states: None, ..wrong } } else { wrong };
-    let form = OrderForm::new(key, &typed, wrong, Some(&orders.statistics.read().await?));
+    let free = orders.stock_counts.free_leads().await?;
+    let form = OrderForm::new(key, &typed, wrong, Some(&free));
     let focus_preview = !preview.given.is_empty();
     html(StatusCode::OK, &NewOrderPage { focus_preview, ..NewOrderPage::new(context, form, preview) })
 }
@@ -254,13 +255,13 @@ struct OrderForm {
 }
 
 impl OrderForm {
-    /// Creates the form with the typed text and its errors. It shows the stock if there are statistics.
-    fn new(key: String, typed: &OrderTexts, wrong: OrderMessages, stats: Option<&Stats>) -> Self {
+    /// Creates the form with the typed text and its errors. It shows the stock if it is known.
+    fn new(key: String, typed: &OrderTexts, wrong: OrderMessages, free: Option<&FreeLeads>) -> Self {
         let field = |value: &String, error| Field { value: value.clone(), base: String::new(), error };
         let choice = |state: UsState| StateChoice {
             state,
             chosen: typed.states.iter().any(|code| code == state.as_str()),
-            in_stock: stats.map(|stats| stats.free_in(state)),
+            in_stock: free.map(|free| free.in_state(state)),
         };
         Self {
             key,
@@ -268,7 +269,7 @@ impl OrderForm {
             email: field(&typed.email, wrong.email),
             quantity: field(&typed.quantity, wrong.quantity),
             states: states_by_name().into_iter().map(choice).collect(),
-            late: stats.and_then(Stats::late),
+            late: free.and_then(|free| free.late.clone()),
             states_error: wrong.states,
         }
     }

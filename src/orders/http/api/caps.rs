@@ -1,4 +1,4 @@
-//! The JSON API of caps and statistics. Agents may set caps, because they may also create orders.
+//! The JSON API of caps. Agents may set caps, because they may also create orders.
 
 use jiff::Timestamp;
 
@@ -7,13 +7,9 @@ use crate::base::values::{Invalid, UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::{Cap, DefaultCap, StateCap};
 use crate::shared::api::*;
-use crate::stats::Stats;
 
 pub fn routes() -> Routes<Orders> {
-    Routes::default()
-        .get("/api/leads/caps", Access::Viewer, caps)
-        .put("/api/leads/caps", Access::Agent, set)
-        .get("/api/leads/stats", Access::Viewer, statistics)
+    Routes::default().get("/api/leads/caps", Access::Viewer, caps).put("/api/leads/caps", Access::Agent, set)
 }
 
 /// All caps, with the number of leads in stock.
@@ -35,10 +31,10 @@ struct CapAnswer {
 }
 
 async fn caps(State(orders): State<Orders>) -> Result<Json<CapsAnswer>, Problem> {
-    let (caps, stats) = orders.caps_and_stats().await?;
-    let with_stock = |cap: StateCap| CapAnswer { in_stock: stats.free_in(cap.state), cap };
+    let (caps, free) = orders.caps_and_free_leads().await?;
+    let with_stock = |cap: StateCap| CapAnswer { in_stock: free.in_state(cap.state), cap };
     let states = caps.states.into_iter().map(with_stock).collect();
-    Ok(Json(CapsAnswer { default: caps.default, states, as_of: stats.as_of }))
+    Ok(Json(CapsAnswer { default: caps.default, states, as_of: free.as_of }))
 }
 
 /// The body of a change: the cap of one state (null makes it follow the default), or the default.
@@ -93,37 +89,14 @@ async fn set(
         Wanted::Of(state, cap) => {
             let answer = |cap: &StateCap| answer(StatusCode::OK, cap, cap.version.get(), None);
             let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-            let set = orders.set_cap(state, version, cap, &who, idempotency.as_ref());
-            Idempotency::run(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
+            orders.set_cap(state, version, cap, &who, idempotency.as_ref()).await?.answer(answer)
         }
         Wanted::Default(cap) => {
             let answer = |cap: &DefaultCap| answer(StatusCode::OK, cap, cap.version.get(), None);
             let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-            let set = orders.set_default_cap(version, cap, &who, idempotency.as_ref());
-            Idempotency::run(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
+            orders.set_default_cap(version, cap, &who, idempotency.as_ref()).await?.answer(answer)
         }
     })
-}
-
-/// The statistics counted from the stream, and the exact number of leads in open orders per state.
-#[derive(Debug, Serialize)]
-struct StatsAnswer {
-    #[serde(flatten)]
-    stats: Stats,
-    out: Vec<OutAnswer>,
-}
-
-#[derive(Debug, Serialize)]
-struct OutAnswer {
-    state: UsState,
-    out: u32,
-    cap: Cap,
-}
-
-async fn statistics(State(orders): State<Orders>) -> Result<Json<StatsAnswer>, Problem> {
-    let (caps, stats) = orders.caps_and_stats().await?;
-    let out = caps.states.into_iter().map(|StateCap { state, out, cap, .. }| OutAnswer { state, out, cap });
-    Ok(Json(StatsAnswer { stats, out: out.collect() }))
 }
 
 #[cfg(test)]
