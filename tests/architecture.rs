@@ -1,5 +1,5 @@
-//! The rooms of the library: no file is part of an import cycle, and no room imports from one above it. The files of
-//! the program `holdfast` have no cycle either.
+//! The rooms of the library: no file is part of an import cycle, and no room imports from one above it. No file names a
+//! program, because the programs are above all rooms. The files of the program `holdfast` have no cycle either.
 //!
 //! A room is a top-level module of the library.
 //!
@@ -134,8 +134,9 @@ fn paths_in(text: &str, module: &[String]) -> Vec<ModulePath> {
         let start =
             item.find("use ").filter(|at| item[..*at].trim_end().is_empty() || starts_item(item, *at));
         match start {
-            // A module that re-exports its own items imports nothing.
-            Some(at) if item[..at].trim_end().ends_with("pub") => {}
+            Some(at) if item[..at].trim_end().ends_with("pub") => {
+                paths.extend(reexported_from_elsewhere(&item[at + 4..], module))
+            }
             Some(at) => {
                 paths.extend(tree(&item[at + 4..]).into_iter().filter_map(|path| absolute(&path, module)))
             }
@@ -155,6 +156,13 @@ fn paths_in(text: &str, module: &[String]) -> Vec<ModulePath> {
         }
     }
     paths
+}
+
+/// The paths that a `pub use` names outside its module. A module that re-exports its own items imports nothing.
+fn reexported_from_elsewhere(text: &str, module: &[String]) -> Vec<ModulePath> {
+    let of_crate = |path: &ModulePath| path.first().is_some_and(|first| first == "crate" || first == "super");
+    let paths = tree(text).into_iter().filter(of_crate).filter_map(|path| absolute(&path, module));
+    paths.filter(|path| !path.starts_with(module)).collect()
 }
 
 /// Whether a `use` at this position begins an item: only attributes, braces and a visibility are before it on its
@@ -292,14 +300,36 @@ fn a_room_imports_only_from_rooms_below_it() {
 }
 
 #[test]
+fn no_file_of_the_library_names_a_program() {
+    let mut files = Crate::read(LIBRARY).files;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(LIBRARY).join("lib.rs");
+    let root = fs::read_to_string(root).expect("the sources can be read");
+    files.insert(vec!["lib".to_owned()], without_tests_and_comments(&root));
+    for (module, text) in &files {
+        // The programs are in `src/bin`, above all rooms: no path, no `mod` and no `include!` leads there.
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        assert!(!words.any(|word| word == "bin"), "{} names a program", module.join("::"));
+    }
+}
+
+#[test]
 fn imports_are_parsed_like_the_compiler_does() {
     let module: ModulePath = ["leads".to_owned(), "store".to_owned()].into();
     let text = "use super::domain::{self, Lead};\nuse crate::{base::values::Email, web};\npub use self::inner::X;\n\
+                pub use {crate::shared::search::IndexWord, super::error::LeadError};\n\
+                pub use crate::leads::store::inner::Y;\npub use super::store::inner::Z;\npub use serde::Serialize;\n\
                 use std::fmt;\nfn f() { crate::orders::list::all(); pub(crate) }\n#[cfg(test)]\nmod tests {\nuse crate::app::App;";
     let paths = paths_in(&without_tests_and_comments(text), &module);
     let paths: Vec<String> = paths.into_iter().map(|path| path.join("::")).collect();
-    let expected =
-        ["leads::domain", "leads::domain::Lead", "base::values::Email", "web", "orders::list::all"];
+    let expected = [
+        "leads::domain",
+        "leads::domain::Lead",
+        "base::values::Email",
+        "web",
+        "shared::search::IndexWord",
+        "leads::error::LeadError",
+        "orders::list::all",
+    ];
     assert_eq!(paths, expected);
     let cyclic_imports = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")];
     let imports: Imports = cyclic_imports
