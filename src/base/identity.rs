@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::calendar::ZoneName;
-use super::values::{Email, Invalid, Name, text_enum, time_ordered_id};
+use super::values::{Email, Name, text_enum, time_ordered_id};
 
 time_ordered_id!(
     /// An account's id.

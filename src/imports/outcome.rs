@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::values::{Invalid, Version, text_enum};
+use crate::base::values::{Version, text_enum};
 use crate::leads::domain::LeadId;
 use crate::leads::import::Imported;
 

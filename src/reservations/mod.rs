@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::identity::Actor;
-use crate::base::values::{Invalid, OrderId, text_enum};
+use crate::base::values::{OrderId, text_enum};
 use crate::store::{Dynamo, Item, Key, StoreError, from_item};
 
 /// The sort key of every order's own item.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::base::values::{Invalid, UsState, Version, text_enum};
+use crate::base::values::{UsState, Version, text_enum};
 use crate::leads::domain::{Lead, Status, Stock};
 use crate::leads::items::LEAD;
 use crate::orders::items::{CAP, CapItem, StoredOrder, stored_order};

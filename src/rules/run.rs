@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::domain::{RepeatPolicy, Rule, RuleId};
 use super::events::Event;
-use crate::base::values::{Invalid, Name, Version, text_enum, time_ordered_id};
+use crate::base::values::{Name, Version, text_enum, time_ordered_id};
 use crate::store::schema::{self, Index, TTL};
 use crate::store::{Item, Key, StoreError, to_attribute, to_item};
 

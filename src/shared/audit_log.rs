@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::identity::{AccountId, Actor, SignedIn};
 use crate::base::rng::Rng;
-use crate::base::values::{Invalid, text_enum, time_ordered_id};
+use crate::base::values::{text_enum, time_ordered_id};
 use crate::shared::audit::{Audited, Author};
 use crate::store::{Condition, Dynamo, GuardedWrite, Key, StoreError, to_item};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::values::single_line;
-use crate::base::values::{Invalid, text_enum, text_type, uuid_id};
+use crate::base::values::{text_enum, text_type, uuid_id};
 
 uuid_id!(
     /// The id of a dead letter. It is derived from what failed, so that a repeated delivery has one dead letter.

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::{Deserialize, Serialize};
 
 use super::request::{Form, Htmx};
-use crate::base::values::{Invalid, text_enum};
+use crate::base::values::text_enum;
 
 text_enum! {
     /// The tone of a toast. Its text is its name in the script and the stylesheet.

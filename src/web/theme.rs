@@ -6,7 +6,7 @@
 use http::HeaderMap;
 
 use super::request::cookies_named;
-use crate::base::values::{Invalid, text_enum};
+use crate::base::values::text_enum;
 
 /// The name of the cookie, which no other application on the host uses.
 const COOKIE: &str = "holdfast-theme";

@@ -7,7 +7,7 @@ use crate::accounts::password::PasswordHash;
 use crate::accounts::two_factor::TwoFactor;
 use crate::base::calendar::ZoneName;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
-use crate::base::values::{Email, Invalid, Name, Version, text_enum};
+use crate::base::values::{Email, Name, Version, text_enum};
 
 text_enum! {
     /// Whether an account may sign in.

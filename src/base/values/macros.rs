@@ -4,9 +4,9 @@
 macro_rules! text_value {
     ($type:ident) => {
         impl TryFrom<String> for $type {
-            type Error = Invalid;
+            type Error = $crate::base::values::Invalid;
 
-            fn try_from(text: String) -> Result<Self, Invalid> {
+            fn try_from(text: String) -> Result<Self, $crate::base::values::Invalid> {
                 text.parse()
             }
         }

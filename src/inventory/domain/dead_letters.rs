@@ -8,7 +8,7 @@ use super::{
     DeadLetterId, DeadLetterStatus, Delivery, MOST_KEPT, MessageId, Note, ParseError, Reason, Sku, Source,
 };
 use crate::base::identity::Actor;
-use crate::base::values::{Invalid, Version, text_enum};
+use crate::base::values::{Version, text_enum};
 
 /// Returns the id of the dead letter for these bytes from this source.
 fn id_of(source: &Source, raw: &[u8]) -> DeadLetterId {

@@ -1,6 +1,6 @@
 //! The fields of a lead.
 
-use crate::base::values::{Invalid, text_enum};
+use crate::base::values::text_enum;
 
 text_enum! {
     /// A field of a lead whose changes the history records, in the order in which pages show them.

@@ -1,6 +1,6 @@
 //! The status and the stock of a lead.
 
-use crate::base::values::{Invalid, text_enum};
+use crate::base::values::text_enum;
 
 text_enum! {
     /// The lead's place in the pipeline.

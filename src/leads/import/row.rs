@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::base::values::{Invalid, text_enum};
+use crate::base::values::text_enum;
 use crate::leads::domain::NewLead;
 
 text_enum! {
