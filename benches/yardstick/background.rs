@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::cpu;
+use crate::measure::Bench;
 use crate::options::Options;
 use crate::server::{self, Server};
 
@@ -26,11 +27,13 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const UNTIL_COUNTED: Duration = Duration::from_secs(120);
 
 /// Prints all measurements with their goals.
-pub fn print(options: &Options, server: &Server, folder: &Path) {
+pub fn print(bench: &Bench<'_>, folder: &Path) {
     println!();
-    print_idle(server);
-    print_count(server, folder);
-    print_import(options, folder);
+    print_count(bench.server, folder);
+    // What was written before is counted and trimmed first.
+    bench.wait_until_idle();
+    print_idle(bench.server);
+    print_import(bench.options, folder);
 }
 
 /// The fraction of a core that the server uses while no one uses it.

@@ -78,7 +78,7 @@ fn run(options: &Options) {
         report::print(&results);
     }
     if options.background {
-        background::print(options, &server, &folder.0);
+        background::print(&bench, &folder.0);
     }
 }
 

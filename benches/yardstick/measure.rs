@@ -116,7 +116,7 @@ impl Bench<'_> {
     }
 
     /// Waits until both sides are idle, so that no measurement includes work of the previous one.
-    fn wait_until_idle(&self) {
+    pub fn wait_until_idle(&self) {
         let both = || cpu::of_tree(self.cluster.process()) + cpu::of_tree(self.server.process());
         let start = Instant::now();
         let mut before = both();
