@@ -13,9 +13,9 @@
 //! attempts left. However many guesses arrive at once, only as many are checked as the budget allows. A known device
 //! uses only its own budget, so strangers cannot lock out an owner, neither through the email address nor through a
 //! shared network. The right password refunds its attempt and resets the budget of the email address or the device. A
-//! sign-up refunds only its own attempt: if it reset a budget, it would allow ten more guesses. So does a new address
-//! that is free. An address of another account uses up the attempt. Participants also use their network's, because they
-//! may have signed up to guess addresses. A budget resets 15 minutes after its first attempt. The first attempt that a
+//! sign-up and a new address that is free refund only their own attempt: if they reset a budget, they would allow ten
+//! more guesses. A new address that another account has uses up the attempt. For participants, it also uses up an
+//! attempt of their network, because they may have signed up to guess addresses. A budget resets 15 minutes after its first attempt. The first attempt that a
 //! budget refuses has an audit entry, and later ones in its 15 minutes have none, so that a flood of attempts writes
 //! nothing.
 //!

@@ -15,7 +15,7 @@
 //!
 //! Invariants: every row of the file that is not blank is counted once, as created, filled, updated, skipped or
 //! rejected. If a step is cut off or runs twice at once, each row is still counted once, because each lead stores the
-//! row that it came from, and each change of a known lead the row that made it. No request holds a whole file in
+//! row that it came from, and each change of an existing lead the row that made it. No request holds a whole file in
 //! memory. Everything that an import leaves behind, except leads, expires after a week.
 
 pub mod domain;

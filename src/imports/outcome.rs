@@ -11,11 +11,11 @@ text_enum! {
     pub enum RowResult, "The result must be created, filled, updated, skipped, or rejected.";
     /// It became a lead.
     Created = "created",
-    /// It filled empty fields of a known lead.
+    /// It filled empty fields of an existing lead.
     Filled = "filled",
-    /// It replaced values of a known lead.
+    /// It replaced values of an existing lead.
     Updated = "updated",
-    /// A known lead stays as it is.
+    /// An existing lead stays as it is.
     Skipped = "skipped",
     /// It cannot become a lead.
     Rejected = "rejected",
@@ -93,13 +93,13 @@ fn shortened(notes: Vec<String>) -> Vec<String> {
 pub struct Counts {
     /// Rows that became leads.
     pub created: u64,
-    /// Rows that filled empty fields of known leads.
+    /// Rows that filled empty fields of existing leads.
     #[serde(default)]
     pub filled: u64,
-    /// Rows that replaced values of known leads.
+    /// Rows that replaced values of existing leads.
     #[serde(default)]
     pub updated: u64,
-    /// Rows whose known leads stay as they are.
+    /// Rows whose existing leads stay as they are.
     pub skipped: u64,
     /// Rows that cannot become leads.
     pub rejected: u64,

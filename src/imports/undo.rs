@@ -3,7 +3,7 @@
 //!
 //! Invariants: a lead that was changed since stays as it is and is listed; changes by other rows of the import do not
 //! count. The last row comes first, so that several changes of one lead are undone in the reverse order. Each step
-//! can be repeated: what it did before counts the same.
+//! can be repeated, with the same outcome and the same counts.
 
 mod plan;
 

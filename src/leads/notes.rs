@@ -94,7 +94,7 @@ impl Leads {
         Idempotency::run(idempotency, &self.dynamo, deletion).await
     }
 
-    /// Deletes a note that may still be there.
+    /// Deletes a note without looking up the idempotency record.
     async fn remove_note(
         &self,
         (lead, id): (LeadId, NoteId),

@@ -86,7 +86,8 @@ pub struct Reassigned {
     pub changed: u64,
     /// The leads that this step could not change. A later step tries them again, so the last step has all of them.
     pub kept: Vec<KeptLead>,
-    /// Whether another step is needed. The last step changed nothing, so the owner also got no lead during the others.
+    /// Whether another step is needed. A step that changed nothing is the last one: it also shows that the owner got no
+    /// lead during the others.
     pub more: bool,
 }
 
@@ -109,14 +110,14 @@ enum Outcome {
 
 /// How many leads a step changes at once.
 const AT_ONCE: usize = 8;
-/// How many pages without a lead that can be changed a step reads at most.
+/// The most pages that a step reads to find a lead that it can change.
 const MOST_PAGES: u32 = 10;
-/// How often a step tries again to change a lead that others change at the same time.
+/// The most attempts to change one lead that others change at the same time.
 const ATTEMPTS: u32 = 20;
 
 impl Leads {
-    /// One step: gives up to `limit` leads to another owner, or clears their owner. Repeat until `Reassigned::more` is
-    /// false. Each lead changes by a separate guarded write, regardless of its status and stock. It is safe to repeat a
+    /// Gives at most `limit` leads of an owner to another one, or clears their owner. This is one step: repeat it until
+    /// [`Reassigned::more`] is false. Each lead changes by a separate guarded write, regardless of its status and stock. It is safe to repeat a
     /// step that was interrupted. Leads in the trash keep the owner that they had.
     ///
     /// # Errors

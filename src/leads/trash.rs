@@ -50,8 +50,8 @@ impl Leads {
         Idempotency::run(idempotency, &self.dynamo, deletion).await
     }
 
-    /// Deletes a lead that may still be there. [`delete`](Self::delete) looks up the idempotency record first, because
-    /// a lead that the same request deleted is no longer found.
+    /// Moves a lead to the trash without looking up the idempotency record. [`delete`](Self::delete) looks it up first,
+    /// because it would not find a lead that the same request deleted.
     async fn move_to_trash(
         &self,
         id: LeadId,

@@ -90,7 +90,7 @@ impl Orders {
         Idempotency::run(idempotency, &self.dynamo, change).await
     }
 
-    /// Sets the cap of one state, unless the same request did it before.
+    /// Sets the cap of one state, and writes the idempotency record.
     async fn change_cap(
         &self,
         state: UsState,
@@ -152,7 +152,7 @@ impl Orders {
         Idempotency::run(idempotency, &self.dynamo, change).await
     }
 
-    /// Sets the default cap, unless the same request did it before.
+    /// Sets the default cap, and writes the idempotency record.
     async fn change_default_cap(
         &self,
         expected: Version,

@@ -47,7 +47,8 @@ pub struct Remaining {
 
 impl People {
     /// Begins a deletion and makes its steps until it is done or the request's time is short. The same request
-    /// continues it, and gets the stored answer when it is done.
+    /// continues it, and gets the stored answer when it is done. With `anyway`, leads that cannot be changed keep the
+    /// deleted owner.
     ///
     /// # Errors
     /// As [`begin_deletion`](Self::begin_deletion) and [`deletion_step`](Self::deletion_step);

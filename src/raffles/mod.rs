@@ -22,8 +22,8 @@
 //! counter would be busy 200 % of the time and could not exceed 50 purchases a second. A page view costs one query of
 //! 3 to 20 KB (1 to 5 read units).
 //!
-//! **Words.** Code and the API *cancel* a ticket. Pages and docs say that a person *returns* it, because *Cancel* on a
-//! page leaves a form.
+//! **Words.** The code and the names in the API *cancel* a ticket. Pages, messages and docs say that a person *returns*
+//! it, because *Cancel* on a page leaves a form.
 //!
 //! **The draw** is one transaction. It sets the raffle to CLOSED with its winner, on the condition that the raffle is
 //! OPEN and that no block has changed since it was read. It also gives each block a new version, so that a purchase

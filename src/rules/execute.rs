@@ -215,7 +215,7 @@ impl Failures {
         match done {
             Ok(()) => self.consecutive = 0,
             Err(error) => {
-                tracing::warn!(%id, %error, "a {what} failed; the next sweep will retry it");
+                tracing::warn!(what, %id, %error, "the store failed; the next sweep will retry it");
                 self.consecutive += 1;
                 self.count += 1;
                 self.last = Some(error);

@@ -136,7 +136,7 @@ async fn change_a_rule(ann: &Client) -> Vec<Row> {
     ]
 }
 
-/// Gives a ticket of a raffle back, draws the winner, and exports the tickets. Returns what the entries say.
+/// Returns a ticket of a raffle, draws the winner, and exports the tickets. Returns what the entries say.
 async fn close_a_raffle(workspace: &Workspace, ann: &Client) -> Vec<Row> {
     let raffle = raffle_api::open(ann, 3, 2).await;
     let bob = raffle_api::participant(workspace, "Bob Ray").await;
@@ -149,9 +149,9 @@ async fn close_a_raffle(workspace: &Workspace, ann: &Client) -> Vec<Row> {
     ann.get(&format!("{raffle}/tickets/csv")).send().await.expect(200);
     let page = raffle.trim_start_matches("/api");
     let of_tickets = format!("{page}/tickets");
-    let given_back = format!("Ticket {} of Bob Ray returned.", bought[0]);
+    let returned = format!("Ticket {} of Bob Ray returned.", bought[0]);
     vec![
-        row("deletion", "Autumn", given_back, of_tickets.as_str()),
+        row("deletion", "Autumn", returned, of_tickets.as_str()),
         row("raffle-closed", "Autumn", format!("Winner drawn: ticket {} of 1 sold.", bought[1]), page),
         row("export", "Autumn", "Sold tickets exported.", of_tickets),
     ]

@@ -178,7 +178,7 @@ const COUNTED: [&str; 32] = [
     "tokens",
 ];
 /// Texts whose number is never 1, or that only a log has.
-const MANY: [&str; 14] = [
+const MANY: [&str; 13] = [
     "Depth {MAX_DEPTH} reached: {} rules in a row led to this event, so this rule did not run. Rules that trigger each other would never stop by themselves.",
     "Last {…} days",
     "Only its first {kept} of {bytes} bytes were kept. Send it again in fewer than {} bytes.",
@@ -191,7 +191,6 @@ const MANY: [&str; 14] = [
     "{} orders",
     "{count} sessions of {label} have IDs that begin with {prefix}; give more digits",
     "{} fields need attention",
-    "{} keys stayed unprocessed",
     "{} tokens of {} are called {text}; name one by its ID: {}",
 ];
 

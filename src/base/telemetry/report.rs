@@ -160,8 +160,8 @@ fn outcome_of(status: StatusCode) -> &'static str {
 /// hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {
-    /// Failures, conflicts, 503 answers and dead letters of messages, if there were any: the metrics that alarms
-    /// watch. A function without problems has none.
+    /// Failures, conflicts, 503 answers, and dead letters of messages and of the stream, if there were any: the
+    /// metrics that alarms watch. A function without problems has none.
     Essential,
     /// All counts and the latency of each route.
     Detailed,

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     async fn status(host: Option<&str>) -> u16 {
-        status_of(Hosts::local(&["Desk.example".to_owned()]), "/", host).await
+        status_of(Hosts::local(&["Holdfast.example".to_owned()]), "/", host).await
     }
 
     async fn status_of(hosts: Hosts, path: &str, host: Option<&str>) -> u16 {

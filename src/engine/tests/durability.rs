@@ -386,4 +386,6 @@ fn every_answer_follows_a_sync() {
         }
     }
     assert_eq!(answers, 10, "{}", String::from_utf8_lossy(&child.stdout));
+    // The build tells SQLite to use fdatasync (`.cargo/config.toml`). An fsync waits for the file system's journal too.
+    assert!(trace.matches("fdatasync(").count() >= answers, "{trace}");
 }

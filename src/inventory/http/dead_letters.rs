@@ -38,8 +38,13 @@ pub(super) fn routes() -> Routes<Inventory> {
 
 /// Redirects from the address that a page of dead letters had before, with the same id and parameters.
 async fn redirect(context: PageContext, address: Uri) -> Response {
-    let address = address.path_and_query().map_or("", PathAndQuery::as_str);
-    moved(&context.url(&address.replacen(FORMER_PATH, PATH, 1)))
+    let address = address.path_and_query().map_or("", PathAndQuery::as_str).replacen(FORMER_PATH, PATH, 1);
+    // A header contains only ASCII, but the query of an address may contain other characters.
+    let encoded = |byte: u8| match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    moved(&context.url(&address.bytes().map(encoded).collect::<String>()))
 }
 
 #[derive(Debug, Deserialize)]

@@ -16,6 +16,7 @@ use crate::shared::charts::Chart;
 use crate::shared::forms::RawForm;
 use crate::shared::pages::*;
 use crate::shared::values::optional;
+use crate::store::idempotency::Done;
 use crate::web::lists::Listed;
 use crate::web::query::address;
 
@@ -130,7 +131,10 @@ async fn details(
     };
     let idempotency = Some(submission.idempotency());
     match inventory.change_details(&sku, version, &change, idempotency.as_ref()).await {
-        Ok(_) => Ok(target.done(&path, "Saved.")),
+        Ok(Done::Now(_)) => Ok(target.done(&path, "Saved.")),
+        Ok(Done::Replayed(_)) => {
+            Ok(target.done(&path, "This was already saved. Here's the current product."))
+        }
         Err(InventoryError::Conflict(fresh)) => {
             let (status, form) = DetailsForm::overtaken(typed, &fresh);
             details_again(&inventory, target.context, &sku, status, form).await

@@ -1,8 +1,8 @@
 //! The words of phone numbers.
 //!
-//! The index has one word for a number: the local digits, followed by the area code. A search for a local number of
-//! seven digits finds this word by its start. A search for a number with an area code, or for the first digits of one,
-//! looks up the digits after the area code, and then compares the area code with the leads that were found.
+//! The index has one word for a number with an area code: the local digits, followed by the area code. A shorter number
+//! is also in the index as it is. A search for seven digits, a local number, finds the start of a word. Any other number
+//! is searched by the digits after its first three, and then all its digits are compared with the leads that were found.
 
 /// The digits of an area code.
 const AREA: usize = 3;
@@ -55,7 +55,7 @@ pub(super) fn typed_phone(typed: &str) -> Option<Vec<String>> {
     Some(vec![local, digits])
 }
 
-/// Whether a typed word is a number with an area code, so that another word, its local digits, is looked up instead.
+/// Whether a typed word is a number with an area code. Its local digits, which are another word, are looked up instead.
 pub(super) fn is_phone_only(word: &str, words: &[String]) -> bool {
     word.len() != LOCAL
         && word.len() >= FEWEST

@@ -238,7 +238,7 @@ async fn reset_two_factor(
     let done = people.accounts.reset_two_factor(id, expected, operator, Some(&idempotency)).await;
     let is_repeated = matches!(done, Ok(Done::Replayed(_)));
     match still_current(&people, id, expected, done).await {
-        // As for ended sessions: a sign-in since then has a new session.
+        // It does not say that all sessions ended: a sign-in since then began a new one.
         Ok(_) if is_repeated => Ok(target.done(&page_of(id), "Two-factor authentication is off.")),
         Ok(_) if id == submission.who.id => Ok(target.redirect("/sign-in")),
         Ok(_) => Ok(target.done(&page_of(id), "Two-factor authentication is off, and all sessions ended.")),

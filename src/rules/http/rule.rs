@@ -4,7 +4,7 @@
 //! typed, in a form that they can send again.
 
 use super::form::{FIELDS, Messages, Typed};
-use super::parts::PATH;
+use super::parts::{ALREADY_SAVED, PATH};
 use crate::base::values::Version;
 use crate::commands::specs::SPECS;
 use crate::rules::domain::{Rule, RuleId};
@@ -12,6 +12,7 @@ use crate::rules::events::EventKind;
 use crate::rules::{RuleError, Rules};
 use crate::shared::audit_log::AuditActor;
 use crate::shared::pages::*;
+use crate::store::idempotency::Done;
 
 /// Returns the routes of the page.
 pub(super) fn routes() -> Routes<Rules> {
@@ -71,7 +72,8 @@ async fn save(
     };
     let (by, idempotency) = (AuditActor::from(&submission.who), Some(submission.idempotency()));
     match rules.update(id, edit.version, &change, &by, idempotency.as_ref()).await {
-        Ok(_) => Ok(target.done(PATH, "Rule saved.")),
+        Ok(Done::Now(_)) => Ok(target.done(PATH, "Rule saved.")),
+        Ok(Done::Replayed(_)) => Ok(target.done(PATH, ALREADY_SAVED)),
         Err(RuleError::Validation { field, invalid }) => {
             edit.show_errors(&rules, target.context, Messages::from([(field, invalid.to_string())]))
         }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::form::{FIELDS, Typed};
-use super::parts::PATH;
+use super::parts::{ALREADY_SAVED, PATH};
 use crate::rules::domain::{RepeatPolicy, Rule, RuleChange, RuleId, Trigger};
 use crate::rules::last::LastRun;
 use crate::rules::run::{Run, RunFilter, RunId, RunState};
@@ -94,8 +94,9 @@ async fn switch(
     let change = RuleChange { enabled: Some(enabled), ..RuleChange::default() };
     let (by, idempotency) = (AuditActor::from(&submission.who), Some(submission.idempotency()));
     match rules.update(id, submission.version()?, &change, &by, idempotency.as_ref()).await {
-        Ok(_) if enabled => Ok(target.done(PATH, "Rule turned on.")),
-        Ok(_) => Ok(target.done(PATH, "Rule turned off.")),
+        Ok(Done::Replayed(_)) => Ok(target.done(PATH, ALREADY_SAVED)),
+        Ok(Done::Now(_)) if enabled => Ok(target.done(PATH, "Rule turned on.")),
+        Ok(Done::Now(_)) => Ok(target.done(PATH, "Rule turned off.")),
         Err(error) => show_conflict(&rules, target.context, error, "It wasn't changed.").await,
     }
 }
