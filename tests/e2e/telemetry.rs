@@ -17,10 +17,11 @@ use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 pub fn all() -> Vec<Case> {
     cases![
         app: every_request_is_reported_once_with_route_role_outcome_and_cost,
-            a_creation_takes_at_most_thirty_write_units_on_average,
-            a_change_of_status_takes_at_most_sixteen_write_units,
             retries_are_reported;
-        embedded: the_id_in_the_answer_finds_a_failure_in_the_log,
+        // DynamoDB Local counts the units of indexes twice in transactions.
+        embedded: a_creation_takes_at_most_thirty_write_units_on_average,
+            a_change_of_status_takes_at_most_sixteen_write_units,
+            the_id_in_the_answer_finds_a_failure_in_the_log,
             a_panic_in_a_handler_is_a_failure_and_the_next_request_succeeds;
         dynamodb: only_the_trace_of_a_request_is_passed_on_to_the_table,
             the_function_prints_a_line_of_metrics_for_each_invocation,

@@ -178,7 +178,7 @@ async fn a_form_survives_a_reload_a_link_and_a_refusal(environment: TestEnvironm
 async fn a_note_and_the_choices_of_an_order_survive_a_reload(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let lead = office.lead("Mary Jackson", 50).await;
-    let (ada, _) = agent(&office, "Ada", Look::phone()).await;
+    let (ada, _) = agent(&office, "Ada", Look::desktop()).await;
     ada.goto(&office.page(&lead)).await;
     // The field of a note is outside its form.
     ada.fill(At::Named("New note"), "Called, no answer.").await;

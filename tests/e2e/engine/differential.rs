@@ -14,6 +14,8 @@
 //! - The order of stream records of different items. DynamoDB promises the order for each item.
 //! - The bytes of an index's page. DynamoDB counts what the index projects ("Developer Guide", Query, capacity
 //!   units); DynamoDB Local counts whole items. Large items of this test are in no index that projects less.
+//! - The bytes of a page with a filter. DynamoDB reads 1 MB and then applies the filter ("Developer Guide", Query, filter
+//!   expressions); DynamoDB Local counts only the items that pass. No filter of this test reads more than 1 MB.
 //! - A stream of DynamoDB Local with `{}` for a value, which no SDK can parse (observed, not explained). It is not
 //!   compared.
 //! - Consumed capacity. DynamoDB Local bills indexes twice inside transactions (issue 13); the engine's unit tests

@@ -399,11 +399,13 @@ impl Generator {
             "gg" => text(self.rng.pick(&["g", "h"])),
             _ => number(self.rng.pick(&["1", "2"])),
         };
+        let fits_on_a_page = partition_value != text("big");
         let mut condition = format!("{partition} = {}", aliases.put(partition_value));
         if let Some(sort) = sort.filter(|_| self.rng.chance(60)) {
             condition.push_str(&format!(" AND {}", self.range(sort, &mut aliases)));
         }
-        let filter = self.rng.chance(25).then(|| expressions::condition(&mut self.rng, &mut aliases, 1));
+        let filter = (fits_on_a_page && self.rng.chance(25))
+            .then(|| expressions::condition(&mut self.rng, &mut aliases, 1));
         // The order of entries with the same index key is undefined, so those are read in one page.
         let ordered = sort.is_some();
         let limit = (ordered && self.rng.chance(50)).then(|| 1 + self.rng.below(4) as i32);
