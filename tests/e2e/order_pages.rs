@@ -267,7 +267,7 @@ async fn errors_in_an_order_are_shown_beside_their_fields(environment: TestEnvir
     let ann = ann(&workspace).await;
     let form = [
         ("customerName", "<b>\"Acme\"</b>"),
-        ("customerEmail", "nobody"),
+        ("customerEmail", "no email"),
         ("quantityPerState", "0"),
         ("requestedStates", "ZZ"),
     ];
@@ -277,7 +277,7 @@ async fn errors_in_an_order_are_shown_beside_their_fields(environment: TestEnvir
     for id in ["email-error", "quantity-error", "states-error"] {
         assert!(html.contains(&format!("id=\"{id}\"")), "{id} in {html}");
     }
-    assert!(!html.contains("<b>\"Acme") && html.contains("value=\"nobody\""), "{html}");
+    assert!(!html.contains("<b>\"Acme") && html.contains("value=\"no email\""), "{html}");
     assert_eq!(environment.wire().count("TransactWriteItems"), before);
     for (path, status) in [
         ("/orders/nonsense", 404),

@@ -63,20 +63,26 @@ async fn show(
 }
 
 /// Returns the account after a change. A form that is sent again succeeds as long as no one has changed the account since
-/// then. After that, its message would be wrong.
+/// then. After that, this returns `None`: the change was made, but its message would be wrong.
 async fn still_current(
     people: &People,
     id: AccountId,
     expected: Version,
     done: Result<Done<Account>, AccountError>,
-) -> Result<Account, AccountError> {
+) -> Result<Option<Account>, AccountError> {
     match done? {
-        Done::Now(account) => Ok(account),
-        Done::Replayed(_) => match people.accounts.find(id).await? {
-            account if account.version == expected.next() => Ok(account),
-            account => Err(AccountError::Conflict(Box::new(account))),
-        },
+        Done::Now(account) => Ok(Some(account)),
+        Done::Replayed(_) => {
+            let account = people.accounts.find(id).await?;
+            Ok((account.version == expected.next()).then_some(account))
+        }
     }
+}
+
+/// Answers a form whose change was made before, and whose account others have changed since then.
+fn changed_since(target: &RenderTarget, id: AccountId) -> Response {
+    let words = "This was already saved, and the account has changed since then. This is the current one.";
+    with_toast_there(target.redirect(&page_of(id)), Tone::Info, words)
 }
 
 /// Changes the account as a form says.
@@ -86,7 +92,7 @@ async fn edit(
     expected: Version,
     changes: AccountChanges,
     submission: &Submission,
-) -> Result<Account, AccountError> {
+) -> Result<Option<Account>, AccountError> {
     let (operator, idempotency) = (Operator::Administrator(&submission.who), submission.idempotency());
     let done = people.accounts.edit(id, expected, changes, operator, Some(&idempotency)).await;
     still_current(people, id, expected, done).await
@@ -117,7 +123,8 @@ async fn save(
         Err(errors) => Err(NotSaved::Invalid(errors)),
     };
     match saved {
-        Ok(after) if after.id == submission.who.id && after.role < Role::Administrator => {
+        Ok(None) => Ok(changed_since(&target, id)),
+        Ok(Some(after)) if after.id == submission.who.id && after.role < Role::Administrator => {
             // The page of people is not theirs any more.
             Ok(target.done("/", "Your role was changed."))
         }
@@ -163,8 +170,9 @@ async fn switch(
     let disabled = submission.form.get("state") == Some(AccountStatus::Disabled.as_str());
     let changes = AccountChanges { disabled: Some(disabled), ..AccountChanges::default() };
     match edit(&people, id, submission.version()?, changes, &submission).await {
+        Ok(None) => Ok(changed_since(&target, id)),
         Ok(_) if disabled && id == submission.who.id => Ok(target.redirect("/sign-in")),
-        Ok(account) => Ok(target.done(&page_of(id), switched(account.kind, disabled))),
+        Ok(Some(account)) => Ok(target.done(&page_of(id), switched(account.kind, disabled))),
         Err(error) => refused(&people, target.context, &submission.who, id, Place::State, error).await,
     }
 }
@@ -221,7 +229,8 @@ async fn withdraw_link(
     let expected = submission.version()?;
     let done = people.accounts.withdraw_link(id, expected, operator, Some(&idempotency)).await;
     match still_current(&people, id, expected, done).await {
-        Ok(_) => Ok(target.done(&page_of(id), "The link no longer works.")),
+        Ok(None) => Ok(changed_since(&target, id)),
+        Ok(Some(_)) => Ok(target.done(&page_of(id), "The link no longer works.")),
         Err(error) => refused(&people, target.context, &submission.who, id, Place::Link, error).await,
     }
 }
@@ -238,6 +247,7 @@ async fn reset_two_factor(
     let done = people.accounts.reset_two_factor(id, expected, operator, Some(&idempotency)).await;
     let is_repeated = matches!(done, Ok(Done::Replayed(_)));
     match still_current(&people, id, expected, done).await {
+        Ok(None) => Ok(changed_since(&target, id)),
         // It does not say that all sessions ended: a sign-in since then began a new one.
         Ok(_) if is_repeated => Ok(target.done(&page_of(id), "Two-factor authentication is off.")),
         Ok(_) if id == submission.who.id => Ok(target.redirect("/sign-in")),
